@@ -144,7 +144,8 @@ function withConstants(graph: GraphSpec): NodeSpec[] {
   return out;
 }
 
-function graphFields(graph: GraphSpec, layout: Layout): Field[] {
+/** The fields of a GraphProto in writing order. */
+export function graphFields(graph: GraphSpec, layout: Layout = {}): Field[] {
   const constants = layout.weights === "constants";
   const initializers = constants ? [] : (graph.initializers ?? []);
   const nodes = (constants ? withConstants(graph) : graph.nodes).map((spec) => bytesField(1, encodeNode(spec, layout), layout.lengths));
@@ -164,14 +165,15 @@ function inPieces(fields: readonly Field[], size: number): Field[][] {
   return Array.from({ length: Math.ceil(fields.length / size) }, (_, i) => fields.slice(i * size, (i + 1) * size));
 }
 
+export const opsetField = ([domain, version]: readonly [string, number]) =>
+  bytesField(8, message([...(domain ? [stringField(1, domain)] : []), intField(2, version)]));
+
 /** Encodes a whole ModelProto. */
 export function encodeModel(model: ModelSpec, layout: Layout = {}): Bytes {
   const fields = graphFields(model.graph, layout);
   const graph = (layout.pieces ? inPieces(fields, layout.pieces) : [fields]).map((piece) => bytesField(7, message(piece), layout.lengths));
   const tail = [
-    ...Object.entries(model.opsets).map(([domain, version]) =>
-      bytesField(8, message([...(domain ? [stringField(1, domain)] : []), intField(2, version)])),
-    ),
+    ...Object.entries(model.opsets).map(opsetField),
     ...Object.entries(model.metadata ?? {}).map(([name, text]) => bytesField(14, message([stringField(1, name), stringField(2, text)]))),
   ];
   const head = [intField(1, model.ir_version ?? irVersionOf(model.opsets[""] ?? 1)), stringField(2, "edgeslim-test")];

@@ -38,9 +38,14 @@ export function intField(number: number, value: number | bigint): Field {
   return { number, bytes: concat([key(number, 0), varint(value)]) };
 }
 
+/** The key and the length of a length-delimited field whose `length` bytes are written elsewhere. */
+export function prefix(number: number, length: number, width = 1): Bytes {
+  return concat([key(number, 2), varint(length, width)]);
+}
+
 /** A length-delimited field. `width` pads the length varint, as a writer does that patches lengths afterwards. */
 export function bytesField(number: number, value: Uint8Array, width = 1): Field {
-  return { number, bytes: concat([key(number, 2), varint(value.length, width), value]) };
+  return { number, bytes: concat([prefix(number, value.length, width), value]) };
 }
 
 export function stringField(number: number, value: string): Field {
