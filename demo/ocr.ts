@@ -31,10 +31,9 @@ export interface FloatTensor {
 }
 
 /** A session with one input, `x`, as both PP-OCR models have: feeds in, outputs by name. */
-export type Run = (feeds: { x: FloatTensor }) => Promise<Record<string, { dims: readonly number[]; data: ArrayLike<number> }>>;
+export type Run = (feeds: { x: FloatTensor }) => Promise<Record<string, { dims: readonly number[]; data: ArrayLike<number | bigint> }>>;
 
-const WORDS =
-  `amber anchor basket bridge candle copper danger engine falcon garden hammer island jacket kettle ladder market number orange
+const WORDS = `amber anchor basket bridge candle copper danger engine falcon garden hammer island jacket kettle ladder market number orange
   pepper quartz rabbit silver temple update valley window yellow zipper Berlin Geneva London Madrid Ottawa Vienna Invoice Receipt
   Total Amount Street Ticket`.split(/\s+/);
 
@@ -144,7 +143,7 @@ export async function recognize(run: Run, lines: readonly GrayImage[], classes: 
   for (const line of lines) {
     const [scores] = Object.values(await run({ x: recognizerInput(line) }));
     if (!scores) throw new Error("The recognizer has no output");
-    texts.push(ctcGreedy(scores, classes));
+    texts.push(ctcGreedy({ dims: scores.dims, data: scores.data as ArrayLike<number> }, classes));
   }
   return texts;
 }

@@ -10,7 +10,7 @@ export interface BigModel {
   size: number;
   /** Number of weights. */
   tensors: number;
-  /** The bytes, each time from the start; every chunk is `chunk_size` long but the last, and belongs to the caller. */
+  /** The bytes, each time from the start; every chunk is `chunk_size` long but the last, and the caller's unless `reuse` is set. */
   chunks(): Generator<Uint8Array<ArrayBuffer>>;
 }
 
@@ -19,8 +19,15 @@ const CHUNK_SIZE = 256 * 1024;
 /** Places in the random data at which layers start, in elements: odd, so that no two layers look alike to a cache or a hash. */
 const STRIDE = 997;
 
+interface Chunking {
+  /** Bytes of a chunk; 256 KiB unless said. */
+  chunk_size?: number;
+  /** Yields one buffer again and again, so that a measurement of memory sees none of this; each chunk is then lost at the next. */
+  reuse?: boolean;
+}
+
 /** Cuts a sequence of parts, of any lengths, into chunks of one length. */
-function* rechunk(parts: Iterable<Uint8Array>, size: number): Generator<Uint8Array<ArrayBuffer>> {
+function* rechunk(parts: Iterable<Uint8Array>, { chunk_size: size = CHUNK_SIZE, reuse }: Chunking): Generator<Uint8Array<ArrayBuffer>> {
   let chunk = new Uint8Array(size);
   let filled = 0;
   for (const part of parts) {
@@ -31,7 +38,7 @@ function* rechunk(parts: Iterable<Uint8Array>, size: number): Generator<Uint8Arr
       at += count;
       if (filled < size) continue;
       yield chunk;
-      chunk = new Uint8Array(size);
+      if (!reuse) chunk = new Uint8Array(size);
       filled = 0;
     }
   }
@@ -51,18 +58,17 @@ function weights(elements: number): (layer: number) => Uint8Array {
  * An ONNX model of y = Σ x × Wᵢ with as many f32 weights [`k`, `n`] as fit into `bytes` (at least one); x is [batch, k]. Nodes stand
  * before initializers and the opset after the graph, as exporters write. Above 2 GiB only a streaming reader can take it.
  */
-export function bigOnnx({ bytes, k = 1024, n = 1024, chunk_size = CHUNK_SIZE, opset = 13 }: {
-  bytes: number;
-  k?: number;
-  n?: number;
-  chunk_size?: number;
-  opset?: number;
-}): BigModel {
+export function bigOnnx(options: Chunking & { bytes: number; k?: number; n?: number; opset?: number }): BigModel {
+  const { bytes, k = 1024, n = 1024, opset = 13 } = options;
   const tensors = Math.max(1, Math.floor(bytes / (k * n * 4)));
   const names = Array.from({ length: tensors }, (_, i) => `layers.${i}.weight`);
   const nodes = [
     ...names.map((name, i) => node("MatMul", ["x", name], [`h${i}`])),
-    node("Sum", names.map((_, i) => `h${i}`), ["y"]),
+    node(
+      "Sum",
+      names.map((_, i) => `h${i}`),
+      ["y"],
+    ),
   ];
   const graph = { nodes, inputs: [value("x", DataType.FLOAT, ["batch", k])], outputs: [value("y", DataType.FLOAT, ["batch", n])] };
   const fields = graphFields(graph);
@@ -88,16 +94,12 @@ export function bigOnnx({ bytes, k = 1024, n = 1024, chunk_size = CHUNK_SIZE, op
     yield inputsAndOutputs;
     yield end;
   }
-  return { size: start.length + graphLength + end.length, tensors, chunks: () => rechunk(parts(), chunk_size) };
+  return { size: start.length + graphLength + end.length, tensors, chunks: () => rechunk(parts(), options) };
 }
 
 /** A safetensors file of as many F32 weights [`rows`, `cols`] as fit into `bytes` (at least one), named like a transformer's. */
-export function bigSafetensors({ bytes, rows = 1024, cols = 1024, chunk_size = CHUNK_SIZE }: {
-  bytes: number;
-  rows?: number;
-  cols?: number;
-  chunk_size?: number;
-}): BigModel {
+export function bigSafetensors(options: Chunking & { bytes: number; rows?: number; cols?: number }): BigModel {
+  const { bytes, rows = 1024, cols = 1024 } = options;
   const length = rows * cols * 4;
   const tensors = Math.max(1, Math.floor(bytes / length));
   const entries = Array.from({ length: tensors }, (_, i) => [
@@ -115,5 +117,5 @@ export function bigSafetensors({ bytes, rows = 1024, cols = 1024, chunk_size = C
     yield header;
     for (let i = 0; i < tensors; i++) yield data(i);
   }
-  return { size: 8 + header.length + tensors * length, tensors, chunks: () => rechunk(parts(), chunk_size) };
+  return { size: 8 + header.length + tensors * length, tensors, chunks: () => rechunk(parts(), options) };
 }

@@ -5,7 +5,7 @@
 import * as control from "./models/control.ts";
 import * as conv from "./models/conv.ts";
 import * as linear from "./models/linear.ts";
-import { type GeneratedModel, type Generate, OPSETS } from "./models/model.ts";
+import { type Generate, type GeneratedModel, OPSETS } from "./models/model.ts";
 import * as text from "./models/text.ts";
 
 export * from "./models/control.ts";
@@ -15,36 +15,39 @@ export * from "./models/model.ts";
 export * from "./models/text.ts";
 
 export interface GeneratorEntry {
+  name: string;
   generate: Generate;
   opsets: readonly number[];
 }
 
 const since = (first: number) => OPSETS.filter((opset) => opset >= first);
 
+const entry = (generate: Generate, opsets: readonly number[]): GeneratorEntry => ({ name: generate().name, generate, opsets });
+
 export const generators: readonly GeneratorEntry[] = [
-  { generate: linear.mlp, opsets: OPSETS },
-  { generate: linear.gemm, opsets: OPSETS },
-  { generate: linear.oddK, opsets: OPSETS },
-  { generate: linear.oddValues, opsets: OPSETS },
-  { generate: linear.oddNames, opsets: OPSETS },
-  { generate: linear.outputWeight, opsets: OPSETS },
-  { generate: linear.sharedWeight, opsets: OPSETS },
-  { generate: linear.typedFields, opsets: OPSETS },
-  { generate: linear.constants, opsets: OPSETS },
-  { generate: linear.ir3, opsets: [7, 8] },
-  { generate: linear.halfModel, opsets: OPSETS },
-  { generate: linear.halfTyped, opsets: OPSETS },
-  { generate: linear.bf16Weights, opsets: since(13) },
-  { generate: linear.doubleModel, opsets: OPSETS },
-  { generate: conv.conv, opsets: OPSETS },
-  { generate: conv.convRanks, opsets: OPSETS },
-  { generate: conv.emptyTensor, opsets: since(11) },
-  { generate: text.tiedEmbedding, opsets: OPSETS },
-  { generate: text.tiedGemm, opsets: OPSETS },
-  { generate: text.encoder, opsets: OPSETS },
-  { generate: text.lstm, opsets: OPSETS },
-  { generate: control.ifModel, opsets: OPSETS },
-  { generate: control.loopModel, opsets: OPSETS },
+  entry(linear.mlp, OPSETS),
+  entry(linear.gemm, OPSETS),
+  entry(linear.oddK, OPSETS),
+  entry(linear.oddValues, OPSETS),
+  entry(linear.oddNames, OPSETS),
+  entry(linear.outputWeight, OPSETS),
+  entry(linear.sharedWeight, OPSETS),
+  entry(linear.typedFields, OPSETS),
+  entry(linear.constants, OPSETS),
+  entry(linear.ir3, [7, 8]),
+  entry(linear.halfModel, OPSETS),
+  entry(linear.halfTyped, OPSETS),
+  entry(linear.bf16Weights, since(13)),
+  entry(linear.doubleModel, OPSETS),
+  entry(conv.conv, OPSETS),
+  entry(conv.convRanks, OPSETS),
+  entry(conv.emptyTensor, since(11)),
+  entry(text.tiedEmbedding, OPSETS),
+  entry(text.tiedGemm, OPSETS),
+  entry(text.encoder, OPSETS),
+  entry(text.lstm, OPSETS),
+  entry(control.ifModel, OPSETS),
+  entry(control.loopModel, OPSETS),
 ];
 
 /** Every model at every opset it exists at. */

@@ -2,55 +2,13 @@
  * An ONNX writer for tests. It shares nothing with the product, and writes each layout that a reader may meet: a model is a plain
  * specification, and {@link Layout} says how its bytes are arranged. Two layouts of one specification mean the same model.
  */
+import { type AttributeSpec, type GraphSpec, irVersionOf, type ModelSpec, type NodeSpec, node, type ValueSpec } from "./spec.ts";
 import { encodeTensor, type TensorSpec } from "./tensor.ts";
 import { type Bytes, bytesField, type Field, floatField, intField, message, stringField } from "./wire.ts";
 
 export { randint, randn, rng } from "./random.ts";
+export * from "./spec.ts";
 export { DataType, f32, i64, type NumericData, type Storage, type TensorSpec, tensor } from "./tensor.ts";
-
-/** A plain number is an `int` and a plain list `ints`; floats are said to be floats. */
-export type AttributeSpec =
-  | number
-  | string
-  | readonly number[]
-  | { float: number }
-  | { floats: readonly number[] }
-  | { strings: readonly string[] }
-  | { tensor: TensorSpec }
-  | { graph: GraphSpec };
-
-export interface NodeSpec {
-  op_type: string;
-  inputs: readonly string[];
-  outputs: readonly string[];
-  attributes: Record<string, AttributeSpec>;
-  domain?: string;
-  name?: string;
-}
-
-/** `dims` left out: no shape at all. A string is a symbolic dimension. */
-export interface ValueSpec {
-  name: string;
-  data_type: number;
-  dims?: readonly (number | string)[];
-}
-
-export interface GraphSpec {
-  name?: string;
-  nodes: readonly NodeSpec[];
-  initializers?: readonly TensorSpec[];
-  inputs: readonly ValueSpec[];
-  outputs: readonly ValueSpec[];
-  value_info?: readonly ValueSpec[];
-}
-
-export interface ModelSpec {
-  graph: GraphSpec;
-  /** Domain to version; "" is the ONNX domain. */
-  opsets: Record<string, number>;
-  ir_version?: number;
-  metadata?: Record<string, string>;
-}
 
 export interface Layout {
   /** Where weights stand: after the nodes (the usual order), before them, or as Constant nodes, each before its first consumer. */
@@ -69,45 +27,38 @@ export interface Layout {
   order?: TensorSpec["order"];
 }
 
-export function node(
-  op_type: string,
-  inputs: readonly string[],
-  outputs: readonly string[],
-  attributes: Record<string, AttributeSpec> = {},
-  rest: Pick<NodeSpec, "domain" | "name"> = {},
-): NodeSpec {
-  return { op_type, inputs, outputs, attributes, ...rest };
-}
-
-export function value(name: string, data_type: number, dims?: readonly (number | string)[]): ValueSpec {
-  return dims ? { name, data_type, dims } : { name, data_type };
-}
-
-const FIRST_OPSET_OF_IR: readonly (readonly [ir_version: number, opset: number])[] =
-  [[3, 1], [4, 9], [5, 10], [6, 11], [7, 12], [8, 15], [9, 19], [10, 21], [11, 23]];
-
-/** The IR version that came with an opset. */
-export function irVersionOf(opset: number): number {
-  return FIRST_OPSET_OF_IR.findLast(([, first]) => opset >= first)?.[0] ?? 3;
-}
-
 function encodeAttribute(name: string, attribute: AttributeSpec, layout: Layout): Bytes {
   const make = (type: number, fields: readonly Field[]) => message([stringField(1, name), ...fields, intField(20, type)]);
   if (typeof attribute === "number") return make(2, [intField(3, attribute)]);
   if (typeof attribute === "string") return make(3, [stringField(4, attribute)]);
   if ("float" in attribute) return make(1, [floatField(2, attribute.float)]);
-  if ("floats" in attribute) return make(6, attribute.floats.map((x) => floatField(7, x)));
-  if ("strings" in attribute) return make(8, attribute.strings.map((x) => stringField(9, x)));
+  if ("floats" in attribute)
+    return make(
+      6,
+      attribute.floats.map((x) => floatField(7, x)),
+    );
+  if ("strings" in attribute)
+    return make(
+      8,
+      attribute.strings.map((x) => stringField(9, x)),
+    );
   if ("tensor" in attribute) return make(4, [bytesField(5, encodeTensor(styled(attribute.tensor, layout), layout.lengths))]);
   if ("graph" in attribute) {
     const inner = graphFields(attribute.graph, { ...layout, list_initializers: false });
     return make(5, [bytesField(6, message(inner), layout.lengths)]);
   }
-  return make(7, attribute.map((x) => intField(8, x)));
+  return make(
+    7,
+    attribute.map((x) => intField(8, x)),
+  );
 }
 
 function styled(spec: TensorSpec, layout: Layout): TensorSpec {
-  return { ...spec, ...(layout.storage && spec.data_type === 1 && { storage: layout.storage }), ...(layout.order && { order: layout.order }) };
+  return {
+    ...spec,
+    ...(layout.storage && spec.data_type === 1 && { storage: layout.storage }),
+    ...(layout.order && { order: layout.order }),
+  };
 }
 
 function encodeNode(spec: NodeSpec, layout: Layout): Bytes {

@@ -66,15 +66,24 @@ function decodeTensor(proto: TensorProto): DecodedTensor {
 
 function decodeAttribute(proto: AttributeProto): DecodedAttribute {
   switch (proto.type) {
-    case 1: return proto.f;
-    case 2: return Number(proto.i);
-    case 3: return text.decode(proto.s);
-    case 4: return proto.t && decodeTensor(proto.t);
-    case 5: return proto.g && decodeGraph(proto.g);
-    case 6: return proto.floats;
-    case 7: return proto.ints.map(Number);
-    case 8: return proto.strings.map((bytes) => text.decode(bytes));
-    default: return undefined;
+    case 1:
+      return proto.f;
+    case 2:
+      return Number(proto.i);
+    case 3:
+      return text.decode(proto.s);
+    case 4:
+      return proto.t && decodeTensor(proto.t);
+    case 5:
+      return proto.g && decodeGraph(proto.g);
+    case 6:
+      return proto.floats;
+    case 7:
+      return proto.ints.map(Number);
+    case 8:
+      return proto.strings.map((bytes) => text.decode(bytes));
+    default:
+      return undefined;
   }
 }
 

@@ -68,12 +68,24 @@ function quantize(
 export function int8PerChannel(data: Float32Array, dims: readonly number[], axis: number): Quantized {
   const channels = dims.at(axis) as number;
   const inner = dims.slice(axis < 0 ? dims.length + axis + 1 : axis + 1).reduce((a, b) => a * b, 1);
-  return quantize(data, channels, (i) => Math.floor(i / inner) % channels, [-127, 127], (extreme) => Math.abs(extreme) / 127);
+  return quantize(
+    data,
+    channels,
+    (i) => Math.floor(i / inner) % channels,
+    [-127, 127],
+    (extreme) => Math.abs(extreme) / 127,
+  );
 }
 
 /** Symmetric int8, one scale for the tensor. */
 export function int8PerTensor(data: Float32Array): Quantized {
-  return quantize(data, 1, () => 0, [-127, 127], (extreme) => Math.abs(extreme) / 127);
+  return quantize(
+    data,
+    1,
+    () => 0,
+    [-127, 127],
+    (extreme) => Math.abs(extreme) / 127,
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Models whose weights stand inside subgraphs, or are used there. */
 import { f32, type GraphSpec, i64, node, randn, tensor, value } from "../onnx.ts";
-import { BOOL, FLOAT, type Feeds, floats, generator, INT64 } from "./model.ts";
+import { BOOL, type Feeds, FLOAT, floats, generator, INT64 } from "./model.ts";
 
 const flag = (on: boolean): Feeds[string] => ({ type: "bool", dims: [], data: Uint8Array.of(on ? 1 : 0) });
 
@@ -45,22 +45,14 @@ export const loopModel = generator("loop", "Loop whose body multiplies by an out
         body: {
           graph: {
             name: "body",
-            nodes: [
-              node("MatMul", ["h", "recurrent"], ["m"]),
-              node("Tanh", ["m"], ["h_next"]),
-              node("Identity", ["go_in"], ["go_next"]),
-            ],
+            nodes: [node("MatMul", ["h", "recurrent"], ["m"]), node("Tanh", ["m"], ["h_next"]), node("Identity", ["go_in"], ["go_next"])],
             inputs: [value("step", INT64, []), value("go_in", BOOL, []), value("h", FLOAT, [2, 40])],
             outputs: [value("go_next", BOOL, []), value("h_next", FLOAT, [2, 40])],
           },
         },
       }),
     ],
-    initializers: [
-      i64("trips", [3], []),
-      tensor("go", BOOL, [], Uint8Array.of(1)),
-      f32("recurrent", [40, 40], randn(40 * 40, 1, 0.2)),
-    ],
+    initializers: [i64("trips", [3], []), tensor("go", BOOL, [], Uint8Array.of(1)), f32("recurrent", [40, 40], randn(40 * 40, 1, 0.2))],
     inputs: [value("x", FLOAT, [2, 40])],
     outputs: [value("y", FLOAT, [2, 40])],
   },

@@ -7,8 +7,16 @@ interface Layer {
   initializers: TensorSpec[];
 }
 
-/** Conv or ConvTranspose from `from` to `to`; `w` is [M, C/group, …] or, transposed, [C, M/group, …]; the bias has `channels` elements. */
-function convolution(op_type: string, from: string, to: string, w: readonly number[], channels: number, group: number, seed: number): Layer {
+/** Conv or ConvTranspose; `w` is the weight's shape, [M, C/group, …] or, transposed, [C, M/group, …]; the bias has `channels`. */
+function convolution(
+  op_type: string,
+  from: string,
+  to: string,
+  w: readonly number[],
+  channels: number,
+  group: number,
+  seed: number,
+): Layer {
   const kernel = w.slice(2);
   const transposed = op_type === "ConvTranspose";
   const pads = kernel.map((size) => (transposed ? 0 : size >> 1));
@@ -26,10 +34,18 @@ function batchNorm(from: string, to: string, channels: number, seed: number): La
   return {
     nodes: [node("BatchNormalization", [from, ...names], [to], { epsilon: { float: 1e-5 } })],
     initializers: [
-      f32(scale, [channels], randn(channels, seed, 0.2).map((x) => 1 + x)),
+      f32(
+        scale,
+        [channels],
+        randn(channels, seed, 0.2).map((x) => 1 + x),
+      ),
       f32(bias, [channels], randn(channels, seed + 1, 0.1)),
       f32(mean, [channels], randn(channels, seed + 2, 0.1)),
-      f32(variance, [channels], randn(channels, seed + 3, 0.3).map((x) => 0.5 + x * x)),
+      f32(
+        variance,
+        [channels],
+        randn(channels, seed + 3, 0.3).map((x) => 0.5 + x * x),
+      ),
     ],
   };
 }

@@ -1,5 +1,5 @@
 /** Models of MatMul and Gemm, and the ways in which a weight's name, place and type vary. */
-import { type Layout, type NodeSpec, node, randn, type TensorSpec, tensor, f32 as writeF32, value } from "../onnx.ts";
+import { type Layout, type NodeSpec, node, randn, type TensorSpec, tensor, value, f32 as writeF32 } from "../onnx.ts";
 import { toBfloat16Bits, toFloat16Bits } from "../reference.ts";
 import { BFLOAT16, DOUBLE, FLOAT, FLOAT16, floats, type GenerateOptions, generator, product } from "./model.ts";
 
@@ -26,12 +26,7 @@ function twoLayers(first = "fc1.weight", second = "fc2.weight") {
       node("MatMul", ["c", second], ["d"]),
       node("Add", ["d", "fc2.bias"], ["y"]),
     ],
-    [
-      weight(first, [64, 96], 1),
-      weight("fc1.bias", [96], 2, 0.1),
-      weight(second, [96, 32], 3),
-      weight("fc2.bias", [32], 4, 0.1),
-    ],
+    [weight(first, [64, 96], 1), weight("fc1.bias", [96], 2, 0.1), weight(second, [96, 32], 3), weight("fc2.bias", [32], 4, 0.1)],
   );
 }
 
@@ -103,23 +98,36 @@ export const oddValues = generator("odd-values", "zero row, zero column, outlier
     return column === 7 ? x * 1e-40 : x;
   });
   odd[9] = 50;
-  const nodes = [
-    node("MatMul", ["x", "odd"], ["a"]),
-    node("MatMul", ["x", "zero"], ["b"]),
-    node("Add", ["a", "b"], ["y"]),
-  ];
+  const nodes = [node("MatMul", ["x", "odd"], ["a"]), node("MatMul", ["x", "zero"], ["b"]), node("Add", ["a", "b"], ["y"])];
   return { ...dense(64, 32, nodes, [writeF32("odd", [64, 32], odd), writeF32("zero", [64, 32], new Float32Array(64 * 32))]), ...feed(64) };
 });
 
 /** Names that break a JSON report, a file name, an object used as a map, or the suffixes that a quantizer appends. */
 export const ODD_NAMES: readonly string[] = [
-  "weight with spaces", "вес/重み/🪶", '{"name":"w"}', "it's \"quoted\"", "fc", "fc_quantized", "fc_scale", "__proto__", "constructor", "line\nbreak\\",
+  "weight with spaces",
+  "вес/重み/🪶",
+  '{"name":"w"}',
+  'it\'s "quoted"',
+  "fc",
+  "fc_quantized",
+  "fc_scale",
+  "__proto__",
+  "constructor",
+  "line\nbreak\\",
 ];
 
 export const oddNames = generator("odd-names", "weights named with spaces, unicode, JSON, quotes, and names that collide", () => {
   const at = (i: number) => (i === 0 ? "x" : i === ODD_NAMES.length ? "y" : `${ODD_NAMES[i]}/output`);
   const nodes = ODD_NAMES.map((name, i) => node("MatMul", [at(i), name], [at(i + 1)], {}, { name }));
-  return { ...dense(40, 40, nodes, ODD_NAMES.map((name, i) => weight(name, [40, 40], i + 1))), ...feed(40) };
+  return {
+    ...dense(
+      40,
+      40,
+      nodes,
+      ODD_NAMES.map((name, i) => weight(name, [40, 40], i + 1)),
+    ),
+    ...feed(40),
+  };
 });
 
 /** The weight is used, and is a graph output too: its values are part of the contract with the caller. */

@@ -68,13 +68,17 @@ function layerNorm(opset: number, from: string, to: string): NodeSpec[] {
   ];
 }
 
-const linear = (from: string, to: string): NodeSpec[] =>
-  [node("MatMul", [from, `${to}.weight`], [`${to}.product`]), node("Add", [`${to}.product`, `${to}.bias`], [to])];
+const linear = (from: string, to: string): NodeSpec[] => [
+  node("MatMul", [from, `${to}.weight`], [`${to}.product`]),
+  node("Add", [`${to}.product`, `${to}.bias`], [to]),
+];
 
 /** One layer: h[1,L,H] → `${p}.out`. Softmax is along the last of four axes, where its two definitions agree. */
 function transformerLayer(opset: number, h: string, p: string): NodeSpec[] {
-  const split = (x: string, perm: number[]) =>
-    [node("Reshape", [`${p}.${x}`, "heads"], [`${p}.${x}.split`]), node("Transpose", [`${p}.${x}.split`], [`${p}.${x}.heads`], { perm })];
+  const split = (x: string, perm: number[]) => [
+    node("Reshape", [`${p}.${x}`, "heads"], [`${p}.${x}.split`]),
+    node("Transpose", [`${p}.${x}.split`], [`${p}.${x}.heads`], { perm }),
+  ];
   return [
     ...["query", "key", "value"].flatMap((x) => linear(h, `${p}.${x}`)),
     ...split("query", [0, 2, 1, 3]),
@@ -112,12 +116,19 @@ function layerWeights(p: string, seed: number): TensorSpec[] {
   return [...square, ...dense("up", HIDDEN, 4 * HIDDEN, 10), ...dense("down", 4 * HIDDEN, HIDDEN, 11), ...norms];
 }
 
-const normWeights = (name: string, seed: number) =>
-  [f32(`${name}.gamma`, [HIDDEN], randn(HIDDEN, seed, 0.1).map((x) => 1 + x)), f32(`${name}.beta`, [HIDDEN], randn(HIDDEN, seed + 1, 0.1))];
+const normWeights = (name: string, seed: number) => [
+  f32(
+    `${name}.gamma`,
+    [HIDDEN],
+    randn(HIDDEN, seed, 0.1).map((x) => 1 + x),
+  ),
+  f32(`${name}.beta`, [HIDDEN], randn(HIDDEN, seed + 1, 0.1)),
+];
 
 /** ids[1,12], attention_mask[1,12] → logits[1,12,96]. */
 export const encoder = generator("encoder", "BERT-type: decomposed LayerNormalization, two attention layers, mask, tied table", (opset) => {
-  const unsqueeze = opset < 13 ? node("Unsqueeze", ["attention_mask"], ["m4"], { axes: [1, 2] }) : node("Unsqueeze", ["attention_mask", "axes"], ["m4"]);
+  const unsqueeze =
+    opset < 13 ? node("Unsqueeze", ["attention_mask"], ["m4"], { axes: [1, 2] }) : node("Unsqueeze", ["attention_mask", "axes"], ["m4"]);
   const graph = language(
     [
       unsqueeze,
@@ -138,9 +149,15 @@ export const encoder = generator("encoder", "BERT-type: decomposed LayerNormaliz
       ...normWeights("h1", 30),
       ...layerWeights("layer.0", 200),
       ...layerWeights("layer.1", 400),
-      ...Object.entries({ one: 1, two: 2, half: 0.5, sqrt2: Math.SQRT2, minus: -10000, epsilon: 1e-12, root: Math.sqrt(HIDDEN / HEADS) }).map(
-        ([name, x]) => f32(name, [], [x]),
-      ),
+      ...Object.entries({
+        one: 1,
+        two: 2,
+        half: 0.5,
+        sqrt2: Math.SQRT2,
+        minus: -10000,
+        epsilon: 1e-12,
+        root: Math.sqrt(HIDDEN / HEADS),
+      }).map(([name, x]) => f32(name, [], [x])),
       i64("heads", [0, 0, HEADS, HIDDEN / HEADS]),
       i64("joined", [0, 0, HIDDEN]),
       ...(opset < 13 ? [] : [i64("axes", [1, 2])]),
