@@ -1,0 +1,50 @@
+// Inline helpers on vectors. Constants that a hot loop needs are passed in, so that they sit in a register outside the loop.
+
+/** The bits of the largest finite float: a magnitude above them is an infinity or NaN. */
+export const MAX_FINITE: i32 = 0x7f7fffff;
+
+/** The bits of +Infinity: a magnitude above them is NaN. */
+export const INFINITY_BITS: i32 = 0x7f800000;
+
+/** 1.5 * 2^23. Adding it rounds a float of |p| < 2^22 to the nearest even integer and leaves that integer in the low mantissa bits. */
+export const ROUND: f32 = 12582912;
+
+/** The bits of `ROUND`: subtracting them from the bits of a sum leaves the integer. */
+export const ROUND_BITS: i32 = 0x4b400000;
+
+/** `|x|` as bits, which order like the values and put infinities and NaN on top. */
+// @ts-ignore: decorator
+@inline
+export function magnitude(x: v128, mask: v128): v128 {
+  return v128.and(x, mask);
+}
+
+/** The largest of four signed integers. */
+// @ts-ignore: decorator
+@inline
+export function horizontal_max(m: v128): i32 {
+  m = i32x4.max_s(m, v128.shuffle<i64>(m, m, 1, 0));
+  m = i32x4.max_s(m, v128.shuffle<i32>(m, m, 1, 0, 3, 2));
+  return i32x4.extract_lane(m, 0);
+}
+
+/** Four vectors of integers saturated to sixteen signed bytes, in order. */
+// @ts-ignore: decorator
+@inline
+export function narrow(a: v128, b: v128, c: v128, d: v128): v128 {
+  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}
+
+/** Rounds to the nearest even integer; for |p| < 2^22. `round` and `bits` are splats of `ROUND` and `ROUND_BITS`. */
+// @ts-ignore: decorator
+@inline
+export function round(p: v128, round: v128, bits: v128): v128 {
+  return i32x4.sub(f32x4.add(p, round), bits);
+}
+
+/** True for a float that is neither infinite nor NaN. */
+// @ts-ignore: decorator
+@inline
+export function finite(x: f32): bool {
+  return (reinterpret<i32>(x) & 0x7fffffff) <= MAX_FINITE;
+}

@@ -1,0 +1,112 @@
+import { Arena } from "./arena.ts";
+import { supportsRelaxed } from "./relaxed.ts";
+
+/** Compiled builds of the kernels; at least one of them. */
+export interface WasmModules {
+  simd?: WebAssembly.Module;
+  /** The same kernels with relaxed SIMD instructions, to the same bits. */
+  relaxed?: WebAssembly.Module;
+}
+
+/** What the arena of one instance may grow to unless the caller says less: WebAssembly offers 4 GiB, and no slab comes near this. */
+export const MAX_ARENA = 2 ** 31;
+
+/**
+ * The kernels of the streaming path. Counts are elements, `x`, `y`, `scale` and the like are addresses in bytes. Any count may be 0,
+ * no address need be aligned, and an output may not overlap an input. Names carry the types: `qs8` int8, `qc8w` int8 weights with a scale a
+ * channel, `qb8w` and `qb4w` int8 and int4 weights with a scale a block.
+ */
+export interface CompressKernels {
+  /** `max |x|` over the finite values of f32[n]; 0 where there is none. */
+  f32_absmax(n: number, x: number): number;
+  /** Writes the least and greatest finite value of f32[n] to `y`, f32[2]; zeros where there is none, and never -0. */
+  f32_minmax(n: number, x: number, y: number): void;
+  /**
+   * `saturate(roundTiesToEven(x * inv_scale) + zero_point)` to [-128, 127]: f32[n] to int8[n], `zero_point` in -128..127. NaN becomes
+   * `zero_point`, ±Infinity saturates. https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
+   */
+  f32_qs8_quantize(n: number, x: number, y: number, inv_scale: number, zero_point: number): void;
+  /**
+   * Symmetric int8 of `c` rows of `inner` floats: scale = f32(m / 127) of a row's finite absmax m, y = roundTiesToEven(x * f32(127 / m)) in
+   * [-127, 127]. NaN becomes 0, ±Infinity ±127. A row with m < 2^-100 is zero: scale 1. Otherwise the error of a finite value is at most
+   * scale / 2 * (1 + 2^-14). `scale` is f32[c]. https://arxiv.org/abs/2004.09602, section 3.1.2
+   */
+  f32_qc8w_rows(c: number, inner: number, x: number, y: number, scale: number): void;
+  /** Raises `m`, f32[c] that the caller zeroes first, to the finite absmax of each channel of f32[outer, c, inner]. */
+  f32_absmax_channels(outer: number, c: number, inner: number, x: number, m: number): void;
+  /** From absmax `m` to `scale` and `inv_scale`, all f32[c], by the rule of `f32_qc8w_rows`. */
+  qc8w_scales(c: number, m: number, scale: number, inv_scale: number): void;
+  /** Symmetric int8 of f32[outer, c, inner] with the f32[c] `inv_scale` of its channels; rounding, NaN and range as `f32_qc8w_rows`. */
+  f32_qc8w_channels(outer: number, c: number, inner: number, x: number, y: number, inv_scale: number): void;
+  /** As `f32_qc8w_rows` with a scale for each `block_size` ≥ 1 values: `scale` is f32[rows, ceil(k / block_size)]. */
+  f32_qb8w_rows(rows: number, k: number, block_size: number, x: number, y: number, scale: number): void;
+  /**
+   * int4 in blocks of 32 of f32[rows, k] as MatMulNBits reads it and MLAS quantizes it: s the finite value of largest magnitude (of a tie the
+   * negative one), scale = s / -8, y = round(x / scale + 8) in 0..15, half away from zero. NaN becomes 8, which is zero. `y` is
+   * [rows, ceil(k / 32), 16] bytes, the earlier value of a pair in the low nibble, 8 after the end of a row; `scale` is
+   * f32[rows, ceil(k / 32)], -0 where 1 / scale overflows, and every value of such a block is 8.
+   * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
+   */
+  f32_qb4w_rows(rows: number, k: number, x: number, y: number, scale: number): void;
+  /**
+   * Block number `block` of `blocks` of every column of a [K, n] matrix, from the `k` ≤ 32 rows at `x`: column j has its 16 bytes at
+   * `y + (j * blocks + block) * 16` and its scale at `scale + (j * blocks + block) * 4`. The same values as `f32_qb4w_rows` transposed.
+   */
+  f32_qb4w_transpose(k: number, n: number, x: number, y: number, scale: number, block: number, blocks: number): void;
+  /** f32[n] to IEEE half, nearest even, overflow to ±Infinity. NaN keeps sign and top payload bits, quiet. */
+  f32_f16(n: number, x: number, y: number): void;
+  /** IEEE half to f32[n], exact; NaN becomes quiet. */
+  f16_f32(n: number, x: number, y: number): void;
+  /** f32[n] to bfloat16, nearest even, overflow to ±Infinity. NaN keeps sign and top payload bits, quiet. */
+  f32_bf16(n: number, x: number, y: number): void;
+  /** bfloat16 to f32[n]: the same bits with zeros below. */
+  bf16_f32(n: number, x: number, y: number): void;
+  /** f64[n] to f32, nearest even, overflow to ±Infinity. NaN keeps sign and top payload bits, quiet. */
+  f64_f32(n: number, x: number, y: number): void;
+  /** f64[n] to IEEE half, rounded once. */
+  f64_f16(n: number, x: number, y: number): void;
+  /** f64[n] to bfloat16, rounded once. */
+  f64_bf16(n: number, x: number, y: number): void;
+  /**
+   * Adds to `acc`, f64[3]: Σx², Σ(x−x_hat)² and the number of x that are not finite, which count in neither sum. Both inputs are f32[n].
+   * Sums are f32 over at most 512 values, then f64, in a fixed order.
+   */
+  f32_error(n: number, x: number, x_hat: number, acc: number): void;
+  /** `f32_error` of f32[outer, c, inner] against int8 `q` and f32[c] `scale`: of `f32_qc8w_channels`, and with outer = 1 of `f32_qc8w_rows`. */
+  qc8w_error_channels(outer: number, c: number, inner: number, x: number, q: number, scale: number, acc: number): void;
+  /** `f32_error` of what `f32_qb8w_rows` wrote. */
+  qb8w_error_rows(rows: number, k: number, block_size: number, x: number, q: number, scale: number, acc: number): void;
+  /** `f32_error` of what `f32_qb4w_rows` wrote. */
+  qb4w_error_rows(rows: number, k: number, x: number, q: number, scale: number, acc: number): void;
+  /** `f32_error` of what `f32_qb4w_transpose` wrote for the same panel. */
+  qb4w_error_transpose(k: number, n: number, x: number, q: number, scale: number, block: number, blocks: number, acc: number): void;
+  /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
+  memory_copy(n: number, x: number, y: number): void;
+}
+
+type Exports = CompressKernels & { readonly __heap_base: WebAssembly.Global };
+
+/** One instance of the kernels, with its memory. Instances share nothing. */
+export class Kernels {
+  readonly variant: "simd" | "relaxed";
+  readonly memory: WebAssembly.Memory;
+  readonly fn: CompressKernels;
+  readonly arena: Arena;
+
+  private constructor(variant: "simd" | "relaxed", memory: WebAssembly.Memory, exports: Exports, maxBytes: number) {
+    this.variant = variant;
+    this.memory = memory;
+    this.fn = exports;
+    this.arena = new Arena(memory, Number(exports.__heap_base.value), maxBytes);
+  }
+
+  /** Takes the relaxed build where there is one and the runtime has it. `maxBytes` bounds the arena. */
+  static instantiate(modules: WasmModules, maxBytes: number = MAX_ARENA): Kernels {
+    const variant = modules.relaxed !== undefined && (modules.simd === undefined || supportsRelaxed()) ? "relaxed" : "simd";
+    const module = modules[variant];
+    if (module === undefined) throw new TypeError("Kernels need a compiled module: simd, relaxed or both");
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    const instance = new WebAssembly.Instance(module, { env: { memory } });
+    return new Kernels(variant, memory, instance.exports as unknown as Exports, maxBytes);
+  }
+}
