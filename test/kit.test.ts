@@ -1,22 +1,23 @@
 import { describe, expect, test } from "vitest";
-import {
-  characterErrorRate,
-  ctcGreedy,
-  detectorInput,
-  editDistance,
-  pageOf,
-  readClasses,
-  recognize,
-  relativeError,
-  renderLine,
-  textLines,
-} from "../demo/ocr.ts";
 import { bigOnnx, bigSafetensors } from "./kit/big.ts";
 import { everyModel, floats, type Generate, generators, ifModel, mlp, oddNames } from "./kit/models.ts";
-import { DataType, encodeModel, f32, type Layout, type NumericData, node, tensor, value } from "./kit/onnx.ts";
-import { openNode, runNode, runWeb, sqnr } from "./kit/ort.ts";
+import {
+  DataType,
+  encodeModel,
+  f32,
+  type Layout,
+  type NodeSpec,
+  type NumericData,
+  node,
+  randn,
+  type TensorSpec,
+  tensor,
+  value,
+} from "./kit/onnx.ts";
+import { EXACT, runNode, runWeb, sqnr } from "./kit/ort.ts";
 import { everyWeight, numbersOf, readOnnx } from "./kit/readonnx.ts";
 import { readRealModel, realModels } from "./kit/realmodels.ts";
+import { int8PerChannel } from "./kit/reference.ts";
 import { concat } from "./kit/wire.ts";
 
 describe("generated models", () => {
@@ -145,6 +146,19 @@ describe("streams of big models", () => {
   });
 });
 
+test("EXACT keeps activations in f32 behind a DequantizeLinear", async () => {
+  const { codes, scales, dequantized } = int8PerChannel(randn(64 * 48, 3, 0.1), [64, 48], 1);
+  const model = (nodes: NodeSpec[], initializers: TensorSpec[]) => {
+    const ends = { inputs: [value("x", DataType.FLOAT, [4, 64])], outputs: [value("y", DataType.FLOAT, [4, 48])] };
+    return encodeModel({ graph: { nodes: [...nodes, node("MatMul", ["x", "w"], ["y"])], initializers, ...ends }, opsets: { "": 13 } });
+  };
+  const feeds = { x: floats([4, 64], 5) };
+  const weights = [tensor("q", DataType.INT8, [64, 48], codes), f32("s", [48], scales)];
+  const reference = await runNode(model([], [f32("w", [64, 48], dequantized)]), feeds);
+  const actual = await runNode(model([node("DequantizeLinear", ["q", "s"], ["w"], { axis: 1 })], weights), feeds, EXACT);
+  expect(sqnr(reference.y?.data ?? [], actual.y?.data ?? [])).toBeGreaterThan(120);
+});
+
 describe("real models", () => {
   test.each(Object.values(realModels))("$name is the pinned file and runs", async (model) => {
     const bytes = await readRealModel(model);
@@ -152,35 +166,4 @@ describe("real models", () => {
     const outputs = Object.values(await runNode(bytes, model.inputs));
     for (const { data } of outputs) expect(Array.from(data, Number).every(Number.isFinite)).toBe(true);
   });
-});
-
-describe("reading text", () => {
-  const pairs: [string, string, number][] = [
-    ["", "", 0],
-    ["kitten", "sitting", 3],
-    ["", "abc", 3],
-    ["abc", "", 3],
-    ["flaw", "lawn", 2],
-  ];
-  test.each(pairs)("editDistance(%j, %j) is %i", (a, b, edits) => expect(editDistance(a, b)).toBe(edits));
-
-  test("ctcGreedy joins repetitions and leaves blanks out", () => {
-    const steps = [1, 1, 0, 1, 2, 2, 0];
-    const data = steps.flatMap((best) => [0, 1, 2].map((i) => (i === best ? 1 : 0)));
-    expect(ctcGreedy({ dims: [1, 7, 3], data }, ["", "a", "b"])).toBe("aab");
-  });
-
-  test("the unchanged models read at least 18 of 20 lines, and find them on a page", async () => {
-    const written = textLines(20);
-    const lines = await Promise.all(written.map(renderLine));
-    await using recognizer = await openNode(await readRealModel(realModels.recognizer));
-    const { rate, exact } = characterErrorRate(written, await recognize(({ x }) => recognizer.run({ x }), lines, await readClasses()));
-    expect(exact).toBeGreaterThanOrEqual(18);
-    expect(rate).toBeLessThan(0.01);
-    const outputs = await runNode(await readRealModel(realModels.detector), { x: detectorInput(pageOf(lines)) });
-    const map = outputs["sigmoid_0.tmp_0"]?.data as Float32Array;
-    const found = map.filter((x) => x > 0.3).length / 640 ** 2;
-    expect(found).toBeGreaterThan(0.03);
-    expect(relativeError(map, map)).toBe(0);
-  }, 60_000);
 });

@@ -32,6 +32,7 @@ export const generators: readonly GeneratorEntry[] = [
   entry(linear.oddNames, OPSETS),
   entry(linear.outputWeight, OPSETS),
   entry(linear.sharedWeight, OPSETS),
+  entry(linear.unusedWeight, OPSETS),
   entry(linear.typedFields, OPSETS),
   entry(linear.constants, OPSETS),
   entry(linear.ir3, [7, 8]),

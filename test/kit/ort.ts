@@ -1,6 +1,7 @@
 /**
  * The judge: onnxruntime runs what the product writes. `node` is the native CPU library, `web` the WebAssembly one that browsers
- * load, here in Node with one thread. Both run with their standard graph optimization.
+ * load, here in Node with one thread. Both run with their standard graph optimization, unless a test
+ * hands in {@link EXACT} or other session options.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -35,6 +36,12 @@ interface Runtime {
 const require = createRequire(import.meta.url);
 
 const OPTIONS: InferenceSession.SessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 };
+
+/**
+ * onnxruntime-node turns DequantizeLinear (int8, axis 1) → MatMul or Gemm into its own MatMulNBits, which quantizes the *activations*
+ * too and costs about 45 dB. With this option it keeps them in f32, so that a test measures the weights alone.
+ */
+export const EXACT: InferenceSession.SessionOptions = { extra: { session: { qdq_matmulnbits_accuracy_level: "0" } } };
 
 function toTensor(runtime: Runtime, { type, data, dims }: TensorValue): Tensor {
   // Node 24 has Float16Array, and onnxruntime then takes nothing else for float16.

@@ -136,6 +136,12 @@ export const outputWeight = generator("output-weight", "an initializer that is a
   return { graph: { ...base.graph, outputs: [...base.graph.outputs, value("w", FLOAT, [64, 32])] }, ...feed(64) };
 });
 
+/** No node reads the second weight. (At IR 3 onnxruntime refuses such a model unless the weight is listed as a graph input.) */
+export const unusedWeight = generator("unused-weight", "an initializer that no node uses", () => ({
+  ...dense(64, 32, [node("MatMul", ["x", "w"], ["y"])], [weight("w", [64, 32], 1), weight("unused", [40, 40], 2)]),
+  ...feed(64),
+}));
+
 /** One weight with three consumers of different kinds: a MatMul, a second MatMul, and an elementwise Mul. */
 export const sharedWeight = generator("shared-weight", "a weight with two MatMul consumers and one elementwise consumer", () => ({
   ...dense(
