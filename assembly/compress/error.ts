@@ -118,7 +118,7 @@ function dequantize8_columns(n: i32, q: usize, scale: usize, y: usize): void {
 /** `x`, read as [outer, c, inner], against the int8 `q` and f32[c] `scale` of `f32_qc8w_rows` (outer 1) or `f32_qc8w_channels`. */
 export function qc8w_error_channels(outer: i32, c: i32, inner: i32, x: usize, q: usize, scale: usize, acc: usize): void {
   for (; outer > 0; --outer) {
-    if (inner > 1) qb8w_error_rows(c, inner, inner, x, q, scale, acc);
+    if (inner != 1) qb8w_error_rows(c, inner, inner, x, q, scale, acc);
     else {
       for (let i = 0; i < c; i += PAGE) {
         const n = min(c - i, PAGE);

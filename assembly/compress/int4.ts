@@ -5,9 +5,9 @@ import { MAX_FINITE, finite } from "../lanes";
 // q = t rounded half away from zero. NaN becomes 8, which is zero. Where 1 / scale overflows the block counts as zero: scale is -0, as
 // MLAS has it for a block of zeros, and every q is 8.
 //
-// The code takes q = min(15, trunc(f32(u + 8.5))) with u = f32(x * r), |u| < 8.001. It is the same number: u + 8 and u + 8.5 are both
-// exact for u <= -4; above, both lie in one binade and so round alike, save around 8 and 16, where a sum rounds to the integer itself and
-// no integer is crossed. (All 2^32 u agree.)
+// The code takes q = min(15, trunc(f32(u + 8.5))) with u = f32(x * r), |u| < 8.001. It is the same number: both u + 8 and u + 8.5 are exact
+// for u <= -4; above, they lie in one binade and round alike, save where u + 8.5 crosses 8 or 16 and so rounds to that very integer or up
+// from it. The statement was also checked for every such float u.
 
 /** 2^-128: the reciprocal of a float of this magnitude or less is infinite. */
 export const LEAST_SCALE: i32 = 0x00200000;
