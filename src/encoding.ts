@@ -1,0 +1,49 @@
+import { elements, type TensorInfo } from "./tensor.ts";
+
+/** What an operator makes of a weight: all that a scheme needs to know to choose an encoding. */
+export interface Role {
+  /** The operator that uses it, or the layer kind its name tells: for reasons and warnings. */
+  op: string;
+  /** Axis of the output channels; undefined where no operator gives it one. */
+  channel_axis?: number;
+  /** The axis of K, for a rank-2 weight all of whose uses are matrix products that a block-wise one can replace. */
+  k_axis?: 0 | 1;
+  /** A reason to leave the weight as it is under every scheme. */
+  keep?: string;
+  /** A reason to leave it in float under the integer schemes. */
+  float?: string;
+}
+
+/** A float tensor of the model and what it is used for. */
+export interface Weight extends TensorInfo {
+  role: Role;
+}
+
+/** What a weight becomes. */
+export type Encoding =
+  /** Each element rounded to 16 bits. */
+  | { kind: "half"; dtype: "float16" | "bfloat16" }
+  /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
+  | { kind: "int8"; axis: number | null }
+  /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8. */
+  | { kind: "int4"; k_axis: 0 | 1 };
+
+/** Elements that share a scale in int4. */
+export const BLOCK_SIZE = 32;
+
+/** A decision about one tensor. */
+export type Decision = Encoding | { kind: "keep"; reason: string };
+
+export const keep = (reason: string): Decision => ({ kind: "keep", reason });
+
+/** A shape seen from one axis: [outer, channels, inner]. */
+export function around(shape: readonly number[], axis: number | null): { outer: number; channels: number; inner: number } {
+  if (axis === null) return { outer: 1, channels: 1, inner: elements(shape) };
+  return { outer: elements(shape.slice(0, axis)), channels: shape[axis] as number, inner: elements(shape.slice(axis + 1)) };
+}
+
+/** Rows and columns of an int4 weight: N output channels of K inputs, in `blocks` blocks. */
+export function matrix(shape: readonly number[], k_axis: 0 | 1): { n: number; k: number; blocks: number } {
+  const k = shape[k_axis] as number;
+  return { n: shape[1 - k_axis] as number, k, blocks: Math.ceil(k / BLOCK_SIZE) };
+}

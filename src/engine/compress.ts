@@ -1,0 +1,114 @@
+import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
+import { sourceInput, streamInput } from "../io/input.ts";
+import { Output } from "../io/output.ts";
+import { Reader } from "../io/reader.ts";
+import type { Sink } from "../io/sink.ts";
+import { isSource, type Source } from "../io/source.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import { VERSION } from "../version.ts";
+import { Decider } from "./decide.ts";
+import { detect } from "./detect.ts";
+import { Lookahead, type Spool } from "./lookahead.ts";
+import { compressOnnxSource, OnnxStream } from "./onnx.ts";
+import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
+import { Log, type Report } from "./report.ts";
+import { compressSafetensors } from "./safetensors.ts";
+
+/** What is known before the first byte of output. */
+export interface Plan {
+  format: "onnx" | "safetensors";
+  layout: "canonical" | "patched" | "pieced";
+  /** Length of the output, where it is known. */
+  bytes?: number;
+}
+
+export interface Progress {
+  /** Bytes of the source read so far; a source that is read twice is counted twice. */
+  bytes: number;
+  /** Bytes that will be read, where known. */
+  total: number | undefined;
+  /** Bytes written so far. */
+  written: number;
+}
+
+export interface CompressOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called once, before the first byte is written. */
+  onPlan?: ((plan: Plan) => void) | undefined;
+  /** Where tensor data goes that must be held and does not fit in memory. */
+  spool?: Spool | undefined;
+}
+
+/**
+ * Compresses a model from a stream (read once) or a Source (read again where needed) into a sink.
+ * Memory is bounded by the largest tensor plus MAX_LOOKAHEAD, never by the model. On failure the sink is aborted.
+ */
+export async function compressInto(
+  kernels: Kernels,
+  from: ReadableStream<Uint8Array> | Source,
+  recipe: RecipeInput,
+  sink: Sink,
+  options: CompressOptions = {},
+): Promise<Report> {
+  const started = performance.now();
+  const out = new Output(sink);
+  const lookahead = new Lookahead(options.spool);
+  const source = isSource(from) ? from : undefined;
+  const input = source ? sourceInput(source) : streamInput(from as ReadableStream<Uint8Array>);
+  const reader = new Reader(input, {
+    hash: true,
+    signal: options.signal,
+    onRead: (bytes) => options.onProgress?.({ bytes, total: source?.size, written: out.length }),
+  });
+  try {
+    const parsed = parseRecipe(recipe);
+    const run = {
+      kernels,
+      out,
+      reader,
+      lookahead,
+      decider: new Decider(parsed),
+      log: new Log(),
+      recipe: canonicalRecipe(parsed),
+      onPlan: options.onPlan ?? (() => {}),
+    };
+    const format = await detect(reader);
+    let layout: string = "canonical";
+    let opset: number | undefined;
+    if (format === "safetensors") await compressSafetensors(run, source);
+    else ({ layout, opset } = await (source ? compressOnnxSource(run, source) : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
+    const written = await out.close();
+    const seconds = (performance.now() - started) / 1000;
+    const hash = reader.sha256();
+    const sha256 = written.sha256 ?? (sink.reopen && (await hashOf(await sink.reopen())));
+    return {
+      edgeslim: VERSION,
+      recipe: parsed,
+      source: { format, ...(opset === undefined ? {} : { opset }), bytes: reader.position, ...(hash ? { sha256: hash } : {}) },
+      output: { format, layout, bytes: written.bytes, ...(sha256 ? { sha256 } : {}) },
+      tensors: run.log.tensors,
+      warnings: run.log.warnings,
+      timing: {
+        seconds: Math.round(seconds * 1e4) / 1e4,
+        bytes_per_second: Math.round(reader.position / seconds),
+        peak_memory_bytes: kernels.memory.buffer.byteLength + lookahead.peak + out.peak,
+      },
+    };
+  } catch (error) {
+    await Promise.all([reader.cancel(error), out.abort(error)]);
+    throw error;
+  } finally {
+    await lookahead.clear();
+  }
+}
+
+async function hashOf(source: Source): Promise<string | undefined> {
+  const reader = new Reader(sourceInput(source), { hash: true });
+  await reader.skip(source.size, "the output");
+  return reader.sha256();
+}
+
+/** Errors that say what is wrong with the input rather than with the engine. */
+export const isInputError = (error: unknown): error is FormatError | UnsupportedError | LimitError =>
+  error instanceof FormatError || error instanceof UnsupportedError || error instanceof LimitError;

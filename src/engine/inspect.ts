@@ -1,0 +1,110 @@
+import type { Weight } from "../encoding.ts";
+import { FormatError } from "../errors.ts";
+import { Document } from "../formats/onnx/document.ts";
+import { Parser } from "../formats/onnx/parse.ts";
+import { headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
+import { readHeader } from "../formats/safetensors/header.ts";
+import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
+import { checkGraph, graphs } from "../graph/graph.ts";
+import { roleOf } from "../graph/role.ts";
+import { sourceInput, streamInput } from "../io/input.ts";
+import { Reader } from "../io/reader.ts";
+import { isSource, type Source } from "../io/source.ts";
+import { byteLength, elements, type TensorInfo } from "../tensor.ts";
+import { actionOf, AVAILABLE, Decider, encodedBytes } from "./decide.ts";
+import { detect } from "./detect.ts";
+import { nestedDefinitions } from "./onnx-weights.ts";
+import type { SchemeName } from "./recipe.ts";
+
+/** What a model is and what each scheme would give. */
+export interface Inspection {
+  format: "onnx" | "safetensors";
+  opset?: number;
+  ir_version?: number;
+  /** Bytes of the file. */
+  bytes: number;
+  /** Elements of all float tensors. */
+  parameters: number;
+  inputs?: string[];
+  outputs?: string[];
+  /** Number of nodes by operator, subgraphs included. */
+  operators?: Record<string, number>;
+  metadata?: Record<string, string>;
+  tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; used_by: string }[];
+  /** Estimated from tensor sizes: nodes and names that are added do not count. */
+  schemes: { scheme: string; bytes: number; ratio: number; tensors: Record<string, number> }[];
+}
+
+/** Reads a model's structure; the data of large tensors is passed over. */
+export async function inspectModel(from: ReadableStream<Uint8Array> | Source, options: { signal?: AbortSignal | undefined } = {}): Promise<Inspection> {
+  const reader = new Reader(isSource(from) ? sourceInput(from) : streamInput(from), { signal: options.signal });
+  try {
+    return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader);
+  } catch (error) {
+    await reader.cancel(error);
+    throw error;
+  }
+}
+
+async function inspectSafetensors(reader: Reader): Promise<Inspection> {
+  const { tensors, metadata, dataOffset, dataBytes } = await readHeader(reader);
+  await reader.skip(dataBytes, "tensor data");
+  await reader.expectEnd("after the last tensor");
+  const weights = tensors.map((entry): Weight => ({ ...entry, role: safetensorsRole(entry) }));
+  return { format: "safetensors", metadata, ...summary(weights, dataOffset + dataBytes) };
+}
+
+async function inspectOnnx(reader: Reader): Promise<Inspection> {
+  const document = new Document();
+  const infos: TensorInfo[] = [];
+  const nothing = { again: false, async *chunks() {} };
+  const parser = new Parser(reader, async ({ length }) => ({ ...nothing, length }), headerComplete);
+  for await (const item of parser.items()) {
+    if (item.kind === "initializer") infos.push(tensorInfo(item.message));
+    document.add(item, infos.at(-1)?.name);
+  }
+  if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
+  checkGraph(document.main);
+  const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info.name, document.main, info.shape) }));
+  for await (const { info, home } of nestedDefinitions(document, document.main, document.main.nodes)) {
+    weights.push({ ...info, role: roleOf(document.values, info.name, home, info.shape) });
+  }
+  const operators: Record<string, number> = {};
+  for (const graph of graphs(document.main)) {
+    for (const { domain, op_type } of graph.nodes) {
+      const name = domain ? `${domain}.${op_type}` : op_type;
+      operators[name] = (operators[name] ?? 0) + 1;
+    }
+  }
+  return {
+    format: "onnx",
+    opset: document.opset,
+    ir_version: document.ir_version,
+    inputs: document.main.inputs.filter((name) => !document.main.initializers.includes(name)),
+    outputs: document.main.outputs,
+    operators,
+    ...summary(weights, reader.position),
+  };
+}
+
+function summary(weights: readonly Weight[], bytes: number): Pick<Inspection, "bytes" | "parameters" | "tensors" | "schemes"> {
+  const size = (weight: Weight) => byteLength(weight.dtype, weight.shape);
+  const schemes = (AVAILABLE as SchemeName[]).flatMap((scheme) => {
+    const decider = new Decider({ quantize: { scheme } });
+    const counts: Record<string, number> = {};
+    let saved = 0;
+    for (const weight of weights) {
+      const decision = decider.decide(weight);
+      const action = decision.kind === "keep" ? "kept" : actionOf(decision);
+      counts[action] = (counts[action] ?? 0) + 1;
+      if (decision.kind !== "keep") saved += size(weight) - encodedBytes(weight.shape, decision);
+    }
+    return saved > 0 ? [{ scheme, bytes: bytes - saved, ratio: Math.round(((bytes - saved) / bytes) * 1000) / 1000, tensors: counts }] : [];
+  });
+  return {
+    bytes,
+    parameters: weights.filter((w) => w.dtype.includes("float")).reduce((n, w) => n + elements(w.shape), 0),
+    tensors: weights.map((w) => ({ name: w.name, dtype: w.dtype, shape: w.shape, bytes: size(w), used_by: w.role.op })),
+    schemes,
+  };
+}

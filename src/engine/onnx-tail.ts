@@ -1,0 +1,51 @@
+import type { Document } from "../formats/onnx/document.ts";
+import { valueName } from "../formats/onnx/graph.ts";
+import { type Field, type Leaf, leaf } from "../formats/onnx/message.ts";
+import { dataType, GraphProto, Model, OperatorSetId, StringStringEntry, ValueInfo } from "../formats/onnx/proto.ts";
+import { MICROSOFT } from "../formats/onnx/represent.ts";
+import type { Patch } from "../graph/patch.ts";
+import { int, message, string } from "../io/protobuf.ts";
+import type { TensorInfo } from "../tensor.ts";
+import { type Encoded, needsMicrosoft } from "./onnx-weights.ts";
+import { type Log, metadata } from "./report.ts";
+
+/** IR version from which an initializer need not be a graph input. */
+const IR_WITHOUT_INPUTS = 4;
+
+/** The graph's fields after the edits, initializers left out. */
+export function graphFields(document: Document, encoded: readonly Encoded[], patch: Patch, log: Log): { nodes: Field[]; rest: Leaf[] } {
+  const { main, origins, graphLeaves, ir_version } = document;
+  const rest = graphLeaves.filter((field) => {
+    if (field.field !== GraphProto.input || !patch.isUndefined(main, valueName(field))) return true;
+    if (ir_version >= IR_WITHOUT_INPUTS) {
+      log.warn("input-dropped", "Weights that were also graph inputs cannot be overridden by callers any more", valueName(field));
+    }
+    return false;
+  });
+  if (ir_version < IR_WITHOUT_INPUTS) {
+    const at = rest.findLastIndex((field) => field.field === GraphProto.input) + 1;
+    rest.splice(at, 0, ...encoded.flatMap(({ parts }) => parts.map(graphInput)));
+  }
+  return { nodes: patch.nodes(main).map((node) => origins.field(node, patch)), rest };
+}
+
+/** A graph input (ValueInfoProto) of fixed shape. */
+function graphInput({ name, dtype, shape }: TensorInfo): Leaf {
+  const dims = shape.map((d) => message(1, [int(1, d)])); // TensorShapeProto.dim { dim_value }
+  const tensor = message(1, [int(1, dataType(dtype)), message(2, dims)]); // TypeProto.tensor_type { elem_type, shape }
+  const body = [string(ValueInfo.name, name), message(ValueInfo.type, [tensor])];
+  const bytes = message(GraphProto.input, body);
+  return leaf(GraphProto.input, bytes, body.reduce((n, part) => n + part.byteLength, 0));
+}
+
+/** The model's fields after its graph: what stood there, the operator set that was added, and the metadata. */
+export function modelTail(document: Document, encoded: readonly Encoded[], recipe: string, log: Log): Uint8Array[] {
+  const tail = document.after.map((field) => field.bytes);
+  if (needsMicrosoft(document, encoded)) {
+    tail.push(message(Model.opset_import, [string(OperatorSetId.domain, MICROSOFT), int(OperatorSetId.version, 1)]));
+  }
+  for (const [key, value] of metadata(recipe, log)) {
+    tail.push(message(Model.metadata_props, [string(StringStringEntry.key, key), string(StringStringEntry.value, value)]));
+  }
+  return tail;
+}

@@ -1,0 +1,135 @@
+import type { Decision, Encoding } from "../encoding.ts";
+import { UnsupportedError } from "../errors.ts";
+import type { Document } from "../formats/onnx/document.ts";
+import { constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
+import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
+import { MICROSOFT, blockwiseProduct, partsOf, restore } from "../formats/onnx/represent.ts";
+import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { type Graph, makeNode, type Node } from "../graph/graph.ts";
+import type { Patch } from "../graph/patch.ts";
+import { paths, roleOf } from "../graph/role.ts";
+import type { Payload } from "../payload.ts";
+import type { TensorInfo } from "../tensor.ts";
+import type { Decider } from "./decide.ts";
+
+/** A tensor of an ONNX model: an initializer of the main graph or a subgraph, or the value of a Constant node. */
+export interface Definition {
+  info: TensorInfo;
+  /** The graph it stands in. */
+  home: Graph;
+  /** The Constant node that holds it. */
+  constant?: Node;
+  payload: Payload | undefined;
+  /** The field that carries the data, where it is bulk: emptied once the weight is encoded. */
+  bulk?: Bulk;
+}
+
+/** A definition that has been encoded, and the tensors that stand for it now. */
+export interface Encoded {
+  definition: Definition;
+  encoding: Encoding;
+  parts: readonly TensorInfo[];
+}
+
+/** Tensors inside nodes: Constant values anywhere, initializers of subgraphs. Those of the main graph are not among them. */
+export async function* nestedDefinitions(document: Document, main: Graph, nodes: readonly Node[]): AsyncGenerator<Definition> {
+  for (const node of nodes) {
+    const message = constantTensor(node, document.origins);
+    if (message) yield await define(message, main, node);
+    for (const graph of node.graphs) {
+      for (const initializer of subgraphTensors(graph, document.origins)) yield await define(initializer, graph);
+      yield* nestedDefinitions(document, graph, graph.nodes);
+    }
+  }
+}
+
+async function define(message: Message, home: Graph, constant?: Node): Promise<Definition> {
+  const info = tensorInfo(message, constant?.output[0]);
+  refuseExternal(message, info);
+  const bulk = message.fields.find(isBulk);
+  return { info, home, ...(constant ? { constant } : {}), payload: await tensorData(message, info), ...(bulk ? { bulk } : {}) };
+}
+
+/** Names for what is added, distinct from every name the model has. */
+export class Names {
+  readonly #taken = new Set<string>();
+  readonly #given = new Set<string>();
+
+  /** Takes note of a name of the model. */
+  add(name: string): void {
+    if (this.#given.has(name)) throw new UnsupportedError(`The name '${name}' was given to a new tensor before the model used it; give the model as a source that can be read again`);
+    this.#taken.add(name);
+  }
+
+  /** Takes note of every name a node uses. */
+  addNode(node: Node): void {
+    for (const name of [...node.input, ...node.output]) this.add(name);
+    for (const graph of node.graphs) {
+      for (const name of [...graph.inputs, ...graph.initializers]) this.add(name);
+      for (const inner of graph.nodes) this.addNode(inner);
+    }
+  }
+
+  readonly fresh = (name: string): string => {
+    let candidate = name;
+    for (let i = 2; this.#taken.has(candidate); i++) candidate = `${name}_${i}`;
+    this.#taken.add(candidate);
+    this.#given.add(candidate);
+    return candidate;
+  };
+}
+
+export function decide(decider: Decider, document: Document, { info, home }: Definition): Decision {
+  return decider.decide({ ...info, role: roleOf(document.values, info.name, home, info.shape) });
+}
+
+export const encodedParts = (definition: Definition, encoding: Encoding, names: Names): Encoded => ({
+  definition,
+  encoding,
+  parts: partsOf(definition.info, encoding, names.fresh),
+});
+
+/** Edits the graph so that it reads the encoded weights. */
+export function patchGraph(document: Document, encoded: readonly Encoded[], patch: Patch, names: Names): void {
+  for (const { definition, encoding, parts } of encoded) {
+    const { info, home, constant } = definition;
+    if (!constant) patch.undefine(home, info.name);
+    if (encoding.kind === "int4") {
+      if (constant) patch.remove(constant);
+      replaceProducts(document, { definition, encoding, parts }, patch, names);
+      continue;
+    }
+    // The nodes stand in the graph that owns the parts: onnxruntime fails to load DequantizeLinear in a branch over an outer int8 tensor.
+    const inner = home !== document.main;
+    const restored = inner ? names.fresh(info.name) : info.name;
+    const nodes = restore({ ...info, name: restored }, encoding, parts, document.opset, names.fresh);
+    if (constant && !inner) patch.replace(constant, nodes);
+    else patch.prepend(document.main, nodes);
+    if (!inner) continue;
+    const local = [makeNode("Identity", [restored], [info.name])]; // branches may use one name for different weights
+    if (constant) patch.replace(constant, local);
+    else patch.prepend(home, local);
+  }
+}
+
+/** Puts MatMulNBits in the place of every product with the weight, and drops the nodes that only led to them. */
+function replaceProducts(document: Document, { definition, encoding, parts }: Encoded, patch: Patch, names: Names): void {
+  const { info, home } = definition;
+  const found = paths(document.values, info.name, home, info.shape.length);
+  const role = roleOf(document.values, info.name, home, info.shape);
+  if (encoding.kind !== "int4" || role.k_axis !== encoding.k_axis) {
+    throw new UnsupportedError(
+      `Tensor '${info.name}' was packed for matrix products, but a node that came after it in the file (${role.op}) uses it otherwise; ` +
+        "give the model as a source that can be read again",
+      { tensor: info.name },
+    );
+  }
+  for (const path of found.paths) {
+    patch.replace(path.use.node, blockwiseProduct(path, info, encoding, parts, names.fresh));
+    for (const { node } of path.through) patch.remove(node);
+  }
+}
+
+/** Whether the edits need an operator set that the model does not import. */
+export const needsMicrosoft = (document: Document, encoded: readonly Encoded[]): boolean =>
+  !document.opsets.has(MICROSOFT) && encoded.some(({ encoding }) => encoding.kind === "int4");

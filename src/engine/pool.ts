@@ -1,0 +1,38 @@
+import { Kernels, type WasmModules } from "../kernels/kernels.ts";
+
+/** Instances kept for the next run; each costs its memory. */
+const MAX_IDLE = 2;
+/** An instance that has grown beyond this is let go: WebAssembly memory never shrinks. */
+const MAX_IDLE_BYTES = 8 << 20;
+/** What one run may take of WebAssembly memory: a slab, scales and packed columns, within a Worker's 128 MB. */
+export const MAX_ARENA_BYTES = 64 << 20;
+
+/** Kernel instances, one to a run: a run keeps its slabs in its instance's memory while it waits for bytes. */
+export class KernelPool {
+  readonly #modules: () => Promise<WasmModules>;
+  readonly #idle: Kernels[] = [];
+  #loaded: Promise<WasmModules> | undefined;
+
+  constructor(modules: () => Promise<WasmModules>) {
+    this.#modules = modules;
+  }
+
+  /** Runs `work` with an instance of its own. */
+  async use<T>(work: (kernels: Kernels) => Promise<T>): Promise<T> {
+    const idle = this.#idle.pop();
+    const kernels = idle ?? Kernels.instantiate(await this.#load(), MAX_ARENA_BYTES);
+    try {
+      return await work(kernels);
+    } finally {
+      if (this.#idle.length < MAX_IDLE && kernels.memory.buffer.byteLength <= MAX_IDLE_BYTES) this.#idle.push(kernels);
+    }
+  }
+
+  #load(): Promise<WasmModules> {
+    this.#loaded ??= this.#modules().catch((error: unknown) => {
+      this.#loaded = undefined; // a failed download may work next time
+      throw error;
+    });
+    return this.#loaded;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Decision, Encoding } from "../encoding.ts";
+import { UnsupportedError } from "../errors.ts";
+import { type Entry, readHeader, writeHeader } from "../formats/safetensors/header.ts";
+import { partsOf, roleOf } from "../formats/safetensors/represent.ts";
+import type { Source } from "../io/source.ts";
+import type { Payload } from "../payload.ts";
+import { rangePayload } from "../payload.ts";
+import { byteLength, type TensorInfo } from "../tensor.ts";
+import { actionOf, plainReason } from "./decide.ts";
+import type { OnnxRun } from "./onnx.ts";
+import { metadata } from "./report.ts";
+import { encodeWeight } from "./weight.ts";
+
+type SafetensorsRun = Omit<OnnxRun, "onPlan"> & { onPlan(plan: { format: "safetensors"; layout: "canonical"; bytes: number }): void };
+
+interface Planned {
+  entry: Entry;
+  encoding?: Encoding;
+  parts: { info: TensorInfo; fixed?: Uint8Array }[];
+}
+
+/**
+ * Compresses a safetensors file in one pass: its header tells everything, so the output's header comes first and its length is known.
+ * `source` is given where the file can be read again, and then serves encodings that read a weight twice.
+ */
+export async function compressSafetensors(run: SafetensorsRun, source: Source | undefined): Promise<void> {
+  const { reader, out, decider, log, recipe, lookahead } = run;
+  const header = await readHeader(reader);
+  const names = new Set(header.tensors.map(({ name }) => name));
+  const planned = header.tensors.map((entry): Planned => {
+    const decision = avoidCollision(entry, decider.decide({ ...entry, role: roleOf(entry) }), names);
+    if (decision.kind !== "keep") return { entry, encoding: decision, parts: partsOf(entry, decision) };
+    log.kept(entry, decision.reason, entry.bytes);
+    return { entry, parts: [{ info: entry }] };
+  });
+  decider.finish();
+  if (!planned.some(({ encoding }) => encoding)) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+
+  const tensors = planned.flatMap(({ parts }) => parts.map(({ info }) => info));
+  const own = Object.fromEntries(Object.entries(header.metadata).filter(([key]) => !key.startsWith("edgeslim.")));
+  const head = writeHeader(tensors, { ...own, ...Object.fromEntries(metadata(recipe, log)) });
+  const bytes = head.byteLength + tensors.reduce((n, { dtype, shape }) => n + byteLength(dtype, shape), 0);
+  run.onPlan({ format: "safetensors", layout: "canonical", bytes });
+  out.put(head);
+
+  for (const { entry, encoding, parts } of planned) {
+    const at = reader.position;
+    const payload: Payload = {
+      length: entry.bytes,
+      again: false,
+      async *chunks() {
+        while (reader.position < at + entry.bytes) {
+          const view = await reader.view(at + entry.bytes - reader.position);
+          if (!view) throw reader.truncated(`tensor '${entry.name}'`, at, entry.bytes);
+          yield view;
+        }
+      },
+    };
+    if (!encoding) {
+      for await (const chunk of payload.chunks()) await out.write(chunk);
+      continue;
+    }
+    const hold = (p: Payload) =>
+      source
+        ? Promise.resolve({ payload: rangePayload(source, at, entry.bytes), release() {} })
+        : lookahead.hold(p, entry.name, "its scale depends on all of it");
+    const error = await encodeWeight(run, entry, encoding, payload, () => {}, hold);
+    if (reader.position < at + entry.bytes) await reader.skip(at + entry.bytes - reader.position, `tensor '${entry.name}'`);
+    for (const { fixed } of parts) if (fixed) out.put(fixed);
+    const after = parts.reduce((n, { info }) => n + byteLength(info.dtype, info.shape), 0);
+    log.encoded(entry, actionOf(encoding), entry.bytes, after, error);
+  }
+  await reader.expectEnd(`after the last tensor`);
+}
+
+/** A part whose name the file has already cannot be added: loaders know it by that name only. */
+function avoidCollision(entry: Entry, decision: Decision, names: ReadonlySet<string>): Decision {
+  if (decision.kind === "keep" || plainReason(entry)) return decision;
+  const taken = partsOf(entry, decision).find(({ info }) => info.name !== entry.name && names.has(info.name));
+  return taken ? { kind: "keep", reason: `a tensor named '${taken.info.name}' stands beside it already` } : decision;
+}

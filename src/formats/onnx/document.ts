@@ -1,0 +1,71 @@
+import { FormatError } from "../../errors.ts";
+import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
+import { Origins, valueName } from "./graph.ts";
+import { isLeaf, isNested, type Leaf, numberOf, open, textOf } from "./message.ts";
+import type { Item } from "./parse.ts";
+import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
+
+/** Keys of the metadata that this engine writes. */
+export const METADATA_PREFIX = "edgeslim.";
+
+/** A model without its initializers: what is held of it while they pass. */
+export class Document {
+  /** Fields of ModelProto before the graph, and after it began. */
+  readonly before: Leaf[] = [];
+  readonly after: Leaf[] = [];
+  /** Fields of GraphProto but nodes and initializers. */
+  readonly graphLeaves: Leaf[] = [];
+  readonly main: Graph = emptyGraph();
+  readonly origins = new Origins();
+  ir_version = 0;
+  /** Opset versions by domain; ai.onnx is ''. */
+  readonly opsets = new Map<string, number>();
+  #begun = false;
+  /** Who reads what, as far as the graph has been read. */
+  readonly values = new Values(this.main);
+
+  /** Takes an item; of an initializer, its name. */
+  add(item: Item, initializerName?: string): void {
+    if (item.kind === "model") {
+      this.#model(item.field);
+      return;
+    }
+    this.#begun = true;
+    if (item.kind === "initializer") {
+      this.main.initializers.push(initializerName as string);
+    } else if (isNested(item.field)) {
+      const node = this.origins.readNode(item.field.message, this.main);
+      this.main.nodes.push(node);
+      this.values.add(node);
+    } else if (isLeaf(item.field)) {
+      if (item.field.field === GraphProto.node) throw new FormatError("A node is not a message", { format: "onnx" });
+      if (item.field.field === GraphProto.input) this.main.inputs.push(valueName(item.field));
+      if (item.field.field === GraphProto.output) {
+        this.main.outputs.push(valueName(item.field));
+        this.values.addOutput(valueName(item.field));
+      }
+      this.graphLeaves.push(item.field);
+    }
+  }
+
+  /** The operator set that nodes without a domain follow. */
+  get opset(): number {
+    return this.opsets.get("") ?? 1;
+  }
+
+  /** Whether a graph was there at all. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  #model(field: Leaf): void {
+    if (field.field === Model.ir_version) this.ir_version = field.value;
+    if (field.field === Model.opset_import) {
+      const entry = open(field);
+      const domain = textOf(entry, OperatorSetId.domain);
+      this.opsets.set(domain === "ai.onnx" ? "" : domain, numberOf(entry, OperatorSetId.version) ?? 1);
+    }
+    if (field.field === Model.metadata_props && textOf(open(field), StringStringEntry.key).startsWith(METADATA_PREFIX)) return; // written anew
+    (this.#begun ? this.after : this.before).push(field);
+  }
+}

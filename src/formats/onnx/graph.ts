@@ -1,0 +1,131 @@
+import { type Attribute, emptyGraph, type Graph, type Node } from "../../graph/graph.ts";
+import type { Patch } from "../../graph/patch.ts";
+import { concat, float, int, message as messageField, packed, string } from "../../io/protobuf.ts";
+import { content, type Field, isLeaf, isNested, type Leaf, leaf, type Message, type Nested, nestedOf, numberOf, open, text, textOf, textsOf } from "./message.ts";
+import { AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto, ValueInfo } from "./proto.ts";
+
+/** Which message each node and subgraph came from. */
+export class Origins {
+  readonly #nodes = new Map<Node, Message>();
+  readonly #graphs = new Map<Graph, Message>();
+
+  node(node: Node): Message | undefined {
+    return this.#nodes.get(node);
+  }
+
+  graph(graph: Graph): Message | undefined {
+    return this.#graphs.get(graph);
+  }
+
+  /** Reads a NodeProto with its subgraphs. */
+  readNode(message: Message, graph: Graph): Node {
+    const attributes = nestedOf(message, NodeProto.attribute);
+    const inner = attributes.flatMap((a) => [...nestedOf(a, AttributeProto.g), ...nestedOf(a, AttributeProto.graphs)]);
+    const domain = textOf(message, NodeProto.domain);
+    const node: Node = {
+      op_type: textOf(message, NodeProto.op_type),
+      domain: domain === "ai.onnx" ? "" : domain,
+      name: textOf(message, NodeProto.name),
+      input: textsOf(message, NodeProto.input),
+      output: textsOf(message, NodeProto.output),
+      attributes: Object.fromEntries(attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)]).filter(([, value]) => value !== undefined)),
+      graphs: inner.map((g) => this.#readGraph(g, graph)),
+      offset: message.offset,
+    };
+    this.#nodes.set(node, message);
+    return node;
+  }
+
+  #readGraph(message: Message, parent: Graph): Graph {
+    const graph = emptyGraph(parent);
+    graph.inputs = valueNames(message, GraphProto.input);
+    graph.outputs = valueNames(message, GraphProto.output);
+    graph.initializers = nestedOf(message, GraphProto.initializer).map((t) => textOf(t, TensorProto.name));
+    graph.nodes = nestedOf(message, GraphProto.node).map((n) => this.readNode(n, graph));
+    this.#graphs.set(graph, message);
+    return graph;
+  }
+
+  /** The NodeProto field of a node after the edits: the bytes it came in where nothing in it changed. */
+  field(node: Node, patch: Patch): Field {
+    const message = this.#nodes.get(node);
+    if (!message) return encodeNode(node);
+    if (!node.graphs.some((graph) => patch.touches(graph))) return { field: GraphProto.node, message };
+    const changed = new Map(node.graphs.map((graph) => [this.#graphs.get(graph) as Message, graph]));
+    return { field: GraphProto.node, message: this.#rewrite(message, changed, patch) };
+  }
+
+  #rewrite(message: Message, changed: Map<Message, Graph>, patch: Patch): Message {
+    const fields = message.fields.map((field): Field => {
+      if (!isNested(field)) return field;
+      const graph = changed.get(field.message);
+      if (graph) return { field: field.field, message: this.#rewriteGraph(field.message, graph, patch) };
+      return field.message.kind === "attribute" ? { field: field.field, message: this.#rewrite(field.message, changed, patch) } : field;
+    });
+    return { ...message, fields };
+  }
+
+  /** A subgraph with its nodes and without the initializers that are defined elsewhere now. */
+  #rewriteGraph(message: Message, graph: Graph, patch: Patch): Message {
+    const rest = message.fields.filter((field) => {
+      if (field.field === GraphProto.node) return false;
+      return !(field.field === GraphProto.initializer && isNested(field) && patch.isUndefined(graph, textOf(field.message, TensorProto.name)));
+    });
+    return { ...message, fields: [...patch.nodes(graph).map((node) => this.field(node, patch)), ...rest] };
+  }
+}
+
+const valueNames = (graph: Message, field: number): string[] =>
+  graph.fields.filter((f): f is Leaf => f.field === field && isLeaf(f)).map(valueName);
+
+/** The name of a ValueInfoProto that was kept as a leaf. */
+export const valueName = (field: Leaf): string => textOf(open(field), ValueInfo.name);
+
+/** The attribute values that the engine reads: int, float, string, ints. Tensors and graphs are found by their messages. */
+function attributeValue(message: Message): Attribute | undefined {
+  const find = (field: number) => message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f));
+  const ints = find(AttributeProto.ints);
+  if (ints.length > 0) return ints.flatMap((f) => (f.bytes[0] === 0x42 ? [...packed(content(f))] : [f.value]));
+  const [f] = find(AttributeProto.f);
+  if (f) return new DataView(f.bytes.buffer, f.bytes.byteOffset + f.start).getFloat32(0, true);
+  const [s] = find(AttributeProto.s);
+  if (s) return text(s);
+  // proto3 writers leave zeros out.
+  const type = numberOf(message, AttributeProto.type);
+  return numberOf(message, AttributeProto.i) ?? (type === AttributeType.INT || type === AttributeType.FLOAT ? 0 : undefined);
+}
+
+/** A NodeProto for a node made here. A number is an INT attribute when it is an integer, else a FLOAT. */
+export function encodeNode(node: Node): Leaf {
+  const attribute = ([name, value]: [string, Attribute]): Uint8Array => {
+    const { i, f, s, ints, type } = AttributeProto;
+    const parts = [string(AttributeProto.name, name)];
+    if (typeof value === "string") parts.push(string(s, value), int(type, AttributeType.STRING));
+    else if (typeof value === "number") parts.push(...(Number.isInteger(value) ? [int(i, value), int(type, AttributeType.INT)] : [float(f, value), int(type, AttributeType.FLOAT)]));
+    else parts.push(...value.map((v) => int(ints, v)), int(type, AttributeType.INTS));
+    return messageField(NodeProto.attribute, parts);
+  };
+  const body = concat([
+    ...node.input.map((name) => string(NodeProto.input, name)),
+    ...node.output.map((name) => string(NodeProto.output, name)),
+    string(NodeProto.name, node.name),
+    string(NodeProto.op_type, node.op_type),
+    ...Object.entries(node.attributes).map(attribute),
+    ...(node.domain ? [string(NodeProto.domain, node.domain)] : []),
+  ]);
+  return leaf(GraphProto.node, messageField(GraphProto.node, [body]), body.byteLength);
+}
+
+/** The tensor of a Constant node; undefined for one that holds a number or a list. */
+export function constantTensor(node: Node, origins: Origins): Message | undefined {
+  const message = origins.node(node);
+  if (!message || node.op_type !== "Constant" || node.domain !== "") return undefined;
+  const value = nestedOf(message, NodeProto.attribute).find((a) => textOf(a, AttributeProto.name) === "value");
+  return value && nestedOf(value, AttributeProto.t)[0];
+}
+
+/** The initializers of a subgraph. */
+export const subgraphTensors = (graph: Graph, origins: Origins): Message[] => {
+  const message = origins.graph(graph);
+  return message ? message.fields.filter((f): f is Nested => f.field === GraphProto.initializer && isNested(f)).map((f) => f.message) : [];
+};

@@ -1,0 +1,222 @@
+import { FormatError, LimitError } from "../../errors.ts";
+import { BYTES, bytesHeader, concat, FIXED32, FIXED64, packed, VARINT, varint } from "../../io/protobuf.ts";
+import type { Reader } from "../../io/reader.ts";
+import type { Payload } from "../../payload.ts";
+import type { Field, Leaf, Message } from "./message.ts";
+import { isPayload, type Kind, Model, OPEN } from "./proto.ts";
+
+/** Subgraphs within subgraphs that a reader follows: ONNX models in use nest two or three; more is an attack on the stack. */
+export const MAX_DEPTH = 24;
+/** Everything that is not bulk data (nodes, names, small tensors) is held until the end: 32 MiB is some 200,000 nodes. */
+export const MAX_GRAPH_BYTES = 32 << 20;
+/** Tensor data shorter than this is part of the graph; the smallest weight a scheme takes (1024 × 16 bits) is not. */
+const INLINE = 2048;
+
+/** What stands in a model file, in the order it stands there. */
+export type Item =
+  /** A field of ModelProto. */
+  | { kind: "model"; field: Leaf }
+  /** A field of GraphProto, nodes included; initializers come as `initializer`. */
+  | { kind: "graph"; field: Field }
+  /**
+   * An initializer, at the start of its bulk data or, where that came before the header was complete or is small, at its end.
+   * `payload` is the bulk data while it passes by; it must be consumed or passed over before the next item is asked for,
+   * and then `message` holds the fields after it too. `length` is that of the whole TensorProto.
+   */
+  | { kind: "initializer"; message: Message; length: number; passing: Passing | undefined };
+
+/** Bulk data at the reader's position. */
+export interface Passing {
+  field: number;
+  /** Where it starts in the source. */
+  offset: number;
+  /** Consumers that keep the data set this to what they keep it in; the message then carries that. */
+  payload: Payload;
+  /** The fields after it, as the bytes they are. Consuming them leaves them out of the message. */
+  trailing: Payload;
+}
+
+/** How bulk data inside nodes, or ahead of its header, is kept. */
+export type Hold = (payload: Payload, offset: number) => Promise<Payload>;
+
+interface Tag {
+  field: number;
+  wire: number;
+  offset: number;
+}
+
+/** Reads a ModelProto item by item. https://protobuf.dev/programming-guides/encoding/ */
+export class Parser {
+  readonly #reader: Reader;
+  readonly #hold: Hold;
+  /** Whether a tensor's header has what streaming needs; asked at the start of its bulk data. */
+  readonly #ready: (message: Message) => boolean;
+  #held = 0;
+
+  constructor(reader: Reader, hold: Hold, ready: (message: Message) => boolean) {
+    this.#reader = reader;
+    this.#hold = hold;
+    this.#ready = ready;
+    reader.format = "ONNX model";
+  }
+
+  async *items(): AsyncGenerator<Item> {
+    while (!(await this.#reader.atEnd())) {
+      const tag = await this.#tag();
+      if (tag.field !== Model.graph) {
+        yield { kind: "model", field: await this.#leaf(tag, undefined) };
+        continue;
+      }
+      const end = await this.#length(tag, undefined);
+      while (this.#reader.position < end) {
+        const inner = await this.#tag();
+        if (OPEN.graph[inner.field] === "tensor") yield* this.#initializer(inner, end);
+        else yield { kind: "graph", field: await this.#field(inner, "graph", end, 1) };
+      }
+      this.#exact(end, tag);
+    }
+  }
+
+  async *#initializer(tag: Tag, limit: number): AsyncGenerator<Item> {
+    const start = await this.#length(tag, limit).then((end) => ({ end, offset: this.#reader.position }));
+    const message: Message = { kind: "tensor", offset: start.offset, fields: [] };
+    const item: Item = { kind: "initializer", message, length: start.end - start.offset, passing: undefined };
+    let passed = false;
+    while (this.#reader.position < start.end) {
+      const inner = await this.#tag();
+      if (!passed && isPayload("tensor", inner.field) && inner.wire === BYTES && this.#ready(message)) {
+        const end = await this.#length(inner, start.end);
+        const offset = this.#reader.position;
+        if (end - offset >= INLINE) {
+          passed = true;
+          const trailing = { ...this.#passing(start.end), length: start.end - end };
+          const passing: Passing = { field: inner.field, offset, payload: this.#passing(end), trailing };
+          yield { ...item, passing };
+          if (this.#reader.position < end) await this.#reader.skip(end - this.#reader.position, "tensor data");
+          message.fields.push({ field: inner.field, payload: passing.payload });
+        } else message.fields.push(await this.#content(inner, end));
+      } else message.fields.push(await this.#field(inner, "tensor", start.end, 1));
+    }
+    this.#exact(start.end, tag);
+    if (!passed) yield item;
+  }
+
+  /** Bulk data at the reader's position, as a payload that can be consumed once. */
+  #passing(end: number): Payload {
+    const reader = this.#reader;
+    return {
+      length: end - reader.position,
+      again: false,
+      async *chunks() {
+        while (reader.position < end) {
+          const view = await reader.view(end - reader.position);
+          if (!view) throw reader.truncated("tensor data", reader.position, end - reader.position);
+          yield view;
+        }
+      },
+    };
+  }
+
+  async #field(tag: Tag, kind: Kind, limit: number, depth: number): Promise<Field> {
+    if (tag.wire === BYTES) {
+      const open = OPEN[kind][tag.field];
+      if (open) return { field: tag.field, message: await this.#message(tag, open, limit, depth) };
+      if (isPayload(kind, tag.field)) {
+        const end = await this.#length(tag, limit);
+        const offset = this.#reader.position;
+        if (end - offset < INLINE) return this.#content(tag, end);
+        const payload = await this.#hold(this.#passing(end), offset);
+        if (this.#reader.position < end) await this.#reader.skip(end - this.#reader.position, "tensor data");
+        return { field: tag.field, payload };
+      }
+    }
+    return this.#leaf(tag, limit);
+  }
+
+  async #message(tag: Tag, kind: Kind, limit: number, depth: number): Promise<Message> {
+    if (depth > MAX_DEPTH) throw new LimitError("MAX_DEPTH", `Messages nest deeper than ${MAX_DEPTH} levels`, { offset: tag.offset });
+    const end = await this.#length(tag, limit);
+    const message: Message = { kind, offset: this.#reader.position, fields: [] };
+    this.#account(0, tag);
+    while (this.#reader.position < end) message.fields.push(await this.#field(await this.#tag(), kind, end, depth + 1));
+    this.#exact(end, tag);
+    return message;
+  }
+
+  async #tag(): Promise<Tag> {
+    const offset = this.#reader.position;
+    const value = await this.#reader.varint();
+    const field = Math.floor(value / 8);
+    if (field < 1 || field > 0x1fffffff) throw this.#broken(`field number ${field} does not exist`, offset);
+    return { field, wire: value % 8, offset };
+  }
+
+  /** Reads a length and returns where its content ends. */
+  async #length(tag: Tag, limit: number | undefined): Promise<number> {
+    if (tag.wire !== BYTES) throw this.#broken(`field ${tag.field} has wire type ${tag.wire}, expected 2 (length-delimited)`, tag.offset);
+    const length = await this.#reader.varint();
+    const end = this.#reader.position + length;
+    const last = limit ?? this.#reader.size ?? Number.MAX_SAFE_INTEGER;
+    if (end > last) throw this.#broken(`field ${tag.field} declares ${length} bytes, ${last - this.#reader.position} are left`, tag.offset);
+    return end;
+  }
+
+  async #leaf(tag: Tag, limit: number | undefined): Promise<Leaf> {
+    switch (tag.wire) {
+      case VARINT: {
+        await this.#reader.varint();
+        const value = this.#reader.lastVarint();
+        this.#within(limit, tag);
+        return this.#made(tag, value, packed(value).next().value as number);
+      }
+      case FIXED64:
+        return this.#fixed(tag, 8, limit);
+      case FIXED32:
+        return this.#fixed(tag, 4, limit);
+      case BYTES:
+        return this.#content(tag, await this.#length(tag, limit));
+      default:
+        throw this.#broken(`field ${tag.field} has wire type ${tag.wire}, which ONNX does not use`, tag.offset);
+    }
+  }
+
+  async #fixed(tag: Tag, size: number, limit: number | undefined): Promise<Leaf> {
+    const value = await this.#reader.take(size, `field ${tag.field}`);
+    this.#within(limit, tag);
+    return this.#made(tag, value, 0);
+  }
+
+  async #content(tag: Tag, end: number): Promise<Leaf> {
+    const length = end - this.#reader.position;
+    this.#account(length, tag);
+    const value = await this.#reader.take(length, `field ${tag.field}`);
+    const header = bytesHeader(tag.field, length);
+    return { field: tag.field, bytes: concat([header, value]), start: header.byteLength, value: 0 };
+  }
+
+  #made(tag: Tag, content: Uint8Array, value: number): Leaf {
+    const header = varint(tag.field * 8 + tag.wire);
+    this.#account(header.byteLength + content.byteLength, tag);
+    return { field: tag.field, bytes: concat([header, content]), start: header.byteLength, value };
+  }
+
+  /** Counts what is held, with what an object costs. */
+  #account(bytes: number, tag: Tag): void {
+    this.#held += bytes + 64;
+    if (this.#held > MAX_GRAPH_BYTES) {
+      throw new LimitError("MAX_GRAPH_BYTES", `The graph without its large tensors takes more than ${MAX_GRAPH_BYTES} bytes`, { offset: tag.offset });
+    }
+  }
+
+  #within(limit: number | undefined, tag: Tag): void {
+    if (limit !== undefined && this.#reader.position > limit) throw this.#broken(`field ${tag.field} runs past the end of its message`, tag.offset);
+  }
+
+  #exact(end: number, tag: Tag): void {
+    if (this.#reader.position !== end) throw this.#broken(`the fields of message ${tag.field} do not fill it exactly`, tag.offset);
+  }
+
+  #broken(what: string, offset: number): FormatError {
+    return new FormatError(`Cannot read the ONNX model: ${what}`, { offset, format: "onnx" });
+  }
+}

@@ -1,0 +1,77 @@
+import { type Encoding, matrix } from "../../encoding.ts";
+import { UnsupportedError } from "../../errors.ts";
+import { describe, makeNode, type Node } from "../../graph/graph.ts";
+import type { Path } from "../../graph/role.ts";
+import type { FloatDType, TensorInfo } from "../../tensor.ts";
+import { BLOCK_SIZE } from "../../encoding.ts";
+import { dataType } from "./proto.ts";
+
+/** The tensors that stand for an encoded weight, in the order its encoder makes them. Their bytes do not depend on the opset. */
+export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: string) => string): TensorInfo[] {
+  const { name, shape } = weight;
+  switch (encoding.kind) {
+    case "half":
+      return [{ name: fresh(`${name}_${encoding.dtype}`), dtype: encoding.dtype, shape }];
+    case "int8":
+      return [
+        { name: fresh(`${name}_quantized`), dtype: "int8", shape },
+        { name: fresh(`${name}_scale`), dtype: "float32", shape: encoding.axis === null ? [] : [shape[encoding.axis] as number] },
+      ];
+    case "int4": {
+      const { n, blocks } = matrix(shape, encoding.k_axis);
+      return [
+        { name: fresh(`${name}_Q4`), dtype: "uint8", shape: [n, blocks, BLOCK_SIZE / 2] },
+        { name: fresh(`${name}_scales`), dtype: "float32", shape: [n * blocks] },
+      ];
+    }
+  }
+}
+
+/** Nodes that give the weight's name back to its consumers, from the parts, at the given opset. */
+export function restore(weight: TensorInfo, encoding: Encoding, parts: readonly TensorInfo[], opset: number, fresh: (name: string) => string): Node[] {
+  const refuse = (why: string) =>
+    new UnsupportedError(`Tensor '${weight.name}': ${why}, and the model has opset ${opset}; export it with a newer opset`, { tensor: weight.name });
+  const [values = "", scale = ""] = parts.map((part) => part.name);
+  const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
+  if (encoding.kind === "int4") throw new TypeError("int4 weights have no float form: MatMulNBits reads them.");
+  if (opset < 7) throw refuse("compressed weights need opset 7");
+  if (encoding.kind === "half") {
+    if (encoding.dtype === "bfloat16" && opset < 13) throw refuse("Cast from bfloat16 needs opset 13");
+    return [cast(values, weight.dtype as FloatDType, weight.name)];
+  }
+
+  const { axis } = encoding;
+  const single = weight.dtype === "float32";
+  const float = single ? weight.name : fresh(`${weight.name}_float`);
+  const nodes: Node[] = [];
+  if (opset >= 13) {
+    nodes.push(makeNode("DequantizeLinear", [values, scale], [float], axis === null ? {} : { axis }));
+  } else {
+    // Below 13 DequantizeLinear takes no axis. The scale gets its trailing ones by Unsqueeze, so that its bytes are the same at every opset.
+    const widened = fresh(`${weight.name}_cast`);
+    nodes.push(cast(values, "float32", widened));
+    const trailing = axis === null ? 0 : weight.shape.length - 1 - axis;
+    const shaped = trailing > 0 ? fresh(`${scale}_unsqueezed`) : scale;
+    if (trailing > 0) nodes.push(makeNode("Unsqueeze", [scale], [shaped], { axes: Array.from({ length: trailing }, (_, i) => i + 1) }));
+    nodes.push(makeNode("Mul", [widened, shaped], [float]));
+  }
+  if (!single) nodes.push(cast(float, weight.dtype as FloatDType, weight.name));
+  return nodes;
+}
+
+export const MICROSOFT = "com.microsoft";
+
+/** The node (and the Add of a Gemm's C) that takes the place of a matrix product with an int4 weight. */
+export function blockwiseProduct({ use }: Path, weight: TensorInfo, encoding: Encoding & { kind: "int4" }, parts: readonly TensorInfo[], fresh: (name: string) => string): Node[] {
+  const { node } = use;
+  const [a = "", , c = ""] = node.input;
+  const [y = ""] = node.output;
+  const [values = "", scales = ""] = parts.map((part) => part.name);
+  if (node.op_type !== "MatMul" && node.op_type !== "Gemm") throw new TypeError(`${describe(node)} cannot become MatMulNBits.`);
+  const { n, k } = matrix(weight.shape, encoding.k_axis);
+  const bias = node.op_type === "Gemm" ? c : "";
+  const product = bias ? fresh(`${y}_product`) : y;
+  const attributes = { K: k, N: n, bits: 4, block_size: BLOCK_SIZE };
+  const nodes = [{ ...makeNode("MatMulNBits", [a, values, scales], [product], attributes, MICROSOFT), name: node.name || `${y}/MatMulNBits` }];
+  return bias ? [...nodes, makeNode("Add", [product, bias], [y])] : nodes;
+}

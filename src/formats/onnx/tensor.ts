@@ -1,0 +1,94 @@
+import { FormatError, UnsupportedError } from "../../errors.ts";
+import { concat, packed } from "../../io/protobuf.ts";
+import { memoryPayload, type Payload } from "../../payload.ts";
+import { BITS, byteLength, type DType, elements, isFloat, type TensorInfo } from "../../tensor.ts";
+import { content, isBulk, isLeaf, type Leaf, type Message, numberOf, textOf } from "./message.ts";
+import { DATA_TYPES, TensorProto } from "./proto.ts";
+
+/** Dimensions that a tensor may have: ONNX runtimes stop far below. */
+const MAX_RANK = 64;
+
+/** Name, type and shape of a TensorProto; checked, so that sizes can be computed from it. `named` overrides the name it carries. */
+export function tensorInfo(message: Message, named?: string): TensorInfo {
+  const name = named ?? textOf(message, TensorProto.name);
+  const broken = (what: string) => new FormatError(`Tensor '${name}' ${what}`, { offset: message.offset, tensor: name, format: "onnx" });
+  const code = numberOf(message, TensorProto.data_type) ?? 0;
+  const dtype = DATA_TYPES[code];
+  if (!dtype) throw broken(`has data type ${code}, which ONNX does not define`);
+  const shape = dims(message, broken);
+  if (shape.length > MAX_RANK) throw broken(`has ${shape.length} dimensions, more than ${MAX_RANK}`);
+  for (const d of shape) if (!Number.isSafeInteger(d) || d < 0) throw broken(`has dimension ${d}`);
+  if (!Number.isSafeInteger(elements(shape) * 8)) throw broken(`has shape [${shape}], more elements than can be counted`);
+  return { name, dtype, shape };
+}
+
+function dims(message: Message, broken: (what: string) => FormatError): number[] {
+  try {
+    return message.fields.filter((f): f is Leaf => f.field === TensorProto.dims && isLeaf(f)).flatMap((f) => (f.bytes[0] === 0x0a ? [...packed(content(f))] : [f.value]));
+  } catch {
+    throw broken("has dimensions that end in the middle of a number");
+  }
+}
+
+/** Whether name, type and shape have been read, as they have in files whose fields come in order of number (except typed data). */
+export const headerComplete = (message: Message): boolean =>
+  numberOf(message, TensorProto.data_type) !== undefined && message.fields.some((f) => f.field === TensorProto.name);
+
+/** Refuses elements that stand in another file. */
+export function refuseExternal(message: Message, info: TensorInfo): void {
+  if ((numberOf(message, TensorProto.data_location) ?? 0) === 0) return;
+  throw new UnsupportedError(`Tensor '${info.name}' keeps its data in another file (external data); merge the model into one file first`, {
+    offset: message.offset,
+    tensor: info.name,
+  });
+}
+
+/** Checks that bulk data of field `field` has the length that type and shape ask for. */
+export function checkLength(info: TensorInfo, field: number, length: number, offset: number): void {
+  if (BITS[info.dtype] === 0) return;
+  const wanted = byteLength(info.dtype, info.shape);
+  const fixed = field === TensorProto.raw_data || (field === TensorProto.float_data && info.dtype === "float32") || (field === TensorProto.double_data && info.dtype === "float64");
+  if (!fixed || length === wanted) return;
+  throw new FormatError(`Tensor '${info.name}' holds ${length} bytes; ${info.dtype}[${info.shape}] takes ${wanted}`, { offset, tensor: info.name, format: "onnx" });
+}
+
+/**
+ * The elements of a tensor as little-endian bytes, whichever field carries them; undefined when it has none.
+ * Only float types are converted from typed fields: no scheme touches others.
+ */
+export async function tensorData(message: Message, info: TensorInfo): Promise<Payload | undefined> {
+  const carriers = message.fields.filter((f) => isBulk(f) || (isLeaf(f) && isData(f.field)));
+  const raw = carriers.filter((f) => f.field === TensorProto.raw_data);
+  const broken = (what: string) => new FormatError(`Tensor '${info.name}' ${what}`, { offset: message.offset, tensor: info.name, format: "onnx" });
+  if (raw.length > 1 || (raw.length === 1 && carriers.length > 1)) throw broken("carries its data twice");
+  const [only] = carriers;
+  let payload: Payload | undefined;
+  if (carriers.length === 1 && only && isBulk(only) && (only.field !== TensorProto.int32_data || !isFloat(info.dtype))) payload = only.payload;
+  else if (only && raw.length === 1) payload = memoryPayload(content(only as Leaf));
+  else if (only && isFloat(info.dtype)) payload = memoryPayload(await typedData(message, info.dtype));
+  if (!payload) {
+    if (!only && elements(info.shape) > 0 && info.dtype !== "string" && numberOf(message, TensorProto.data_location) !== 1) throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
+    return undefined;
+  }
+  checkLength(info, isFloat(info.dtype) ? TensorProto.raw_data : (only as { field: number }).field, payload.length, message.offset);
+  return payload;
+}
+
+const isData = (field: number): boolean =>
+  field === TensorProto.raw_data || field === TensorProto.float_data || field === TensorProto.int32_data || field === TensorProto.double_data;
+
+/** Joins the typed fields: float_data and double_data hold elements as raw_data does, int32_data the 16-bit floats, one a varint. */
+async function typedData(message: Message, dtype: DType): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (const field of message.fields) {
+    if (!(isBulk(field) || isLeaf(field)) || !isData(field.field)) continue;
+    const pieces: Uint8Array[] = [];
+    if (isBulk(field)) for await (const chunk of field.payload.chunks()) pieces.push(chunk.slice());
+    else pieces.push(content(field));
+    const data = concat(pieces);
+    const wanted = dtype === "float32" ? TensorProto.float_data : dtype === "float64" ? TensorProto.double_data : TensorProto.int32_data;
+    if (field.field !== wanted) throw new FormatError(`A ${dtype} tensor carries its data in field ${field.field}, expected ${wanted}`, { offset: message.offset, format: "onnx" });
+    parts.push(wanted === TensorProto.int32_data ? new Uint8Array(Uint16Array.from(packed(data)).buffer) : data);
+  }
+  return concat(parts);
+}

@@ -1,0 +1,128 @@
+import type { Role } from "../encoding.ts";
+import type { Graph, Node, Use, Values } from "./graph.ts";
+
+/** How a node that ends a weight's path uses it. Axes are those of the value as the node sees it. */
+interface Consumption {
+  /** Output channels. */
+  channel?: number;
+  /** K, where a block-wise product can take the node's place. */
+  k?: number;
+  keep?: string;
+}
+
+type Consumer = (node: Node, index: number, rank: number) => Consumption;
+
+const BIAS = { keep: "a bias" };
+const NORMALIZATION = { keep: "a normalization parameter" };
+const attribute = (node: Node, name: string, otherwise: number): number => {
+  const value = node.attributes[name];
+  return typeof value === "number" ? value : otherwise;
+};
+
+const matmul: Consumer = (_node, index, rank) => {
+  if (rank < 2) return {};
+  if (index !== 1) return { channel: rank - 2 };
+  return { channel: rank - 1, ...(rank === 2 ? { k: 0 } : {}) };
+};
+
+const gemm: Consumer = (node, index) => {
+  if (index === 2) return BIAS;
+  if (index === 0) return { channel: attribute(node, "transA", 0) ? 1 : 0 };
+  const channel = attribute(node, "transB", 0) ? 0 : 1;
+  const plain = attribute(node, "transA", 0) === 0 && attribute(node, "alpha", 1) === 1 && (attribute(node, "beta", 1) === 1 || !node.input[2]);
+  return { channel, ...(plain ? { k: 1 - channel } : {}) };
+};
+
+const weighted =
+  (channel: number, weights: readonly number[]): Consumer =>
+  (_node, index) =>
+    weights.includes(index) ? { channel } : BIAS;
+
+const normalization: Consumer = (_node, index) => (index > 0 ? NORMALIZATION : {});
+
+/** Operators that give a weight channels, or that ask for it in float. https://onnx.ai/onnx/operators/ */
+const CONSUMERS: Readonly<Record<string, Consumer>> = {
+  MatMul: matmul,
+  Gemm: gemm,
+  Conv: weighted(0, [1]),
+  DeformConv: weighted(0, [1]),
+  ConvTranspose: weighted(1, [1]),
+  Gather: (node, index, rank) => (index === 0 ? { channel: (attribute(node, "axis", 0) + rank) % rank } : {}),
+  LSTM: weighted(1, [1, 2]),
+  GRU: weighted(1, [1, 2]),
+  RNN: weighted(1, [1, 2]),
+  BatchNormalization: normalization,
+  InstanceNormalization: normalization,
+  LayerNormalization: normalization,
+  GroupNormalization: normalization,
+  "com.microsoft.FusedConv": weighted(0, [1]),
+  "com.microsoft.FusedMatMul": (node, index, rank) => (index === 1 && rank >= 2 ? { channel: attribute(node, "transB", 0) ? rank - 2 : rank - 1 } : {}),
+  "com.microsoft.FusedGemm": (node, index) => (index === 2 ? BIAS : { channel: gemm(node, index, 2).channel ?? 0 }),
+  "com.microsoft.Attention": weighted(1, [1]),
+  "com.microsoft.SkipLayerNormalization": (_node, index) => (index > 1 ? NORMALIZATION : {}),
+};
+
+/** Nodes that hand a weight on with its values unchanged. */
+const isPassThrough = (node: Node): boolean => node.domain === "" && (node.op_type === "Cast" || node.op_type === "Identity" || node.op_type === "Transpose");
+
+/** Where a weight's path ends, and the nodes on the way there. */
+export interface Path {
+  use: Use;
+  through: readonly Use[];
+  /** The axis of the weight that each axis of the used value is. */
+  axes: readonly number[];
+}
+
+/** Follows a weight through Cast, Identity and Transpose to the nodes that work with it. */
+export function paths(values: Values, name: string, home: Graph, rank: number): { paths: Path[]; leaves: boolean } {
+  const found: Path[] = [];
+  let leaves = values.isOutput(name, home);
+  const seen = new Set<Node>(); // a cycle ends here
+  const open: { value: string; scope: Graph; axes: readonly number[]; through: readonly Use[] }[] = [
+    { value: name, scope: home, axes: Array.from({ length: rank }, (_, i) => i), through: [] },
+  ];
+  for (let at = open.pop(); at; at = open.pop()) {
+    for (const use of values.uses(at.value, at.scope)) {
+      const { node, graph } = use;
+      if (!isPassThrough(node) || use.index !== 0) {
+        found.push({ use, through: at.through, axes: at.axes });
+      } else if (!seen.has(node)) {
+        seen.add(node);
+        const [out = ""] = node.output;
+        if (values.isOutput(out, graph)) leaves = true;
+        const axes = node.op_type === "Transpose" ? transposed(at.axes, node) : at.axes;
+        open.push({ value: out, scope: graph, axes, through: [...at.through, use] });
+      }
+    }
+  }
+  return { paths: found, leaves };
+}
+
+function transposed(axes: readonly number[], node: Node): readonly number[] {
+  const perm = node.attributes.perm;
+  if (!Array.isArray(perm)) return [...axes].reverse();
+  return (perm as readonly number[]).map((p) => axes[p] ?? 0);
+}
+
+/** What the graph makes of a weight with the given shape. */
+export function roleOf(values: Values, name: string, home: Graph, shape: readonly number[]): Role {
+  const { paths: found, leaves } = paths(values, name, home, shape.length);
+  const ends = found.map(({ use, axes }) => {
+    const { node, index } = use;
+    const key = node.domain === "" || node.domain === "ai.onnx" ? node.op_type : `${node.domain}.${node.op_type}`;
+    const consumption = CONSUMERS[key]?.(node, index, axes.length) ?? {};
+    const source = (axis: number | undefined) => (axis === undefined ? undefined : axes[axis]);
+    return { op: node.op_type, keep: consumption.keep, channel: source(consumption.channel), k: source(consumption.k) };
+  });
+  const chief = ends.find((end) => end.channel !== undefined) ?? ends[0];
+  if (!chief) return { op: leaves ? "the graph's output" : "no node" };
+  const kept = ends.find((end) => end.keep !== undefined);
+  const [k] = ends.map((end) => end.k);
+  const product = !leaves && shape.length === 2 && (k === 0 || k === 1) && ends.every((end) => end.k === k);
+  return {
+    op: chief.op,
+    ...(chief.channel === undefined ? {} : { channel_axis: chief.channel }),
+    ...(product ? { k_axis: k } : {}),
+    ...(kept?.keep && chief.channel === undefined ? { keep: kept.keep } : {}),
+  };
+}

@@ -1,0 +1,99 @@
+import { LimitError } from "../errors.ts";
+import type { Source } from "./source.ts";
+
+/** Bytes asked of a stream or source at a time: the size at which workerd passes bytes fastest. */
+export const WINDOW = 1 << 18;
+
+/** Bytes in order. A chunk is valid until the next `pull`. */
+export interface Input {
+  /** Total bytes, where known. */
+  readonly size: number | undefined;
+  pull(): Promise<Uint8Array | undefined>;
+  /** Jumps over bytes without reading them; only inputs over a Source can. */
+  skip?(bytes: number): void;
+  /** Lets go of the bytes that were not read. */
+  cancel(reason: unknown): Promise<void>;
+}
+
+/** workerd's reader, which fills a caller's buffer instead of handing out 4 KiB pieces. */
+interface AtLeastReader extends ReadableStreamBYOBReader {
+  readAtLeast(bytes: number, view: Uint8Array): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
+}
+
+/** An input over a stream that is read once. */
+export function streamInput(stream: ReadableStream<Uint8Array>): Input {
+  const reader = byobReader(stream);
+  if (reader) {
+    let buffer = new ArrayBuffer(WINDOW);
+    let ended = false;
+    return {
+      size: undefined,
+      async pull() {
+        if (ended) return undefined;
+        const { done, value } = await reader.readAtLeast(WINDOW, new Uint8Array(buffer));
+        ended = done;
+        if (!value?.byteLength) return undefined;
+        buffer = value.buffer;
+        return value;
+      },
+      cancel: (reason) => reader.cancel(reason).catch(() => {}),
+    };
+  }
+  const chunks = stream.getReader();
+  return {
+    size: undefined,
+    async pull() {
+      for (;;) {
+        const { done, value } = await chunks.read();
+        if (done) return undefined;
+        if (!(value instanceof Uint8Array)) throw new TypeError(`Cannot read the model: the stream gave ${typeof value}, expected Uint8Array chunks.`);
+        if (value.byteLength > 0) return value;
+      }
+    },
+    cancel: (reason) => chunks.cancel(reason).catch(() => {}),
+  };
+}
+
+function byobReader(stream: ReadableStream<Uint8Array>): AtLeastReader | undefined {
+  if (!("ReadableStreamBYOBReader" in globalThis) || !("readAtLeast" in ReadableStreamBYOBReader.prototype)) return undefined;
+  try {
+    return stream.getReader({ mode: "byob" }) as AtLeastReader;
+  } catch {
+    return undefined; // not a byte stream
+  }
+}
+
+/** An input over `length` bytes of a source from `offset`. */
+export function sourceInput(source: Source, offset = 0, length = source.size - offset): Input {
+  let at = offset;
+  const end = offset + length;
+  return {
+    size: length,
+    async pull() {
+      if (at >= end) return undefined;
+      const n = Math.min(WINDOW, end - at);
+      const bytes = await source.read(at, n);
+      if (bytes.byteLength !== n) throw new Error(`Cannot read the model: ${bytes.byteLength} of ${n} bytes came at offset ${at}; did it change?`);
+      at += n;
+      return bytes;
+    },
+    skip(bytes) {
+      at += bytes;
+    },
+    async cancel() {},
+  };
+}
+
+/** Reads everything; more than `limit` bytes is an error. */
+export async function readAll(input: Input, limit: number, name: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (let chunk = await input.pull(); chunk; chunk = await input.pull()) {
+    length += chunk.byteLength;
+    if (length > limit) throw new LimitError(name, `The document is larger than ${limit} bytes.`);
+    chunks.push(chunk.slice());
+  }
+  const all = new Uint8Array(length);
+  chunks.reduce((at, chunk) => (all.set(chunk, at), at + chunk.byteLength), 0);
+  return all;
+}

@@ -1,0 +1,34 @@
+import { type Input, sourceInput } from "./io/input.ts";
+import type { Source } from "./io/source.ts";
+
+/** The bytes of one tensor, wherever they are: in memory, in a range of a source, or passing by in a stream. */
+export interface Payload {
+  readonly length: number;
+  /** Whether `chunks` can be called more than once. */
+  readonly again: boolean;
+  /** The bytes in order; a chunk is valid until the next is asked for. */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+export const memoryPayload = (bytes: Uint8Array): Payload => ({
+  length: bytes.byteLength,
+  again: true,
+  async *chunks() {
+    yield bytes;
+  },
+});
+
+export const rangePayload = (source: Source, offset: number, length: number): Payload => ({
+  length,
+  again: true,
+  chunks: () => drain(sourceInput(source, offset, length)),
+});
+
+async function* drain(input: Input): AsyncGenerator<Uint8Array> {
+  let next = input.pull();
+  for (let chunk = await next; chunk; chunk = await next) {
+    next = input.pull(); // reads ahead while the consumer works
+    next.catch(() => {}); // a failure surfaces where it is awaited
+    yield chunk;
+  }
+}

@@ -1,0 +1,11 @@
+/** What both module entries export besides the engine's functions. */
+export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
+export type { Compression, Engine, ModelSource } from "./engine/engine.ts";
+export type { Inspection } from "./engine/inspect.ts";
+export { MAX_LOOKAHEAD, type Spool } from "./engine/lookahead.ts";
+export { parseRecipe, type Recipe, type RecipeInput, recipeSchema, type SchemeName } from "./engine/recipe.ts";
+export type { Report, TensorReport, Warning } from "./engine/report.ts";
+export { FormatError, LimitError, type Place, UnsupportedError } from "./errors.ts";
+export { MemorySink, type Sink } from "./io/sink.ts";
+export { blobSource, memorySource, type Source } from "./io/source.ts";
+export { VERSION } from "./version.ts";

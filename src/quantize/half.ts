@@ -1,0 +1,49 @@
+import { type Decision, keep, type Weight } from "../encoding.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import { BITS, elements, type FloatDType } from "../tensor.ts";
+import { type Encoder, readError } from "./encoder.ts";
+
+/** `fp16` and `bf16`: every weight rounded to 16 bits; one that has 16 bits already is left alone. */
+export const half =
+  (dtype: "float16" | "bfloat16") =>
+  (weight: Weight): Decision =>
+    BITS[weight.dtype] <= 16 ? keep(`already ${weight.dtype}`) : { kind: "half", dtype };
+
+/** IEEE 754 round to nearest, ties to even, in one rounding from any source type. Overflow gives ±Infinity. */
+export function halfEncoder(kernels: Kernels, from: FloatDType, shape: readonly number[], to: "float16" | "bfloat16"): Encoder {
+  const { arena, fn } = kernels;
+  const narrow = {
+    float16: { float64: fn.f64_f16, float32: fn.f32_f16, bfloat16: undefined, float16: undefined },
+    bfloat16: { float64: fn.f64_bf16, float32: fn.f32_bf16, bfloat16: undefined, float16: undefined },
+  }[to][from];
+  if (!narrow) throw new TypeError(`No conversion from ${from} to ${to}: both have 16 bits.`);
+  const widen = to === "float16" ? fn.f16_f32 : fn.bf16_f32;
+  let capacity = 0;
+  let [y, back, single] = [0, 0, 0];
+  const acc = arena.alloc(24);
+  arena.u8(acc, 24).fill(0);
+  return {
+    takes: "source",
+    unit: 1,
+    lengths: [elements(shape) * 2],
+    scale: () => new Uint8Array(0),
+    error: readError(kernels, acc),
+    passes: [
+      {
+        take(x, n) {
+          if (n > capacity) {
+            capacity = n;
+            y = arena.alloc(n * 2);
+            back = arena.alloc(n * 4);
+            single = from === "float64" ? arena.alloc(n * 4) : 0;
+          }
+          narrow(n, x, y);
+          widen(n, y, back);
+          if (single) fn.f64_f32(n, x, single);
+          fn.f32_error(n, single || x, back, acc);
+          return arena.u8(y, n * 2);
+        },
+      },
+    ],
+  };
+}

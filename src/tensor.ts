@@ -1,0 +1,34 @@
+/** Element types, by their NumPy names; the sub-byte ones by their ONNX and safetensors names in lower case. */
+export type DType =
+  | "float32" | "float16" | "bfloat16" | "float64"
+  | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64"
+  | "bool" | "string" | "complex64" | "complex128"
+  | "float8e4m3fn" | "float8e4m3fnuz" | "float8e5m2" | "float8e5m2fnuz" | "float8e8m0"
+  | "float6e2m3" | "float6e3m2" | "float4e2m1" | "int4" | "uint4" | "int2" | "uint2";
+
+/** Bits an element takes; 0 for strings, which have no fixed size. */
+export const BITS: Record<DType, number> = {
+  float32: 32, float16: 16, bfloat16: 16, float64: 64,
+  int8: 8, uint8: 8, int16: 16, uint16: 16, int32: 32, uint32: 32, int64: 64, uint64: 64,
+  bool: 8, string: 0, complex64: 64, complex128: 128,
+  float8e4m3fn: 8, float8e4m3fnuz: 8, float8e5m2: 8, float8e5m2fnuz: 8, float8e8m0: 8,
+  float6e2m3: 6, float6e3m2: 6, float4e2m1: 4, int4: 4, uint4: 4, int2: 2, uint2: 2,
+};
+
+/** The float types that a scheme can compress. */
+export type FloatDType = "float32" | "float16" | "bfloat16" | "float64";
+
+export const isFloat = (dtype: DType): dtype is FloatDType =>
+  dtype === "float32" || dtype === "float16" || dtype === "bfloat16" || dtype === "float64";
+
+export interface TensorInfo {
+  name: string;
+  dtype: DType;
+  shape: readonly number[];
+}
+
+/** Number of elements; 1 for a scalar. */
+export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+/** Bytes of a tensor's data, sub-byte elements packed. */
+export const byteLength = (dtype: DType, shape: readonly number[]): number => Math.ceil((elements(shape) * BITS[dtype]) / 8);
