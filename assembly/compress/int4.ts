@@ -17,16 +17,22 @@ const BLOCKS: usize = memory.data(512, 16);
 const BYTES: usize = memory.data(64, 16);
 const SCALES: usize = memory.data(16, 16);
 
+/** Blocks in a batch: 4 KiB of floats, well within the first-level cache. */
+const BATCH: i32 = 32;
+
+/** The reciprocals of a batch's scales. */
+const R: usize = memory.data(128, 16);
+
 /**
  * The value of largest magnitude by lane, from the greatest bits as signed (the greatest positive value, if any) and as unsigned (the
- * negative value of largest magnitude, if any) integers.
+ * negative value of largest magnitude, if any) integers. `mask` clears a sign.
  */
 // @ts-ignore: decorator
 @inline
-export function extreme(signed: v128, unsigned: v128): v128 {
-  const positive = i32x4.max_s(signed, i32x4.splat(0));
-  const negative = v128.and(unsigned, v128.and(i32x4.shr_s(unsigned, 31), i32x4.splat(0x7fffffff)));
-  const sign = v128.andnot(i32x4.splat(0x80000000), i32x4.gt_s(positive, negative));
+export function extreme(signed: v128, unsigned: v128, mask: v128): v128 {
+  const positive = v128.andnot(signed, i32x4.shr_s(signed, 31));
+  const negative = v128.and(unsigned, v128.and(i32x4.shr_s(unsigned, 31), mask));
+  const sign = v128.not(v128.or(i32x4.gt_s(positive, negative), mask));
   return v128.or(i32x4.max_s(positive, negative), sign);
 }
 
@@ -34,14 +40,15 @@ export function extreme(signed: v128, unsigned: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function any_special(signed: v128, unsigned: v128): bool {
-  return v128.any_true(v128.or(i32x4.gt_s(signed, i32x4.splat(MAX_FINITE)), i32x4.gt_u(unsigned, i32x4.splat(0xff7fffff))));
+  const top = i32x4.splat(MAX_FINITE);
+  return v128.any_true(v128.or(i32x4.gt_s(signed, top), i32x4.gt_u(unsigned, v128.or(top, i32x4.splat(0x80000000)))));
 }
 
-/** Lanes of `scale` whose reciprocal is finite. */
+/** Lanes of `scale` whose reciprocal is finite; `least` is a splat of `LEAST_SCALE`. */
 // @ts-ignore: decorator
 @inline
-export function invertible(scale: v128): v128 {
-  return i32x4.gt_s(v128.and(scale, i32x4.splat(0x7fffffff)), i32x4.splat(LEAST_SCALE));
+export function invertible(scale: v128, mask: v128, least: v128): v128 {
+  return i32x4.gt_s(v128.and(scale, mask), least);
 }
 
 /** trunc(p) of 0 <= p < 17, as integers. */
@@ -108,87 +115,109 @@ function max4_u(a: v128, b: v128, c: v128, d: v128): v128 {
   return i32x4.max_u(v128.shuffle<i64>(p, q, 0, 2), v128.shuffle<i64>(p, q, 1, 3));
 }
 
+/** Sixteen values to bytes of 0 to 15. */
 // @ts-ignore: decorator
 @inline
-function block_max_s(x: usize): v128 {
-  const a = i32x4.max_s(i32x4.max_s(v128.load(x), v128.load(x, 16)), i32x4.max_s(v128.load(x, 32), v128.load(x, 48)));
-  return i32x4.max_s(a, i32x4.max_s(i32x4.max_s(v128.load(x, 64), v128.load(x, 80)), i32x4.max_s(v128.load(x, 96), v128.load(x, 112))));
+function q4x16(x: usize, r: v128, half: v128, top: v128): v128 {
+  const a = i16x8.narrow_i32x4_s(q4x4(v128.load(x), r, half), q4x4(v128.load(x, 16), r, half));
+  const b = i16x8.narrow_i32x4_s(q4x4(v128.load(x, 32), r, half), q4x4(v128.load(x, 48), r, half));
+  return i8x16.min_u(i8x16.narrow_i16x8_u(a, b), top);
 }
 
+/** The factors 1 and 16 for the even and the odd byte, or what `nibbles` needs without a dot product: a mask. */
 // @ts-ignore: decorator
 @inline
-function block_max_u(x: usize): v128 {
-  const a = i32x4.max_u(i32x4.max_u(v128.load(x), v128.load(x, 16)), i32x4.max_u(v128.load(x, 32), v128.load(x, 48)));
-  return i32x4.max_u(a, i32x4.max_u(i32x4.max_u(v128.load(x, 64), v128.load(x, 80)), i32x4.max_u(v128.load(x, 96), v128.load(x, 112))));
-}
-
-/** Sixteen integers of 0 to 16 as sixteen bytes of 0 to 15. */
-// @ts-ignore: decorator
-@inline
-function bytes15(a: v128, b: v128, c: v128, d: v128): v128 {
-  return i8x16.min_u(i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)), i8x16.splat(15));
+function pairing(): v128 {
+  return i16x8.splat(ASC_FEATURE_RELAXED_SIMD ? 0x1001 : 0xff);
 }
 
 /** Eight i16 lanes of `even | odd << 4` from sixteen bytes. */
 // @ts-ignore: decorator
 @inline
-function nibbles(b: v128): v128 {
+function nibbles(b: v128, pairs: v128): v128 {
   // Both factors are small and positive, so the relaxed dot product has but one answer.
-  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(b, i16x8.splat(0x1001));
-  else return v128.and(v128.or(b, i16x8.shr_u(b, 4)), i16x8.splat(0xff));
+  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(b, pairs);
+  else return v128.and(v128.or(b, i16x8.shr_u(b, 4)), pairs);
 }
 
-/** The 32 values at `x`, as 16 bytes at `y`. */
-// @ts-ignore: decorator
-@inline
-function pack_block(x: usize, y: usize, r: v128, half: v128): void {
-  const a = bytes15(
-    q4x4(v128.load(x), r, half),
-    q4x4(v128.load(x, 16), r, half),
-    q4x4(v128.load(x, 32), r, half),
-    q4x4(v128.load(x, 48), r, half),
-  );
-  const b = bytes15(
-    q4x4(v128.load(x, 64), r, half),
-    q4x4(v128.load(x, 80), r, half),
-    q4x4(v128.load(x, 96), r, half),
-    q4x4(v128.load(x, 112), r, half),
-  );
-  v128.store(y, i8x16.narrow_i16x8_u(nibbles(a), nibbles(b)));
+/** Writes the `scale` of four times `n` blocks and its reciprocal to `R`. Says whether an infinity or NaN is among them. */
+function q4_scales(n: i32, x: usize, scale: usize): bool {
+  const mask = i32x4.splat(0x7fffffff);
+  const least = i32x4.splat(LEAST_SCALE);
+  const eighth = f32x4.splat(-0.125);
+  const one = f32x4.splat(1);
+  let special = false;
+  for (let i: usize = 0; i < <usize>n; ++i) {
+    let s0 = v128.load(x);
+    let s1 = v128.load(x, 128);
+    let s2 = v128.load(x, 256);
+    let s3 = v128.load(x, 384);
+    let u0 = s0;
+    let u1 = s1;
+    let u2 = s2;
+    let u3 = s3;
+    for (let p = x + 16; p < x + 128; p += 16) {
+      const a = v128.load(p);
+      s0 = i32x4.max_s(s0, a);
+      u0 = i32x4.max_u(u0, a);
+      const b = v128.load(p, 128);
+      s1 = i32x4.max_s(s1, b);
+      u1 = i32x4.max_u(u1, b);
+      const c = v128.load(p, 256);
+      s2 = i32x4.max_s(s2, c);
+      u2 = i32x4.max_u(u2, c);
+      const d = v128.load(p, 384);
+      s3 = i32x4.max_s(s3, d);
+      u3 = i32x4.max_u(u3, d);
+    }
+    // One vector of four extremes, so that four blocks share a division.
+    const signed = max4_s(s0, s1, s2, s3);
+    const unsigned = max4_u(u0, u1, u2, u3);
+    special = special || any_special(signed, unsigned);
+    const s = f32x4.mul(extreme(signed, unsigned, mask), eighth);
+    const ok = invertible(s, mask, least);
+    v128.store(R + (i << 4), v128.and(f32x4.div(one, s), ok));
+    v128.store(scale + (i << 4), v128.or(v128.and(s, ok), v128.andnot(v128.not(mask), ok)));
+    x += 512;
+  }
+  return special;
 }
 
-/** Four whole blocks: their extremes are gathered into one vector, so that there is one division for the four. */
-function q4_blocks4(x: usize, y: usize, scale: usize): void {
-  const signed = max4_s(block_max_s(x), block_max_s(x + 128), block_max_s(x + 256), block_max_s(x + 384));
-  const unsigned = max4_u(block_max_u(x), block_max_u(x + 128), block_max_u(x + 256), block_max_u(x + 384));
-  if (any_special(signed, unsigned)) {
-    for (let i: usize = 0; i < 4; ++i) q4_block(x + (i << 7), y + (i << 4), scale + (i << 2));
+/** Up to `BATCH` blocks, four by four. All scales come first: a block that had to wait for its own division would take half as long again. */
+function q4_blocks4(n: i32, x: usize, y: usize, scale: usize): void {
+  const blocks = (<usize>n) << 2;
+  if (q4_scales(n, x, scale)) {
+    for (let i: usize = 0; i < blocks; ++i) q4_block(x + (i << 7), y + (i << 4), scale + (i << 2));
     return;
   }
   const half = f32x4.splat(8.5);
-  const s = f32x4.mul(extreme(signed, unsigned), f32x4.splat(-0.125));
-  const ok = invertible(s);
-  const r = v128.and(f32x4.div(f32x4.splat(1), s), ok);
-  v128.store(scale, v128.bitselect(s, f32x4.splat(-0.0), ok));
-  pack_block(x, y, v128.shuffle<i32>(r, r, 0, 0, 0, 0), half);
-  pack_block(x + 128, y + 16, v128.shuffle<i32>(r, r, 1, 1, 1, 1), half);
-  pack_block(x + 256, y + 32, v128.shuffle<i32>(r, r, 2, 2, 2, 2), half);
-  pack_block(x + 384, y + 48, v128.shuffle<i32>(r, r, 3, 3, 3, 3), half);
+  const top = i8x16.splat(15);
+  const pairs = pairing();
+  for (let i: usize = 0; i < blocks; ++i) {
+    const r = v128.load32_splat(R + (i << 2));
+    const a = q4x16(x, r, half, top);
+    const b = q4x16(x + 64, r, half, top);
+    v128.store(y, i8x16.narrow_i16x8_u(nibbles(a, pairs), nibbles(b, pairs)));
+    x += 128;
+    y += 16;
+  }
 }
 
 /** `n` contiguous values, ceil(n / 32) blocks. Zeros that fill up the last block change neither its extreme nor its other nibbles. */
 function q4_span(n: i32, x: usize, y: usize, scale: usize): void {
-  for (; n >= 128; n -= 128) {
-    q4_blocks4(x, y, scale);
-    x += 512;
-    y += 64;
-    scale += 16;
+  while (n >= 128) {
+    const four = min(n >> 7, BATCH >> 2);
+    q4_blocks4(four, x, y, scale);
+    x += (<usize>four) << 9;
+    y += (<usize>four) << 6;
+    scale += (<usize>four) << 4;
+    n -= four << 7;
   }
   if (n == 0) return;
   const blocks = (<usize>(n + 31)) >> 5;
   memory.fill(BLOCKS, 0, 512);
   memory.copy(BLOCKS, x, (<usize>n) << 2);
-  q4_blocks4(BLOCKS, BYTES, SCALES);
+  q4_blocks4(1, BLOCKS, BYTES, SCALES);
   memory.copy(y, BYTES, blocks << 4);
   memory.copy(scale, SCALES, blocks << 2);
 }

@@ -1,26 +1,32 @@
-import { any_special, extreme, invertible, q4_block, q4x4 } from "./int4";
+import { LEAST_SCALE, any_special, extreme, invertible, q4_block, q4x4 } from "./int4";
+
+/** Columns in a group: a cache line of each row. */
+const WIDTH: i32 = 16;
+
+/** A group's 32 rows of 16 columns. The rows of a matrix may lie so far apart that they push each other out of the cache; here they do not. */
+const TILE: usize = memory.data(2048, 16);
+
+/** The reciprocals of the scales of a group. */
+const R: usize = memory.data(64, 16);
 
 /** One column of a panel, with zeros to the end of its block. */
 const COLUMN: usize = memory.data(128, 16);
 
-/** A row of zeros, read in place of the rows after the last. */
-const ZEROS: usize = memory.data(32, 16);
-
-/** Eight columns of one row, as i16 lanes of 0 to 15. */
+/** Eight columns of one row of the tile, as i16 lanes of 0 to 15. */
 // @ts-ignore: decorator
 @inline
-function q4x8(p: usize, r0: v128, r1: v128, half: v128): v128 {
-  return i16x8.min_s(i16x8.narrow_i32x4_s(q4x4(v128.load(p), r0, half), q4x4(v128.load(p, 16), r1, half)), i16x8.splat(15));
+function q4x8(p: usize, r0: v128, r1: v128, half: v128, top: v128): v128 {
+  return i16x8.min_s(i16x8.narrow_i32x4_s(q4x4(v128.load(p), r0, half), q4x4(v128.load(p, 16), r1, half)), top);
 }
 
-/** Four rows of eight columns: an i16 lane a column, a nibble a row. `left` is the number of rows that exist from `p` on. */
+/** Four rows of eight columns: an i16 lane a column, a nibble a row. */
 // @ts-ignore: decorator
 @inline
-function q4x8x4(p: usize, stride: usize, left: i32, r0: v128, r1: v128, half: v128): v128 {
-  const a = q4x8(left > 0 ? p : ZEROS, r0, r1, half);
-  const b = q4x8(left > 1 ? p + stride : ZEROS, r0, r1, half);
-  const c = q4x8(left > 2 ? p + 2 * stride : ZEROS, r0, r1, half);
-  const d = q4x8(left > 3 ? p + 3 * stride : ZEROS, r0, r1, half);
+function q4x8x4(p: usize, r0: v128, r1: v128, half: v128, top: v128): v128 {
+  const a = q4x8(p, r0, r1, half, top);
+  const b = q4x8(p + 64, r0, r1, half, top);
+  const c = q4x8(p + 128, r0, r1, half, top);
+  const d = q4x8(p + 192, r0, r1, half, top);
   return v128.or(v128.or(a, i16x8.shl(b, 4)), v128.or(i16x8.shl(c, 8), i16x8.shl(d, 12)));
 }
 
@@ -32,55 +38,71 @@ function store2(y: usize, step: usize, a: v128, b: v128): void {
   v128.store(y + step, v128.shuffle<i64>(a, b, 1, 3));
 }
 
-/** Eight columns by any number of rows up to 32. */
-function q4_columns8(k: i32, stride: usize, x: usize, y: usize, y_step: usize, scale: usize, scale_step: usize): void {
+/** Four scales from extremes: writes them a `step` apart and their reciprocals to `r`. */
+// @ts-ignore: decorator
+@inline
+function q4_scales4(signed: v128, unsigned: v128, scale: usize, step: usize, r: usize): void {
+  const mask = i32x4.splat(0x7fffffff);
+  const s = f32x4.mul(extreme(signed, unsigned, mask), f32x4.splat(-0.125));
+  const ok = invertible(s, mask, i32x4.splat(LEAST_SCALE));
+  v128.store(r, v128.and(f32x4.div(f32x4.splat(1), s), ok));
+  const kept = v128.or(v128.and(s, ok), v128.andnot(v128.not(mask), ok));
+  v128.store32_lane(scale, kept, 0);
+  v128.store32_lane(scale + step, kept, 1);
+  v128.store32_lane(scale + 2 * step, kept, 2);
+  v128.store32_lane(scale + 3 * step, kept, 3);
+}
+
+/** Copies a group of columns to the tile and finds its scales. Says whether an infinity or NaN is among the values. */
+function q4_tile(k: i32, stride: usize, x: usize, scale: usize, step: usize): bool {
   let s0 = v128.load(x);
   let s1 = v128.load(x, 16);
+  let s2 = v128.load(x, 32);
+  let s3 = v128.load(x, 48);
   let u0 = s0;
   let u1 = s1;
-  let p = x + stride;
-  for (let i = 1; i < k; ++i) {
-    const a = v128.load(p);
-    const b = v128.load(p, 16);
+  let u2 = s2;
+  let u3 = s3;
+  for (let t = TILE, end = TILE + ((<usize>k) << 6); t < end; t += 64) {
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    const c = v128.load(x, 32);
+    const d = v128.load(x, 48);
+    v128.store(t, a);
+    v128.store(t, b, 16);
+    v128.store(t, c, 32);
+    v128.store(t, d, 48);
     s0 = i32x4.max_s(s0, a);
     u0 = i32x4.max_u(u0, a);
     s1 = i32x4.max_s(s1, b);
     u1 = i32x4.max_u(u1, b);
-    p += stride;
+    s2 = i32x4.max_s(s2, c);
+    u2 = i32x4.max_u(u2, c);
+    s3 = i32x4.max_s(s3, d);
+    u3 = i32x4.max_u(u3, d);
+    x += stride;
   }
-  if (any_special(s0, u0) || any_special(s1, u1)) {
-    for (let j: usize = 0; j < 8; ++j) q4_column(k, stride, x + (j << 2), y + j * y_step, scale + j * scale_step);
-    return;
-  }
-  const half = f32x4.splat(8.5);
-  const one = f32x4.splat(1);
-  s0 = f32x4.mul(extreme(s0, u0), f32x4.splat(-0.125));
-  s1 = f32x4.mul(extreme(s1, u1), f32x4.splat(-0.125));
-  u0 = invertible(s0);
-  u1 = invertible(s1);
-  const r0 = v128.and(f32x4.div(one, s0), u0);
-  const r1 = v128.and(f32x4.div(one, s1), u1);
-  s0 = v128.bitselect(s0, f32x4.splat(-0.0), u0);
-  s1 = v128.bitselect(s1, f32x4.splat(-0.0), u1);
-  v128.store32_lane(scale, s0, 0);
-  v128.store32_lane(scale + scale_step, s0, 1);
-  v128.store32_lane(scale + 2 * scale_step, s0, 2);
-  v128.store32_lane(scale + 3 * scale_step, s0, 3);
-  scale += 4 * scale_step;
-  v128.store32_lane(scale, s1, 0);
-  v128.store32_lane(scale + scale_step, s1, 1);
-  v128.store32_lane(scale + 2 * scale_step, s1, 2);
-  v128.store32_lane(scale + 3 * scale_step, s1, 3);
+  q4_scales4(s0, u0, scale, step, R);
+  q4_scales4(s1, u1, scale + 4 * step, step, R + 16);
+  q4_scales4(s2, u2, scale + 8 * step, step, R + 32);
+  q4_scales4(s3, u3, scale + 12 * step, step, R + 48);
+  return any_special(i32x4.max_s(i32x4.max_s(s0, s1), i32x4.max_s(s2, s3)), i32x4.max_u(i32x4.max_u(u0, u1), i32x4.max_u(u2, u3)));
+}
 
-  const four = stride << 2;
-  const a = q4x8x4(x, stride, k, r0, r1, half);
-  const b = q4x8x4(x + four, stride, k - 4, r0, r1, half);
-  const c = q4x8x4(x + 2 * four, stride, k - 8, r0, r1, half);
-  const d = q4x8x4(x + 3 * four, stride, k - 12, r0, r1, half);
-  const e = q4x8x4(x + 4 * four, stride, k - 16, r0, r1, half);
-  const f = q4x8x4(x + 5 * four, stride, k - 20, r0, r1, half);
-  const g = q4x8x4(x + 6 * four, stride, k - 24, r0, r1, half);
-  const h = q4x8x4(x + 7 * four, stride, k - 28, r0, r1, half);
+/** Quantizes and transposes eight columns of the tile. */
+function q4_columns8(x: usize, r: usize, y: usize, step: usize): void {
+  const half = f32x4.splat(8.5);
+  const top = i16x8.splat(15);
+  const r0 = v128.load(r);
+  const r1 = v128.load(r, 16);
+  const a = q4x8x4(x, r0, r1, half, top);
+  const b = q4x8x4(x + 256, r0, r1, half, top);
+  const c = q4x8x4(x + 512, r0, r1, half, top);
+  const d = q4x8x4(x + 768, r0, r1, half, top);
+  const e = q4x8x4(x + 1024, r0, r1, half, top);
+  const f = q4x8x4(x + 1280, r0, r1, half, top);
+  const g = q4x8x4(x + 1536, r0, r1, half, top);
+  const h = q4x8x4(x + 1792, r0, r1, half, top);
 
   // Transposes the 8 by 8 i16 lanes: pairs, then fours, then whole columns.
   const ab0 = v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
@@ -91,11 +113,11 @@ function q4_columns8(k: i32, stride: usize, x: usize, y: usize, y_step: usize, s
   const ef1 = v128.shuffle<i16>(e, f, 4, 12, 5, 13, 6, 14, 7, 15);
   const gh0 = v128.shuffle<i16>(g, h, 0, 8, 1, 9, 2, 10, 3, 11);
   const gh1 = v128.shuffle<i16>(g, h, 4, 12, 5, 13, 6, 14, 7, 15);
-  const step2 = y_step << 1;
-  store2(y, y_step, v128.shuffle<i32>(ab0, cd0, 0, 4, 1, 5), v128.shuffle<i32>(ef0, gh0, 0, 4, 1, 5));
-  store2(y + step2, y_step, v128.shuffle<i32>(ab0, cd0, 2, 6, 3, 7), v128.shuffle<i32>(ef0, gh0, 2, 6, 3, 7));
-  store2(y + 2 * step2, y_step, v128.shuffle<i32>(ab1, cd1, 0, 4, 1, 5), v128.shuffle<i32>(ef1, gh1, 0, 4, 1, 5));
-  store2(y + 3 * step2, y_step, v128.shuffle<i32>(ab1, cd1, 2, 6, 3, 7), v128.shuffle<i32>(ef1, gh1, 2, 6, 3, 7));
+  const two = step << 1;
+  store2(y, step, v128.shuffle<i32>(ab0, cd0, 0, 4, 1, 5), v128.shuffle<i32>(ef0, gh0, 0, 4, 1, 5));
+  store2(y + two, step, v128.shuffle<i32>(ab0, cd0, 2, 6, 3, 7), v128.shuffle<i32>(ef0, gh0, 2, 6, 3, 7));
+  store2(y + 2 * two, step, v128.shuffle<i32>(ab1, cd1, 0, 4, 1, 5), v128.shuffle<i32>(ef1, gh1, 0, 4, 1, 5));
+  store2(y + 3 * two, step, v128.shuffle<i32>(ab1, cd1, 2, 6, 3, 7), v128.shuffle<i32>(ef1, gh1, 2, 6, 3, 7));
 }
 
 /** One column with any values in it. */
@@ -117,13 +139,19 @@ export function f32_qb4w_transpose(k: i32, n: i32, x: usize, y: usize, scale: us
   const scale_step = (<usize>blocks) << 2;
   y += (<usize>block) << 4;
   scale += (<usize>block) << 2;
-  if (n < 8) {
-    for (let j: usize = 0; j < <usize>n; ++j) q4_column(k, stride, x + (j << 2), y + j * y_step, scale + j * scale_step);
-    return;
-  }
-  for (let i = 0; i < n; i += 8) {
-    // The last eight columns may overlap the ones before and give the same bytes again.
-    const j = <usize>min(i, n - 8);
-    q4_columns8(k, stride, x + (j << 2), y + j * y_step, y_step, scale + j * scale_step, scale_step);
+  // The rows after the last: zeros become 8.
+  memory.fill(TILE + ((<usize>k) << 6), 0, (<usize>(32 - k)) << 6);
+  for (let i = 0; i < n; i += WIDTH) {
+    // The last group may overlap the one before and give the same bytes again.
+    const j = <usize>max(0, min(i, n - WIDTH));
+    const at = x + (j << 2);
+    const to = y + j * y_step;
+    const scale_to = scale + j * scale_step;
+    if (n < WIDTH || q4_tile(k, stride, at, scale_to, scale_step)) {
+      for (let c: usize = 0; c < <usize>min(n, WIDTH); ++c) q4_column(k, stride, at + (c << 2), to + c * y_step, scale_to + c * scale_step);
+    } else {
+      q4_columns8(TILE, R, to, y_step);
+      q4_columns8(TILE + 32, R + 32, to + 8 * y_step, y_step);
+    }
   }
 }
