@@ -17,11 +17,11 @@ const BLOCKS: usize = memory.data(512, 16);
 const BYTES: usize = memory.data(64, 16);
 const SCALES: usize = memory.data(16, 16);
 
-/** Blocks in a batch: 4 KiB of floats, well within the first-level cache. */
-const BATCH: i32 = 32;
+/** Blocks in a batch: 1 KiB of floats. */
+const BATCH: i32 = 8;
 
 /** The reciprocals of a batch's scales. */
-const R: usize = memory.data(128, 16);
+const R: usize = memory.data(32, 16);
 
 /**
  * The value of largest magnitude by lane, from the greatest bits as signed (the greatest positive value, if any) and as unsigned (the

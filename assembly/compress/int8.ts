@@ -1,4 +1,4 @@
-import { MAX_FINITE, ROUND, ROUND_BITS, narrow, round } from "../lanes";
+import { MAX_FINITE, ROUND, ROUND_BITS, horizontal_max, magnitude, narrow, round } from "../lanes";
 import { absmax_bits, finite_absmax_bits } from "./reduce";
 
 // Symmetric int8. A channel (or block) of finite absmax m has scale = f32(m / 127) and inv_scale = f32(127 / m), and
@@ -58,29 +58,6 @@ function q8_span(n: i32, x: usize, y: usize, inv_scale: f32, zero_point: i32, lo
   }
 }
 
-/** One channel: returns its scale. `x` is read from memory once: the second look finds it in cache. */
-function q8_row(n: i32, x: usize, y: usize): f32 {
-  const bits = absmax_bits(n, x);
-  if (bits > MAX_FINITE || n < 16) {
-    const m = reinterpret<f32>(bits > MAX_FINITE ? finite_absmax_bits(n, x) : bits);
-    q8_span(n, x, y, inv_scale_of(m), 0, -127);
-    return scale_of(m);
-  }
-  const m = reinterpret<f32>(bits);
-  const inv = f32x4.splat(inv_scale_of(m));
-  const magic = f32x4.splat(ROUND);
-  const lo = i32x4.splat(ROUND_BITS);
-  // Finite and within ±127: nothing to guard. The last sixteen may overlap the ones before and give the same bytes again.
-  const last = x + ((<usize>(n - 16)) << 2);
-  let p = x;
-  for (; p < last; p += 64) {
-    v128.store(y, q8x16(p, inv, magic, lo));
-    y += 16;
-  }
-  v128.store(y - ((p - last) >> 2), q8x16(last, inv, magic, lo));
-  return scale_of(m);
-}
-
 // @ts-ignore: decorator
 @inline
 function q8x16(p: usize, inv: v128, magic: v128, bits: v128): v128 {
@@ -93,6 +70,58 @@ function q8x16(p: usize, inv: v128, magic: v128, bits: v128): v128 {
 }
 
 /**
+ * One channel of n ≥ 16 finite values. With `ahead`, returns the absmax bits of the `n` values at `next` as well: reading the next channel
+ * from memory while this one is computed keeps both busy, and the next division need not be waited for.
+ */
+// @ts-ignore: decorator
+@inline
+function q8_row(n: i32, x: usize, y: usize, m: f32, next: usize, ahead: bool): i32 {
+  const inv = f32x4.splat(inv_scale_of(m));
+  const magic = f32x4.splat(ROUND);
+  const bits = i32x4.splat(ROUND_BITS);
+  const mask = i32x4.splat(0x7fffffff);
+  let m0 = i32x4.splat(0);
+  let m1 = m0;
+  const last = <usize>(n - 16);
+  for (let i: usize = 0; i < last; i += 16) {
+    if (ahead) {
+      const p = next + (i << 2);
+      m0 = i32x4.max_s(m0, i32x4.max_s(magnitude(v128.load(p), mask), magnitude(v128.load(p, 16), mask)));
+      m1 = i32x4.max_s(m1, i32x4.max_s(magnitude(v128.load(p, 32), mask), magnitude(v128.load(p, 48), mask)));
+    }
+    v128.store(y + i, q8x16(x + (i << 2), inv, magic, bits));
+  }
+  // The last sixteen may overlap the ones before: they give the same bytes, and the same maximum.
+  if (ahead) {
+    const p = next + (last << 2);
+    m0 = i32x4.max_s(m0, i32x4.max_s(magnitude(v128.load(p), mask), magnitude(v128.load(p, 16), mask)));
+    m1 = i32x4.max_s(m1, i32x4.max_s(magnitude(v128.load(p, 32), mask), magnitude(v128.load(p, 48), mask)));
+  }
+  v128.store(y + last, q8x16(x + (last << 2), inv, magic, bits));
+  return ahead ? horizontal_max(i32x4.max_s(m0, m1)) : 0;
+}
+
+/** `c` channels of `n` values that follow one another. */
+function q8_rows(c: i32, n: i32, x: usize, y: usize, scale: usize): void {
+  let bits = c > 0 ? absmax_bits(n, x) : 0;
+  for (; c > 0; --c) {
+    const next = x + ((<usize>n) << 2);
+    const plain = n >= 16 && bits <= MAX_FINITE;
+    const m = reinterpret<f32>(bits <= MAX_FINITE ? bits : finite_absmax_bits(n, x));
+    store<f32>(scale, scale_of(m));
+    if (plain && c > 1) bits = q8_row(n, x, y, m, next, true);
+    else {
+      if (plain) q8_row(n, x, y, m, next, false);
+      else q8_span(n, x, y, inv_scale_of(m), 0, -127);
+      if (c > 1) bits = absmax_bits(n, next);
+    }
+    x = next;
+    y += <usize>n;
+    scale += 4;
+  }
+}
+
+/**
  * Quantizes `n` floats at `x` to int8 at `y`: `saturate(roundTiesToEven(x * inv_scale) + zero_point)` to [-128, 127].
  * NaN becomes `zero_point`, an infinity or an overflow saturates. https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
  */
@@ -102,24 +131,23 @@ export function f32_qs8_quantize(n: i32, x: usize, y: usize, inv_scale: f32, zer
 
 /** Quantizes `c` rows of `inner` floats to int8 at `y`, and writes a scale for each to `scale`, f32[c]: absmax, scale and bytes in one go. */
 export function f32_qc8w_rows(c: i32, inner: i32, x: usize, y: usize, scale: usize): void {
-  for (; c > 0; --c) {
-    store<f32>(scale, q8_row(inner, x, y));
-    x += (<usize>inner) << 2;
-    y += <usize>inner;
-    scale += 4;
-  }
+  q8_rows(c, inner, x, y, scale);
 }
 
 /** As `f32_qc8w_rows`, with a scale for each `block_size` values of a row of `k`; the last block of a row may be short. */
 export function f32_qb8w_rows(rows: i32, k: i32, block_size: i32, x: usize, y: usize, scale: usize): void {
+  const whole = k / block_size;
+  const rest = k % block_size;
+  if (rest == 0) return q8_rows(rows * whole, block_size, x, y, scale);
   for (; rows > 0; --rows) {
-    for (let left = k; left > 0; left -= block_size) {
-      const n = min(left, block_size);
-      store<f32>(scale, q8_row(n, x, y));
-      x += (<usize>n) << 2;
-      y += <usize>n;
-      scale += 4;
-    }
+    q8_rows(whole, block_size, x, y, scale);
+    x += (<usize>(k - rest)) << 2;
+    y += <usize>(k - rest);
+    scale += (<usize>whole) << 2;
+    q8_rows(1, rest, x, y, scale);
+    x += (<usize>rest) << 2;
+    y += <usize>rest;
+    scale += 4;
   }
 }
 
