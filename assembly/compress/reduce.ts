@@ -45,16 +45,26 @@ export function f32_minmax(n: i32, x: usize, y: usize): void {
   let hi0 = f32x4.splat(f32.NEGATIVE_INFINITY);
   let lo1 = lo0;
   let hi1 = hi0;
-  for (; p + 32 <= end; p += 32) {
+  let lo2 = lo0;
+  let hi2 = hi0;
+  let lo3 = lo0;
+  let hi3 = hi0;
+  for (; p + 64 <= end; p += 64) {
     const a = v128.load(p);
-    const b = v128.load(p, 16);
     lo0 = f32x4.pmin(lo0, a);
     hi0 = f32x4.pmax(hi0, a);
+    const b = v128.load(p, 16);
     lo1 = f32x4.pmin(lo1, b);
     hi1 = f32x4.pmax(hi1, b);
+    const c = v128.load(p, 32);
+    lo2 = f32x4.pmin(lo2, c);
+    hi2 = f32x4.pmax(hi2, c);
+    const d = v128.load(p, 48);
+    lo3 = f32x4.pmin(lo3, d);
+    hi3 = f32x4.pmax(hi3, d);
   }
-  lo0 = f32x4.pmin(lo0, lo1);
-  hi0 = f32x4.pmax(hi0, hi1);
+  lo0 = f32x4.pmin(f32x4.pmin(lo0, lo1), f32x4.pmin(lo2, lo3));
+  hi0 = f32x4.pmax(f32x4.pmax(hi0, hi1), f32x4.pmax(hi2, hi3));
   lo0 = f32x4.pmin(lo0, v128.shuffle<i64>(lo0, lo0, 1, 0));
   hi0 = f32x4.pmax(hi0, v128.shuffle<i64>(hi0, hi0, 1, 0));
   let lo = min(f32x4.extract_lane(lo0, 0), f32x4.extract_lane(lo0, 1));

@@ -1,6 +1,5 @@
 // The kernels in plain TypeScript: the oracle of their tests, and nothing that is shipped. Each takes the arguments of its kernel with a
 // typed array in place of an address. Half types and NaN-bearing outputs are bits, as JavaScript may rewrite a NaN that it carries.
-import type { CompressKernels } from "./kernels.ts";
 
 const f = Math.fround;
 const MIN_ABSMAX = 2 ** -100;
@@ -52,7 +51,7 @@ export function f32_qb8w_rows(rows: number, k: number, block_size: number, x: Fl
       const values = x.subarray(row * k + at, row * k + Math.min(at + block_size, k));
       const m = f32_absmax(values.length, values);
       scale[block++] = scaleOf(m);
-      values.forEach((v, i) => void (y[row * k + at + i] = q8(v, invScaleOf(m))));
+      for (const [i, v] of values.entries()) y[row * k + at + i] = q8(v, invScaleOf(m));
     }
   }
 }
@@ -77,31 +76,30 @@ export function f32_qc8w_channels(outer: number, c: number, inner: number, x: Fl
 
 /**
  * MlasQuantizeBlockwise of onnxruntime (core/mlas/lib/q4_dq.cpp), symmetric, 4 bits, block 32: min and max, then the one of larger
- * magnitude over -8, and round half away from zero.
+ * magnitude over -8, and round half away from zero. Returns the scale.
  */
-function q4_block(values: Float32Array, nibble: (i: number, q: number) => void): number {
+function q4_block(values: Float32Array, y: Uint8Array): number {
   const finite = [...values].filter(Number.isFinite);
   const min = Math.min(...finite);
   const max = Math.max(...finite);
   let scale = finite.length === 0 ? -0 : f((Math.abs(max) > Math.abs(min) ? max : min) / -8);
   let r = scale === 0 ? 0 : f(1 / scale);
   if (scale === 0 || !Number.isFinite(r)) [scale, r] = [-0, 0];
-  for (let i = 0; i < 32; i++) {
+  const q = (i: number): number => {
     const t = f(f((values[i] ?? 0) * r) + 8);
-    nibble(i, Number.isNaN(t) ? 8 : Math.floor(clamp(t, 0, 15) + 0.5));
-  }
+    return Number.isNaN(t) ? 8 : Math.floor(clamp(t, 0, 15) + 0.5);
+  };
+  for (let i = 0; i < 16; i++) y[i] = q(2 * i) | (q(2 * i + 1) << 4);
   return scale;
 }
 
 /** https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits */
 export function f32_qb4w_rows(rows: number, k: number, x: Float32Array, y: Uint8Array, scale: Float32Array): void {
   const blocks = Math.ceil(k / 32);
-  y.fill(0);
   for (let i = 0; i < rows * blocks; i++) {
     const row = Math.floor(i / blocks);
     const at = (i % blocks) * 32;
-    const values = x.subarray(row * k + at, row * k + Math.min(at + 32, k));
-    scale[i] = q4_block(values, (j, q) => void (y[i * 16 + (j >> 1)]! |= q << ((j & 1) * 4)));
+    scale[i] = q4_block(x.subarray(row * k + at, row * k + Math.min(at + 32, k)), y.subarray(i * 16, i * 16 + 16));
   }
 }
 
@@ -156,13 +154,13 @@ function encodeNaN(bits: bigint, width: 32 | 64, type: Half): number {
 function narrow(type: Half) {
   return (n: number, x: Uint32Array | BigUint64Array, y: Uint16Array): void => {
     for (let i = 0; i < n; i++) {
-      const v = valueOf(x, i);
+      const v = float(x, i);
       y[i] = Number.isNaN(v) ? encodeNaN(BigInt(x[i]!), x instanceof Uint32Array ? 32 : 64, type) : encode(v, type);
     }
   };
 }
 
-function valueOf(x: Uint32Array | BigUint64Array, i: number): number {
+function float(x: Uint32Array | BigUint64Array, i: number): number {
   if (x instanceof Uint32Array) {
     scratch.setUint32(0, x[i]!);
     return scratch.getFloat32(0);
@@ -193,7 +191,7 @@ export function bf16_f32(n: number, x: Uint16Array, y: Uint32Array): void {
 
 export function f64_f32(n: number, x: BigUint64Array, y: Uint32Array): void {
   for (let i = 0; i < n; i++) {
-    const v = valueOf(x, i);
+    const v = float(x, i);
     scratch.setFloat32(0, v);
     const nan = Number((x[i]! >> 29n) & 0x3fffffn) | 0x7fc00000 | (x[i]! >> 63n === 1n ? 0x80000000 : 0);
     y[i] = Number.isNaN(v) ? nan : scratch.getUint32(0);
@@ -265,6 +263,3 @@ export function qb4w_error_transpose(
 export function memory_copy(n: number, x: Uint8Array, y: Uint8Array): void {
   y.set(x.subarray(0, n));
 }
-
-/** That every kernel has its reference here, and nothing else is one. */
-export type References = { [name in keyof CompressKernels]: (...args: never[]) => unknown };

@@ -158,7 +158,7 @@ const bench =
 export const table: readonly Row[] = [
   {
     name: "f32_absmax",
-    doc: "max |x| of the finite values",
+    doc: "absmax of the finite values",
     reference: reference.f32_absmax,
     cases: vector((n, x) => [n, input(x)]),
     bench: bench((n) => [n, input(weights(n))]),

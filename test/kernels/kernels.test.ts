@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { Kernels } from "../../src/kernels/kernels.ts";
 import * as reference from "../../src/kernels/reference.ts";
@@ -182,6 +183,10 @@ describe.each(VARIANTS)("compress.%s.wasm", (variant) => {
     expect(functions.map((e) => e.name).sort()).toEqual(table.map((row) => row.name).sort());
     const others = WebAssembly.Module.exports(module).filter((e) => e.kind !== "function");
     expect(others).toEqual([{ name: "__heap_base", kind: "global" }]);
+  });
+
+  test("takes at most 30 KiB gzipped", async () => {
+    expect(gzipSync(await readFile(path(variant))).length).toBeLessThanOrEqual(30 * 1024);
   });
 
   test("imports nothing but its memory", () => {
