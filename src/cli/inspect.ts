@@ -1,0 +1,96 @@
+import { basename } from "node:path";
+import Table from "cli-table3";
+import type { Inspection } from "../engine/inspect.ts";
+import { inspect } from "../index.ts";
+import { openModel } from "./model.ts";
+import { writeOut } from "./streams.ts";
+import { count, percent, plural, size, some } from "./units.ts";
+
+const MOST_OPERATORS = 10;
+const LARGEST_TENSORS = 10;
+
+export async function inspectCommand(path: string, { json }: { json?: boolean }, signal: AbortSignal): Promise<void> {
+  const model = await openModel(path, signal);
+  try {
+    const inspection = await inspect(model.source, { signal });
+    await writeOut(
+      json ? `${JSON.stringify(inspection, null, 2)}\n` : inspectionText(inspection, path === "-" ? "standard input" : basename(path)),
+    );
+  } catch (error) {
+    if (error instanceof Error && error.name.endsWith("Error") && "place" in error) error.message = `${model.name}: ${error.message}`;
+    throw error;
+  } finally {
+    await model.close();
+  }
+}
+
+/** An inspection for people. */
+export function inspectionText(model: Inspection, name: string): string {
+  const { format, opset, ir_version, bytes, parameters, inputs, outputs, operators, tensors, schemes } = model;
+  const facts: [string, string | undefined][] = [
+    [
+      "format",
+      `${format === "onnx" ? "ONNX" : format}${opset === undefined ? "" : `, opset ${opset}`}${ir_version === undefined ? "" : `, IR ${ir_version}`}`,
+    ],
+    ["size", `${size(bytes)} (${bytes} bytes)`],
+    ["parameters", `${count(parameters)} in ${plural(tensors.length, "tensor")}`],
+    ["inputs", inputs?.length ? some(inputs, 8) : undefined],
+    ["outputs", outputs?.length ? some(outputs, 8) : undefined],
+    ["operators", operators && topOperators(operators)],
+  ];
+  const blocks = [
+    `${name}\n${facts.flatMap(([key, value]) => (value ? [`  ${key.padEnd(10)}  ${value}\n`] : [])).join("")}`,
+    schemes.length > 0
+      ? `What each scheme would give\n${table(
+          ["scheme", "size", "of the source", "tensors"],
+          schemes.map((s) => [s.scheme, size(s.bytes), percent(s.bytes, bytes), counts(s.tensors)]),
+        )}`
+      : "No scheme would make it smaller.\n",
+    tensors.length > 0 ? `Largest tensors\n${largest(model)}` : "",
+  ];
+  return blocks.filter(Boolean).join("\n");
+}
+
+function topOperators(operators: Record<string, number>): string | undefined {
+  const all = Object.entries(operators).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  return all.length > 0
+    ? some(
+        all.map(([name, n]) => `${name} ×${n}`),
+        MOST_OPERATORS,
+      )
+    : undefined;
+}
+
+const counts = (tensors: Record<string, number>): string =>
+  Object.entries(tensors)
+    .sort(([a], [b]) => Number(a === "kept") - Number(b === "kept"))
+    .map(([action, n]) => `${n} ${action}`)
+    .join(", ");
+
+function largest({ tensors, bytes }: Inspection): string {
+  const rows = [...tensors].sort((a, b) => b.bytes - a.bytes).slice(0, LARGEST_TENSORS);
+  return table(
+    ["name", "type", "shape", "size", "share", "used by"],
+    rows.map((t) => [shortened(t.name), t.dtype, t.shape.join("×") || "scalar", size(t.bytes), percent(t.bytes, bytes), t.used_by]),
+  );
+}
+
+const shortened = (name: string): string => (name.length > 48 ? `…${name.slice(-47)}` : name);
+
+/** Columns without borders or colours, fit for a pipe. */
+function table(head: string[], rows: string[][]): string {
+  const none = {
+    top: "",
+    "top-mid": "",
+    "top-left": "",
+    "top-right": "",
+    bottom: "",
+    "bottom-mid": "",
+    "bottom-left": "",
+    "bottom-right": "",
+  };
+  const chars = { ...none, left: "  ", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
+  const made = new Table({ chars, head, style: { head: [], border: [], "padding-left": 0, "padding-right": 0 } });
+  made.push(...rows);
+  return `${made.toString().replaceAll(/ +$/gm, "")}\n`;
+}

@@ -1,0 +1,80 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { AVAILABLE } from "../engine/decide.ts";
+import { SCHEME_NAMES } from "../engine/recipe.ts";
+import { VERSION } from "../version.ts";
+import { type CompressFlags, compressCommand } from "./compress.ts";
+import { inspectCommand } from "./inspect.ts";
+import { serveCommand } from "./serve.ts";
+
+const EXAMPLES = `
+Examples:
+  edgeslim compress model.onnx -o model.w8.onnx --quantize w8
+  edgeslim compress model.safetensors -o small.safetensors --quantize fp16 --report report.html
+  curl -s https://example.com/model.onnx | edgeslim compress - -o - --quantize w8 > model.w8.onnx
+  edgeslim inspect model.onnx
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the model or the recipe is invalid or unsupported; 4 a target was not met;
+130 interrupted.`;
+
+/** The commands and their flags. `signal` aborts what runs. */
+export function program(signal: AbortSignal): Command {
+  const edgeslim = base(new Command("edgeslim"))
+    .description("Compresses ONNX and safetensors models as a stream.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpCommand(false)
+    .addHelpText("after", EXAMPLES);
+  const command = (usage: string): Command => {
+    const made = base(edgeslim.command(usage));
+    return made.helpOption("-h, --help", "print this help");
+  };
+
+  command("compress")
+    .description("Compress a model. It is read as a stream: memory is bounded by its largest tensor.")
+    .argument("<model>", "ONNX or safetensors file; - is standard input")
+    .requiredOption("-o, --output <file>", "where the compressed model goes, once it is complete; - is standard output")
+    .addOption(new Option("-q, --quantize <scheme>", AVAILABLE.join(", ")).argParser(schemeWord))
+    .addOption(new Option("--prune <structure>", "unstructured:0.8, channel:0.3, block:0.5, 2:4").argParser(pruneForm).hideHelp())
+    .addOption(new Option("--optimize", "simplify the graph").hideHelp())
+    .option("--recipe <file>", "a recipe in JSON; the flags above override its parts")
+    .option("--report <file>", "what was done to every tensor, as .json or .html")
+    .addOption(new Option("--calibrate <samples>").hideHelp())
+    .addOption(new Option("--shard <size>").hideHelp())
+    .action((model: string, flags: CompressFlags) => compressCommand(model, flags, signal));
+
+  command("inspect")
+    .description("Show a model's format, operators, tensors and what each scheme would give.")
+    .argument("<model>", "ONNX or safetensors file; - is standard input")
+    .option("--json", "print JSON")
+    .action((model: string, flags: { json?: boolean }) => inspectCommand(model, flags, signal));
+
+  command("serve")
+    .description("Serve compression over HTTP on this machine, as the Worker does at the edge.")
+    .option("-p, --port <number>", "port to listen on; 0 takes a free one", port, 8787)
+    .option("--models <folder>", "keep models in this folder")
+    .action((flags: { port: number; models?: string }) => serveCommand(flags, signal));
+
+  return edgeslim;
+}
+
+function base(command: Command): Command {
+  return command
+    .exitOverride()
+    .showHelpAfterError("Try 'edgeslim --help', or --help after a command.")
+    .configureHelp({ helpWidth: 100 })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "edgeslim: ")) });
+}
+
+function schemeWord(word: string): string {
+  if (([...SCHEME_NAMES, "all-web"] as string[]).includes(word)) return word;
+  throw new InvalidArgumentError(`Expected one of ${SCHEME_NAMES.join(", ")}.`);
+}
+
+function pruneForm(form: string): string {
+  if (/^((unstructured|channel|block):(0?\.\d+)|[1-9]\d?:[1-9]\d?)$/.test(form)) return form;
+  throw new InvalidArgumentError("Expected unstructured:RATIO, channel:RATIO, block:RATIO or N:M, as in channel:0.3 or 2:4.");
+}
+
+function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
+  throw new InvalidArgumentError("Expected a number from 0 to 65535.");
+}

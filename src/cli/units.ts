@@ -1,0 +1,30 @@
+/** Bytes in decimal units: `10.9 MB`. */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = "B";
+  for (const larger of ["kB", "MB", "GB", "TB"]) {
+    if (value < 999.5) break;
+    value /= 1000;
+    unit = larger;
+  }
+  return `${unit === "B" || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${unit}`;
+}
+
+export const percent = (part: number, whole: number): string => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–");
+
+export const seconds = (value: number): string => (value < 10 ? `${value.toFixed(value < 0.1 ? 2 : 1)} s` : `${Math.round(value)} s`);
+
+export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+/** Counts with an SI suffix: `5.3 M`. */
+export function count(n: number): string {
+  if (n < 1e4) return String(n);
+  const [divisor, suffix] = n < 1e6 ? [1e3, "k"] : n < 1e9 ? [1e6, "M"] : [1e9, "G"];
+  return `${(n / divisor).toFixed(1)} ${suffix}`;
+}
+
+/** A list that names the first few and counts the rest. */
+export function some(names: readonly string[], shown = 3): string {
+  const rest = names.length - shown;
+  return rest > 0 ? `${names.slice(0, shown).join(", ")} and ${rest} more` : names.join(", ");
+}
