@@ -2,11 +2,12 @@
 // output may not overlap an input. Floats are little-endian. Nothing is allocated: what lies above __heap_base is the caller's.
 export { f32_absmax, f32_absmax_channels, f32_minmax } from "./reduce";
 export { f32_qb8w_rows, f32_qc8w_channels, f32_qc8w_rows, f32_qs8_quantize, qc8w_scales } from "./int8";
-export { f32_qb4w_rows } from "./int4";
+export { f32_qb4w_rows } from "./int4_rows";
 export { f32_qb4w_transpose } from "./int4_transpose";
 export { bf16_f32, f16_f32, f32_bf16, f32_f16 } from "./half";
 export { f64_bf16, f64_f16, f64_f32 } from "./f64";
-export { f32_error, qb4w_error_rows, qb4w_error_transpose, qb8w_error_rows, qc8w_error_channels } from "./error";
+export { f32_error, qb8w_error_rows, qc8w_error_channels } from "./error";
+export { qb4w_error_rows, qb4w_error_transpose } from "./error4";
 
 /** Copies `n` bytes from `x` to `y`: the yardstick of the benchmarks. */
 export function memory_copy(n: i32, x: usize, y: usize): void {

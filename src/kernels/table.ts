@@ -61,7 +61,14 @@ const FILLS: Record<string, (n: number, next: () => number) => Float32Array> = {
   // int4: the greatest is -8, so that a scale is 1.
   ties4: (n, next) => Float32Array.from({ length: n }, (_, i) => (i % 32 === 0 ? -8 : Math.floor(next() * 32 - 16) / 2)),
   positive: (n, next) => Float32Array.from({ length: n }, () => next() + 0.5),
-  zero: (n) => new Float32Array(n),
+  zeros: (n, next) => Float32Array.from({ length: n }, () => (next() < 0.6 ? -0 : 0)),
+  // int4: blocks whose greatest is 2^-125, so that the reciprocal of the scale is just infinite, or a few bits more, so that it is not.
+  least: (n, next) => {
+    const greatest = [0x01000000, 0x81000000, 0x01000004, 0x81000004];
+    return new Float32Array(
+      Uint32Array.from({ length: n }, (_, i) => (i % 32 === 0 ? greatest[(i >> 5) % 4]! : next() * 0x00ffffff)).buffer,
+    );
+  },
   tiny: (n, next) => Float32Array.from({ length: n }, () => (next() - 0.5) * 2 ** (-90 - Math.floor(next() * 59))),
   huge: (n, next) => Float32Array.from({ length: n }, () => (next() - 0.5) * 6.8e38),
   rare: (n, next) => {
