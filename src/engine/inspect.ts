@@ -65,9 +65,9 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
-  const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info.name, document.main, info.shape) }));
+  const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info, document.main) }));
   for await (const { info, home } of nestedDefinitions(document, document.main, document.main.nodes)) {
-    weights.push({ ...info, role: roleOf(document.values, info.name, home, info.shape) });
+    weights.push({ ...info, role: roleOf(document.values, info, home) });
   }
   const operators: Record<string, number> = {};
   for (const graph of graphs(document.main)) {

@@ -80,7 +80,7 @@ export class Names {
 }
 
 export function decide(decider: Decider, document: Document, { info, home }: Definition): Decision {
-  return decider.decide({ ...info, role: roleOf(document.values, info.name, home, info.shape) });
+  return decider.decide({ ...info, role: roleOf(document.values, info, home) });
 }
 
 export const encodedParts = (definition: Definition, encoding: Encoding, names: Names): Encoded => ({
@@ -116,7 +116,7 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], patc
 function replaceProducts(document: Document, { definition, encoding, parts }: Encoded, patch: Patch, names: Names): void {
   const { info, home } = definition;
   const found = paths(document.values, info.name, home, info.shape.length);
-  const role = roleOf(document.values, info.name, home, info.shape);
+  const role = roleOf(document.values, info, home);
   if (encoding.kind !== "int4" || role.k_axis !== encoding.k_axis) {
     throw new UnsupportedError(
       `Tensor '${info.name}' was packed for matrix products, but a node that came after it in the file (${role.op}) uses it otherwise; ` +

@@ -1,4 +1,5 @@
 import type { Role } from "../encoding.ts";
+import type { TensorInfo } from "../tensor.ts";
 import type { Graph, Node, Use, Values } from "./graph.ts";
 
 /** How a node that ends a weight's path uses it. Axes are those of the value as the node sees it. */
@@ -11,6 +12,10 @@ interface Consumption {
 }
 
 type Consumer = (node: Node, index: number, rank: number) => Consumption;
+
+/** TensorProto.DataType: the types that block-wise products compute in. */
+const FLOAT = 1;
+const FLOAT16 = 10;
 
 const BIAS = { keep: "a bias" };
 const NORMALIZATION = { keep: "a normalization parameter" };
@@ -65,12 +70,17 @@ const CONSUMERS: Readonly<Record<string, Consumer>> = {
 /** Nodes that hand a weight on with its values unchanged. */
 const isPassThrough = (node: Node): boolean => node.domain === "" && (node.op_type === "Cast" || node.op_type === "Identity" || node.op_type === "Transpose");
 
+/** Nodes that move elements about: what is made of them later has the rows that the weight has. */
+const MOVES = new Set(["Slice", "Concat", "Reshape", "Unsqueeze", "Squeeze", "Split", "Flatten"]);
+
 /** Where a weight's path ends, and the nodes on the way there. */
 export interface Path {
   use: Use;
   through: readonly Use[];
   /** The axis of the weight that each axis of the used value is. */
   axes: readonly number[];
+  /** The ONNX data type (TensorProto.DataType) that the last Cast gives; undefined where the weight is used in its own. */
+  cast: number | undefined;
 }
 
 /** Follows a weight through Cast, Identity and Transpose to the nodes that work with it. */
@@ -78,20 +88,21 @@ export function paths(values: Values, name: string, home: Graph, rank: number): 
   const found: Path[] = [];
   let leaves = values.isOutput(name, home);
   const seen = new Set<Node>(); // a cycle ends here
-  const open: { value: string; scope: Graph; axes: readonly number[]; through: readonly Use[] }[] = [
-    { value: name, scope: home, axes: Array.from({ length: rank }, (_, i) => i), through: [] },
+  const open: (Omit<Path, "use"> & { value: string; scope: Graph })[] = [
+    { value: name, scope: home, axes: Array.from({ length: rank }, (_, i) => i), through: [], cast: undefined },
   ];
   for (let at = open.pop(); at; at = open.pop()) {
     for (const use of values.uses(at.value, at.scope)) {
       const { node, graph } = use;
       if (!isPassThrough(node) || use.index !== 0) {
-        found.push({ use, through: at.through, axes: at.axes });
+        found.push({ use, through: at.through, axes: at.axes, cast: at.cast });
       } else if (!seen.has(node)) {
         seen.add(node);
         const [out = ""] = node.output;
         if (values.isOutput(out, graph)) leaves = true;
         const axes = node.op_type === "Transpose" ? transposed(at.axes, node) : at.axes;
-        open.push({ value: out, scope: graph, axes, through: [...at.through, use] });
+        const cast = node.op_type === "Cast" ? attribute(node, "to", 0) : at.cast;
+        open.push({ value: out, scope: graph, axes, through: [...at.through, use], cast });
       }
     }
   }
@@ -105,15 +116,19 @@ function transposed(axes: readonly number[], node: Node): readonly number[] {
 }
 
 /** What the graph makes of a weight with the given shape. */
-export function roleOf(values: Values, name: string, home: Graph, shape: readonly number[]): Role {
+export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home: Graph): Role {
   const { paths: found, leaves } = paths(values, name, home, shape.length);
-  const ends = found.map(({ use, axes }) => {
+  const ends = found.map(({ use, axes, cast }) => {
     const { node, index } = use;
     const key = node.domain === "" || node.domain === "ai.onnx" ? node.op_type : `${node.domain}.${node.op_type}`;
     const consumption = CONSUMERS[key]?.(node, index, axes.length) ?? {};
     const source = (axis: number | undefined) => (axis === undefined ? undefined : axes[axis]);
-    return { op: node.op_type, keep: consumption.keep, channel: source(consumption.channel), k: source(consumption.k) };
+    const multiplies = cast === undefined ? dtype === "float32" || dtype === "float16" : cast === FLOAT || cast === FLOAT16;
+    return { op: node.op_type, keep: consumption.keep, channel: source(consumption.channel), k: multiplies ? source(consumption.k) : undefined };
   });
+  // A recurrent layer's weights, say, which exporters cut up and join in another order.
+  const rows = shape.findIndex((d) => d > 1);
+  for (const end of ends) if (end.channel === undefined && MOVES.has(end.op) && rows >= 0) end.channel = rows;
   const chief = ends.find((end) => end.channel !== undefined) ?? ends[0];
   if (!chief) return { op: leaves ? "the graph's output" : "no node" };
   const kept = ends.find((end) => end.keep !== undefined);

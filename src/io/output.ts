@@ -12,6 +12,7 @@ export class Output {
   readonly #spare: Uint8Array[] = [];
   #chunk: Uint8Array = new Uint8Array(CHUNK);
   #fill = 0;
+  #writing: Promise<void> = Promise.resolve();
   /** Bytes put so far. */
   length = 0;
   /** Most bytes that waited at once. */
@@ -37,12 +38,17 @@ export class Output {
     }
   }
 
-  /** Hands full chunks to the sink. Call it at least once for each chunk's worth put, so that memory stays bounded. */
+  /**
+   * Hands full chunks to the sink, one at a time and without waiting for the last, so that reading and writing overlap.
+   * Call it at least once for each chunk's worth put: memory stays bounded, and a slow sink slows the caller.
+   */
   async drain(): Promise<void> {
     for (let chunk = this.#full.shift(); chunk; chunk = this.#full.shift()) {
-      this.#hash.update(chunk);
-      await this.#sink.write(chunk);
-      this.#spare.push(chunk);
+      const taken = chunk;
+      this.#hash.update(taken);
+      await this.#writing;
+      this.#writing = this.#sink.write(taken).then(() => void this.#spare.push(taken));
+      this.#writing.catch(() => {}); // a failure surfaces where it is awaited
     }
   }
 
@@ -64,6 +70,7 @@ export class Output {
 
   async flush(): Promise<void> {
     await this.drain();
+    await this.#writing;
     if (this.#fill === 0) return;
     const rest = this.#chunk.subarray(0, this.#fill);
     this.#hash.update(rest);

@@ -2,6 +2,8 @@ import { FormatError } from "../errors.ts";
 import type { Input } from "./input.ts";
 import { Sha256 } from "./sha256.ts";
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 export interface ReaderOptions {
   /** Hash every byte: `skip` then reads what it passes over. */
   hash?: boolean;
@@ -15,7 +17,7 @@ export class Reader {
   readonly #input: Input;
   readonly #hash: Sha256 | undefined;
   readonly #options: ReaderOptions;
-  #chunk: Uint8Array = new Uint8Array(0);
+  #chunk = NO_BYTES;
   #at = 0;
   #base = 0; // position of the current chunk in the input
   #format = "model";
@@ -112,7 +114,7 @@ export class Reader {
       if (this.size !== undefined && start + n > this.size) throw this.truncated(what, start, n);
       this.#input.skip(n - buffered);
       this.#base += this.#chunk.byteLength + (n - buffered);
-      this.#chunk = this.#chunk.subarray(0, 0);
+      this.#chunk = NO_BYTES;
       this.#at = 0;
       return;
     }
@@ -144,13 +146,14 @@ export class Reader {
 
   async #fill(): Promise<boolean> {
     this.#options.signal?.throwIfAborted();
+    this.#base += this.#chunk.byteLength; // before the pull: a chunk may be detached by it
+    this.#chunk = NO_BYTES;
+    this.#at = 0;
     const chunk = await this.#input.pull();
     this.#options.signal?.throwIfAborted();
     if (!chunk) return false;
     this.#hash?.update(chunk);
-    this.#base += this.#chunk.byteLength;
     this.#chunk = chunk;
-    this.#at = 0;
     this.#options.onRead?.(this.#base + chunk.byteLength);
     return true;
   }

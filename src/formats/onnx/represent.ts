@@ -62,7 +62,7 @@ export function restore(weight: TensorInfo, encoding: Encoding, parts: readonly 
 export const MICROSOFT = "com.microsoft";
 
 /** The node (and the Add of a Gemm's C) that takes the place of a matrix product with an int4 weight. */
-export function blockwiseProduct({ use }: Path, weight: TensorInfo, encoding: Encoding & { kind: "int4" }, parts: readonly TensorInfo[], fresh: (name: string) => string): Node[] {
+export function blockwiseProduct({ use, cast }: Path, weight: TensorInfo, encoding: Encoding & { kind: "int4" }, parts: readonly TensorInfo[], fresh: (name: string) => string): Node[] {
   const { node } = use;
   const [a = "", , c = ""] = node.input;
   const [y = ""] = node.output;
@@ -72,6 +72,10 @@ export function blockwiseProduct({ use }: Path, weight: TensorInfo, encoding: En
   const bias = node.op_type === "Gemm" ? c : "";
   const product = bias ? fresh(`${y}_product`) : y;
   const attributes = { K: k, N: n, bits: 4, block_size: BLOCK_SIZE };
-  const nodes = [{ ...makeNode("MatMulNBits", [a, values, scales], [product], attributes, MICROSOFT), name: node.name || `${y}/MatMulNBits` }];
+  // The operator takes its scales in the type it computes in.
+  const half = (cast ?? dataType(weight.dtype)) === dataType("float16");
+  const typed = half ? fresh(`${scales}_float16`) : scales;
+  const nodes = half ? [makeNode("Cast", [scales], [typed], { to: dataType("float16") })] : [];
+  nodes.push({ ...makeNode("MatMulNBits", [a, values, typed], [product], attributes, MICROSOFT), name: node.name || `${y}/MatMulNBits` });
   return bias ? [...nodes, makeNode("Add", [product, bias], [y])] : nodes;
 }

@@ -3,7 +3,7 @@ import { concat, packed } from "../../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../../payload.ts";
 import { BITS, byteLength, type DType, elements, isFloat, type TensorInfo } from "../../tensor.ts";
 import { content, isBulk, isLeaf, type Leaf, type Message, numberOf, textOf } from "./message.ts";
-import { DATA_TYPES, TensorProto } from "./proto.ts";
+import { DATA_TYPES, isPayload, TensorProto } from "./proto.ts";
 
 /** Dimensions that a tensor may have: ONNX runtimes stop far below. */
 const MAX_RANK = 64;
@@ -74,8 +74,7 @@ export async function tensorData(message: Message, info: TensorInfo): Promise<Pa
   return payload;
 }
 
-const isData = (field: number): boolean =>
-  field === TensorProto.raw_data || field === TensorProto.float_data || field === TensorProto.int32_data || field === TensorProto.double_data;
+const isData = (field: number): boolean => field === TensorProto.string_data || isPayload("tensor", field);
 
 /** Joins the typed fields: float_data and double_data hold elements as raw_data does, int32_data the 16-bit floats, one a varint. */
 async function typedData(message: Message, dtype: DType): Promise<Uint8Array> {

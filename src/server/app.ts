@@ -1,0 +1,64 @@
+import { type Context, Hono } from "hono";
+import { type Ports, WORKER_LIMITS } from "./ports.ts";
+import { HttpProblem, problemOf, problemResponse } from "./problem.ts";
+import { deleteFiles, listFiles, listNames } from "./routes/collections.ts";
+import { compressRoute } from "./routes/compress.ts";
+import { live, ready, serverMetadata } from "./routes/health.ts";
+import { inspectRoute } from "./routes/inspect.ts";
+import { deleteObject, getObject, putObject } from "./routes/objects.ts";
+import { openapi } from "./routes/openapi.ts";
+import { page } from "./routes/page.ts";
+import { reportRoute } from "./routes/reports.ts";
+import { Slots } from "./slots.ts";
+import { pipeSink } from "../io/sink.ts";
+
+export type { Limits, OpenPipe, Ports, PutOptions, Store, StoredInfo, StoredObject, StoreSink } from "./ports.ts";
+export { HOST_LIMITS, WORKER_LIMITS } from "./ports.ts";
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+type Handler = (c: Context) => Response | Promise<Response>;
+
+/** What `createApp` needs: an engine, and what else the platform has. */
+export type AppOptions = Pick<Ports, "engine"> & Partial<Omit<Ports, "limits">> & { limits?: Partial<Ports["limits"]> };
+
+/**
+ * The HTTP door as a Hono application, for any platform.
+ * @example
+ * import * as engine from "edgeslim";
+ * export default createApp({ engine });
+ */
+export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, limits }: AppOptions): Hono {
+  const ports: Ports = { engine, store, openPipe, log, limits: { ...WORKER_LIMITS, ...limits } };
+  const slots = new Slots(ports.limits);
+  const app = new Hono();
+
+  /** A path and its methods; any other method is answered 405. HEAD comes with GET. */
+  const route = (path: string, methods: Partial<Record<Method, Handler>>): void => {
+    for (const [method, handler] of Object.entries(methods)) app.on(method, path, handler);
+    const allow = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+    app.all(path, (c) => {
+      throw new HttpProblem(405, `${c.req.method} is not possible here; ${allow} is`, { allow });
+    });
+  };
+
+  route("/", { GET: page });
+  route("/openapi.json", { GET: openapi });
+  route("/v1/compress", { POST: compressRoute(ports, slots) });
+  route("/v1/inspect", { POST: inspectRoute(ports, slots) });
+  route("/v1/reports/:id", { GET: reportRoute(ports) });
+  for (const room of ["models", "data"] as const) {
+    route(`/v1/${room}`, { GET: listNames(ports, room) });
+    route(`/v1/${room}/:name`, { GET: listFiles(ports, room), DELETE: deleteFiles(ports, room) });
+    route(`/v1/${room}/:name/:file{.+}`, { GET: getObject(ports, room), PUT: putObject(ports, room, slots), DELETE: deleteObject(ports, room) });
+  }
+  route("/v2", { GET: serverMetadata });
+  route("/v2/health/live", { GET: live });
+  route("/v2/health/ready", { GET: ready });
+
+  app.notFound((c) => problemResponse(c, new HttpProblem(404, "There is nothing here; /openapi.json tells what there is")));
+  app.onError((error, c) => {
+    if (problemOf(error).status === 500 && !c.req.raw.signal.aborted) log(error);
+    return problemResponse(c, error);
+  });
+  return app;
+}

@@ -1,0 +1,77 @@
+import type { Engine } from "../engine/engine.ts";
+import type { Sink } from "../io/sink.ts";
+import type { Source } from "../io/source.ts";
+
+/** What a store tells of an object without reading it. */
+export interface StoredInfo {
+  key: string;
+  size: number;
+  /** A strong entity tag, in its quotes. */
+  etag: string;
+  /** When it was last written. */
+  modified: Date;
+}
+
+/** An object that can be read again and again: as a Source, or a range of it as a stream. */
+export interface StoredObject extends StoredInfo {
+  readonly source: Source;
+  /** The bytes of one range, for a response. */
+  stream(offset: number, length: number): Promise<ReadableStream<Uint8Array>>;
+  /** Lets go of what the source holds open. */
+  close(): Promise<void>;
+}
+
+/** A sink that can mend what it has written and read it again. */
+export type StoreSink = Required<Sink>;
+
+export interface PutOptions {
+  /** Bytes that will come, where known. */
+  size?: number | undefined;
+  signal?: AbortSignal;
+  /** Called whenever bytes have moved. */
+  moved?: () => void;
+}
+
+/** Where models, data and reports live: an R2 bucket, a folder. An object is visible when it is complete, and never in part. */
+export interface Store {
+  head(key: string): Promise<StoredInfo | undefined>;
+  open(key: string): Promise<StoredObject | undefined>;
+  /** Stores a stream. On failure the key holds what it held before. */
+  put(key: string, body: ReadableStream<Uint8Array>, options?: PutOptions): Promise<StoredInfo>;
+  /** A sink that makes the object when it is closed. */
+  sink(key: string): StoreSink;
+  /** False where there was nothing. */
+  delete(key: string): Promise<boolean>;
+  /** Every object whose key starts with `prefix`, in the order of keys. */
+  list(prefix: string): AsyncIterable<StoredInfo>;
+}
+
+/** A sink and the stream that a response reads from it; `bytes` is given where the length is known. */
+export type OpenPipe = (bytes?: number) => { sink: Sink; readable: ReadableStream<Uint8Array> };
+
+/** What a door hands to the application. */
+export interface Ports {
+  engine: Engine;
+  /** Without one there are no stored models, and no reports. */
+  store?: Store | undefined;
+  openPipe: OpenPipe;
+  /** Takes errors that are not about the request. */
+  log: (error: unknown) => void;
+  limits: Limits;
+}
+
+/** What one deployment allows. */
+export interface Limits {
+  /** Runs (compressions, inspections, uploads that must be buffered) at once; more are answered 503. */
+  MAX_RUNNING: number;
+  /** A run whose client neither takes nor gives 256 KiB for so long is dropped. */
+  STALL_SECONDS: number;
+  /** A run that has not been heard of for so long is reported as lost, and its place given to another. */
+  LOST_SECONDS: number;
+}
+
+/** A Worker has 128 MB: a run may hold 32 MiB of look-ahead, its slabs and, on the way to R2, three parts. So two at once. */
+export const WORKER_LIMITS: Limits = { MAX_RUNNING: 2, STALL_SECONDS: 60, LOST_SECONDS: 180 };
+
+/** A machine of one's own. Kernels run on one thread, so more runs at once would only share it. */
+export const HOST_LIMITS: Limits = { MAX_RUNNING: 16, STALL_SECONDS: 60, LOST_SECONDS: 180 };

@@ -1,0 +1,131 @@
+import type { Context } from "hono";
+import type { Plan } from "../../engine/compress.ts";
+import type { Recipe } from "../../engine/recipe.ts";
+import { FormatError, UnsupportedError } from "../../errors.ts";
+import type { Source } from "../../io/source.ts";
+import { Gate } from "../gate.ts";
+import { openModel, requireStore } from "../models.ts";
+import { readForm } from "../multipart.ts";
+import type { Ports, StoredObject } from "../ports.ts";
+import { problemOf } from "../problem.ts";
+import { parseQuery, type Query } from "../query.ts";
+import { ReportEntry } from "../reports.ts";
+import { Run, waitUntil } from "../run.ts";
+import type { Slots } from "../slots.ts";
+import { storeSpool } from "../spool.ts";
+import { outputKey, storeTarget } from "../target.ts";
+
+interface Job {
+  run: Run;
+  recipe: Recipe;
+  from: ReadableStream<Uint8Array> | Source;
+  stored: StoredObject | undefined;
+}
+
+/** POST /v1/compress: a body, a form or a stored model; to the response or into the store. */
+export function compressRoute(ports: Ports, slots: Slots): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const query = parseQuery(new URL(c.req.url).searchParams);
+    if (query.output !== undefined && !ports.store) throw new UnsupportedError("'output' needs a store, and this server has none; read the response instead");
+    const type = c.req.header("content-type") ?? "";
+    const isForm = query.model === undefined && /^multipart\/form-data\b/i.test(type);
+    const recipe = isForm ? undefined : query.recipe(); // refused before a byte is read
+    const run = new Run(c.req.raw, ports.limits, slots);
+    let handedOver = false;
+    try {
+      const job = await prepare(c, ports, run, query, isForm ? type : undefined, recipe);
+      handedOver = true;
+      return await (query.output === undefined ? respond(c, ports, job, query) : store(c, ports, job, query.output));
+    } finally {
+      if (!handedOver) run.end();
+    }
+  };
+}
+
+async function prepare(c: Context, ports: Ports, run: Run, query: Query, form: string | undefined, recipe: Recipe | undefined): Promise<Job> {
+  if (query.model !== undefined) {
+    const stored = await openModel(requireStore(ports.store), query.model);
+    return { run, recipe: recipe ?? query.recipe(), from: stored.source, stored };
+  }
+  const body = c.req.raw.body;
+  if (!body) throw new FormatError("The body is empty: expected an ONNX or safetensors file");
+  if (form === undefined) return { run, recipe: recipe ?? query.recipe(), from: body, stored: undefined };
+  const { recipe: document, model } = await readForm(form, body);
+  try {
+    return { run, recipe: query.recipe(document), from: model, stored: undefined };
+  } catch (error) {
+    await model.cancel(error);
+    throw error;
+  }
+}
+
+/** What a run needs beside its sink, and gives back when it ends. */
+function options({ store }: Ports, { run, stored }: Job, onPlan: (plan: Plan) => void) {
+  const spool = store && storeSpool(store, crypto.randomUUID());
+  const end = async (): Promise<void> => {
+    await stored?.close();
+    run.end();
+  };
+  return { options: { signal: run.signal, onProgress: run.moved, onPlan, spool }, end };
+}
+
+async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: Query): Promise<Response> {
+  const { engine, store, limits, log } = ports;
+  const { run, recipe, from } = job;
+  let plan: Plan | undefined;
+  let streaming = false;
+  const entry = store && new ReportEntry(store, recipe, limits);
+  let announced: Promise<void> | undefined;
+  const openPipe = () => {
+    streaming = true;
+    announced = entry?.running();
+    run.onBeat = () => entry?.beat();
+    return ports.openPipe(plan?.bytes);
+  };
+  const gate = new Gate(openPipe, run.signal, run.moved);
+  const settings = options(ports, job, (p) => void (plan = p));
+  const work = engine
+    .compressInto(from, recipe, gate, settings.options)
+    .then(
+      (report) => entry?.done(report),
+      async (error: unknown) => {
+        await gate.abort(error); // where the engine failed before it had the sink
+        if (!streaming) return; // the answer says it
+        const problem = problemOf(error);
+        if (problem.status === 500 && !run.signal.aborted) log(error);
+        await entry?.failed(problem);
+      },
+    )
+    .catch(log) // the store failed
+    .finally(settings.end);
+  waitUntil(c, work);
+
+  const opened = await gate.opened.finally(() => (streaming ? announced?.catch(log) : work));
+  const { format = "onnx", layout = "canonical", bytes } = plan ?? {};
+  const length = "bytes" in opened ? opened.bytes.byteLength : bytes;
+  return c.body("bytes" in opened ? opened.bytes : opened.readable, 200, {
+    "content-type": "application/octet-stream",
+    "content-disposition": `attachment; filename="${model}-${recipe.quantize?.scheme ?? "edgeslim"}.${format}"`,
+    "cache-control": "no-store, no-transform",
+    "edgeslim-layout": layout,
+    ...(length === undefined ? {} : { "content-length": String(length) }),
+    ...(entry ? { "edgeslim-report": entry.path } : {}),
+  });
+}
+
+async function store(c: Context, ports: Ports, job: Job, name: string): Promise<Response> {
+  const target = requireStore(ports.store);
+  const { run, recipe, from, stored } = job;
+  let plan: Plan | undefined;
+  const key = (): string => outputKey(name, plan as Plan);
+  const settings = options(ports, job, (p) => void (plan = p));
+  const entry = new ReportEntry(target, recipe, ports.limits);
+  const work = ports.engine.compressInto(from, recipe, storeTarget(target, run, key, stored?.key), settings.options).finally(settings.end);
+  waitUntil(
+    c,
+    work.catch(() => {}),
+  );
+  const report = await work;
+  await entry.done(report).catch(ports.log);
+  return c.json(report, 201, { location: `/v1/${key()}`, "cache-control": "no-store", "edgeslim-report": entry.path });
+}

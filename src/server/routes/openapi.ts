@@ -1,0 +1,151 @@
+import type { Context } from "hono";
+import * as z from "zod";
+import { recipeSchema, SCHEME_NAMES } from "../../engine/recipe.ts";
+import { VERSION } from "../../version.ts";
+
+// Put together by hand around the recipe's own schema: @hono/zod-openapi would double the size of the Worker.
+
+type Json = Record<string, unknown>;
+
+const text = { type: "string" };
+const integer = { type: "integer", minimum: 0 };
+const object = (properties: Json, required: string[] = Object.keys(properties)): Json => ({ type: "object", properties, required });
+const array = (items: Json): Json => ({ type: "array", items });
+const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: Json, description: string, type = "application/json"): Json => ({ description, content: { [type]: { schema } } });
+const binary = (description: string, headers: Json = {}): Json => ({ description, headers, content: { "application/octet-stream": {} } });
+const header = (description: string): Json => ({ description, schema: text });
+const inQuery = (name: string, schema: Json, description: string): Json => ({ name, in: "query", schema, description });
+const inPath = (name: string, schema: Json, description: string): Json => ({ name, in: "path", required: true, schema, description });
+
+const problem = (description: string): Json => json(ref("Problem"), description, "application/problem+json");
+const problems = (...statuses: (keyof typeof PROBLEMS)[]): Json => Object.fromEntries(statuses.map((status) => [status, problem(PROBLEMS[status])]));
+
+const PROBLEMS = {
+  400: "The bytes break their format (`offset` tells where), or the recipe or query its schema.",
+  404: "There is no such thing, or no store.",
+  408: "The client neither sent nor took bytes for STALL_SECONDS.",
+  409: "The request conflicts with what is stored.",
+  412: "A precondition (If-Match, If-None-Match) does not hold.",
+  413: "Over a limit: `limit` names it, `detail` tells what to do instead.",
+  415: "The body is empty, or its leading bytes match no format.",
+  416: "The range lies outside the file.",
+  422: "Valid, but it cannot be done: `tensor` or `node` and `detail` tell which and why.",
+  503: "Busy; Retry-After tells when to ask again.",
+};
+
+const schemas = (): Json => ({
+  Recipe: z.toJSONSchema(recipeSchema, { io: "input", unrepresentable: "any" }) as Json,
+  Problem: object(
+    { type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text },
+    ["type", "title", "status", "detail"],
+  ),
+  Report: object({
+    edgeslim: text,
+    recipe: ref("Recipe"),
+    source: object({ format: text, opset: integer, bytes: integer, sha256: text }, ["format", "bytes"]),
+    output: object({ format: text, layout: text, bytes: integer, sha256: text, files: array(text) }, ["format", "bytes"]),
+    tensors: array(
+      object({ name: text, shape: array(integer), action: text, bytes: array(integer), reason: text, sqnr_db: { type: "number" } }, [
+        "name",
+        "shape",
+        "action",
+        "bytes",
+      ]),
+    ),
+    warnings: array(object({ code: text, message: text, tensors: array(text), nodes: array(text) }, ["code", "message"])),
+    timing: object({ seconds: { type: "number" }, bytes_per_second: { type: "number" }, peak_memory_bytes: integer }),
+  }),
+  FailedReport: object({ edgeslim: text, recipe: ref("Recipe"), error: ref("Problem") }),
+  Files: object({ name: text, files: array(object({ file: text, bytes: integer, etag: text, modified: text })) }),
+});
+
+const NAME = inPath("NAME", { type: "string", pattern: "^[A-Za-z0-9._-]+$" }, "One segment.");
+const FILE = inPath("FILE", text, "May hold slashes.");
+const model = { content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } } };
+const form = object({ recipe: ref("Recipe"), model: { type: "string", format: "binary" } }, ["model"]);
+
+const compress: Json = {
+  summary: "Compress a model",
+  description: "The response streams while the upload runs. In a form the part `recipe` comes before the part `model`.",
+  parameters: [
+    inQuery("quantize", { enum: SCHEME_NAMES }, "Short form of the recipe's `quantize`."),
+    inQuery("prune", text, "Short form of `prune`: channel:0.3, 2:4, unstructured:0.8, block:0.5."),
+    inQuery("optimize", { type: "boolean" }, "Short form of `optimize`."),
+    { name: "recipe", in: "query", description: "16 KiB at most.", content: { "application/json": { schema: ref("Recipe") } } },
+    inQuery("model", text, "Compress this stored model instead of the body."),
+    inQuery("output", text, "Put the result into the store as /v1/models/NAME/model.onnx or model.safetensors."),
+  ],
+  requestBody: { content: { ...model.content, "multipart/form-data": { schema: form } } },
+  responses: {
+    200: binary("The compressed model.", {
+      "Edgeslim-Layout": header("canonical, patched or pieced."),
+      "Edgeslim-Report": header("Where the report will be, if there is a store."),
+    }),
+    201: json(ref("Report"), "With `output`: the result is in the store, at Location."),
+    ...problems(400, 404, 408, 409, 413, 415, 422, 503),
+  },
+};
+
+const store = (room: string): Json => ({
+  [`/v1/${room}`]: { get: { summary: `Names in ${room}`, responses: { 200: json(object({ [room]: array(object({ name: text, files: integer, bytes: integer })) }), "All names.") } } },
+  [`/v1/${room}/{NAME}`]: {
+    parameters: [NAME],
+    get: { summary: "The files of a name", responses: { 200: json(ref("Files"), "Its files."), ...problems(404) } },
+    delete: { summary: "Delete a name with its files", responses: { 204: { description: "Deleted." }, ...problems(404) } },
+  },
+  [`/v1/${room}/{NAME}/{FILE}`]: {
+    parameters: [NAME, FILE],
+    get: {
+      summary: "Read a file, or a range of it",
+      responses: { 200: binary("The file."), 206: binary("The range."), 304: { description: "Not modified." }, ...problems(404, 412, 416) },
+    },
+    put: {
+      summary: "Write a file",
+      requestBody: model,
+      responses: { 200: { description: "Replaced." }, 201: { description: "Created." }, ...problems(400, 404, 408, 412, 503) },
+    },
+    delete: { summary: "Delete a file", responses: { 204: { description: "Deleted." }, ...problems(404) } },
+  },
+});
+
+const document = (): Json => ({
+  openapi: "3.1.0",
+  info: { title: "Edgeslim", version: VERSION, description: "Compresses ONNX and safetensors models as streams." },
+  paths: {
+    "/v1/compress": { post: compress },
+    "/v1/inspect": {
+      post: {
+        summary: "Tell what a model is",
+        parameters: [inQuery("model", text, "Inspect this stored model instead of the body.")],
+        requestBody: model,
+        responses: { 200: json({ type: "object" }, "Format, tensors, operators, sizes, what each scheme would give."), ...problems(400, 404, 408, 413, 415, 422, 503) },
+      },
+    },
+    "/v1/reports/{ID}": {
+      get: {
+        summary: "The report of a run",
+        parameters: [inPath("ID", text, "From Edgeslim-Report.")],
+        responses: {
+          200: json({ oneOf: [ref("Report"), ref("FailedReport")] }, "The report; with `error` where the run failed after its first byte."),
+          202: json({ type: "object" }, "The run is under way."),
+          ...problems(404),
+        },
+      },
+    },
+    ...store("models"),
+    ...store("data"),
+    "/v2": { get: { summary: "Server metadata (Open Inference Protocol)", responses: { 200: json({ type: "object" }, "Name, version, extensions.") } } },
+    "/v2/health/live": { get: { summary: "Liveness", responses: { 200: json(object({ live: { type: "boolean" } }), "Alive.") } } },
+    "/v2/health/ready": { get: { summary: "Readiness", responses: { 200: json(object({ ready: { type: "boolean" } }), "Ready.") } } },
+  },
+  components: { schemas: schemas() },
+});
+
+let made: string | undefined;
+
+/** GET /openapi.json */
+export function openapi(c: Context): Response {
+  made ??= JSON.stringify(document());
+  return c.body(made, 200, { "content-type": "application/json" });
+}

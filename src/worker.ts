@@ -1,0 +1,35 @@
+import type { ExecutionContext, R2Bucket } from "@cloudflare/workers-types";
+import type { Hono } from "hono";
+import * as engine from "./index.workerd.ts";
+import { writableSink } from "./io/sink.ts";
+import { createApp, type OpenPipe, WORKER_LIMITS } from "./server/app.ts";
+import { r2Store } from "./store/r2.ts";
+
+export interface Env {
+  /** The model store; without it models only pass through. */
+  MODELS?: R2Bucket;
+  /** Overrides STALL_SECONDS, for tests. */
+  STALL_SECONDS?: string;
+}
+
+/** workerd's own streams: bytes between them and the socket pass no JavaScript. */
+const openPipe: OpenPipe = (bytes) => {
+  const { readable, writable } = bytes === undefined ? new IdentityTransformStream() : new FixedLengthStream(bytes);
+  return { readable, sink: writableSink(writable) };
+};
+
+let app: Hono | undefined;
+
+/** The Cloudflare door. One application for all requests of an isolate, since they share its memory. */
+export default {
+  fetch(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
+    app ??= createApp({
+      engine,
+      store: env.MODELS && r2Store(env.MODELS),
+      openPipe,
+      log: (error) => console.error(error),
+      limits: env.STALL_SECONDS === undefined ? WORKER_LIMITS : { STALL_SECONDS: Number(env.STALL_SECONDS) },
+    });
+    return app.fetch(request, env, context as never);
+  },
+};
