@@ -1,7 +1,7 @@
 import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
 import { sourceInput, streamInput } from "../io/input.ts";
 import { Output } from "../io/output.ts";
-import { Reader } from "../io/reader.ts";
+import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
 import type { Kernels } from "../kernels/kernels.ts";
@@ -61,6 +61,7 @@ export async function compressInto(
     signal: options.signal,
     onRead: (bytes) => options.onProgress?.({ bytes, total: source?.size, written: out.length }),
   });
+  const release = cancelOnAbort(reader, options.signal);
   try {
     const parsed = parseRecipe(recipe);
     const run = {
@@ -99,6 +100,7 @@ export async function compressInto(
     await Promise.all([reader.cancel(error), out.abort(error)]);
     throw error;
   } finally {
+    release();
     await lookahead.clear();
   }
 }

@@ -2,7 +2,7 @@ import { pipeSink, type Sink } from "../io/sink.ts";
 import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
 import type { WasmModules } from "../kernels/kernels.ts";
 import { type CompressOptions, compressInto } from "./compress.ts";
-import { type Inspection, inspectModel } from "./inspect.ts";
+import { type InspectOptions, type Inspection, inspectModel } from "./inspect.ts";
 import { KernelPool } from "./pool.ts";
 import type { RecipeInput } from "./recipe.ts";
 import type { Report } from "./report.ts";
@@ -29,7 +29,7 @@ export interface Engine {
   /** Compresses into a sink, which decides the layout: one that can `patch` gets a single graph from a stream too. */
   compressInto(source: ModelSource, recipe: RecipeInput, sink: Sink, options?: CompressOptions): Promise<Report>;
   /** Tells format, tensors, operators and what each scheme would give. */
-  inspect(source: ModelSource, options?: { signal?: AbortSignal }): Promise<Inspection>;
+  inspect(source: ModelSource, options?: InspectOptions): Promise<Inspection>;
 }
 
 function normalized(source: ModelSource): ReadableStream<Uint8Array> | Source {

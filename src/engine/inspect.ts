@@ -8,7 +8,7 @@ import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
 import { checkGraph, graphs } from "../graph/graph.ts";
 import { roleOf } from "../graph/role.ts";
 import { sourceInput, streamInput } from "../io/input.ts";
-import { Reader } from "../io/reader.ts";
+import { cancelOnAbort, Reader } from "../io/reader.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { actionOf, AVAILABLE, Decider, encodedBytes } from "./decide.ts";
@@ -35,14 +35,23 @@ export interface Inspection {
   schemes: { scheme: string; bytes: number; ratio: number; tensors: Record<string, number> }[];
 }
 
+export interface InspectOptions {
+  signal?: AbortSignal | undefined;
+  /** Called with the bytes read so far. */
+  onRead?: ((bytes: number) => void) | undefined;
+}
+
 /** Reads a model's structure; the data of large tensors is passed over. */
-export async function inspectModel(from: ReadableStream<Uint8Array> | Source, options: { signal?: AbortSignal | undefined } = {}): Promise<Inspection> {
-  const reader = new Reader(isSource(from) ? sourceInput(from) : streamInput(from), { signal: options.signal });
+export async function inspectModel(from: ReadableStream<Uint8Array> | Source, options: InspectOptions = {}): Promise<Inspection> {
+  const reader = new Reader(isSource(from) ? sourceInput(from) : streamInput(from), { signal: options.signal, onRead: options.onRead });
+  const release = cancelOnAbort(reader, options.signal);
   try {
     return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader);
   } catch (error) {
     await reader.cancel(error);
     throw error;
+  } finally {
+    release();
   }
 }
 

@@ -1,5 +1,5 @@
 import safe from "safe-regex2";
-import { z } from "zod";
+import * as z from "zod"; // not { z }: that would bring all languages of its messages into a bundle
 import { FormatError } from "../errors.ts";
 
 /** Every scheme that the contract names; those a version cannot do yet are refused by `compress`, not by the schema. */

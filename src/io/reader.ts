@@ -158,3 +158,10 @@ export class Reader {
     return true;
   }
 }
+
+/** Ends a pull that waits for bytes when the signal aborts. Call what it returns when the reader is done. */
+export function cancelOnAbort(reader: Reader, signal: AbortSignal | undefined): () => void {
+  const cancel = (): void => void reader.cancel(signal?.reason);
+  signal?.addEventListener("abort", cancel, { once: true });
+  return () => signal?.removeEventListener("abort", cancel);
+}

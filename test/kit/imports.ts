@@ -11,7 +11,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ["formats/", "quantize/"],
   ["engine/"],
   ["index.ts", "index.workerd.ts", "public.ts"],
-  ["server/", "store/"],
+  ["server/"],
+  ["store/"], // implements the ports that the server names
   ["cli/", "worker.ts", "serve.ts"],
 ];
 /** Files at the bottom stand beside each other, the module entries share `public.ts`, and doors may open doors. */

@@ -17,7 +17,7 @@ export function inspectRoute({ engine, store, limits }: Ports, slots: Slots): (c
     const name = search.get("model");
     const run = new Run(c.req.raw, limits, slots);
     try {
-      const options = { signal: run.signal, onProgress: run.moved };
+      const options = { signal: run.signal, onRead: run.moved };
       if (name !== null) {
         const stored = await openModel(requireStore(store), checkName(name, "model"));
         try {

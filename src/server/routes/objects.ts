@@ -61,7 +61,8 @@ async function answer(c: Context, { etag, size, modified }: StoredInfo, body: Bo
   if (range) headers["content-range"] = `bytes ${offset}-${offset + length - 1}/${size}`;
   headers["content-type"] = "application/octet-stream";
   headers["content-length"] = String(length);
-  return c.body(length > 0 ? await body(offset, length) : null, range ? 206 : 200, headers);
+  const bytes = length > 0 ? await body(offset, length) : null;
+  return c.body(bytes as ReadableStream, range ? 206 : 200, headers);
 }
 
 /** PUT: 201 where the file is new, 200 where it was replaced. */
