@@ -45,8 +45,8 @@ export function qb4w_error_rows(rows: i32, k: i32, x: usize, q: usize, scale: us
   }
 }
 
-/** One panel of `k` ≤ 32 rows of a [K, n] matrix against what `f32_qb4w_transpose` wrote for it; the same arguments. */
-export function qb4w_error_transpose(k: i32, n: i32, x: usize, q: usize, scale: usize, block: i32, blocks: i32, acc: usize): void {
+/** One panel of a matrix against what `f32_qb4w_transpose` wrote for it; the same arguments. */
+export function qb4w_error_transpose(k: i32, n: i32, ld: i32, x: usize, q: usize, scale: usize, block: i32, blocks: i32, acc: usize): void {
   const q_step = (<usize>blocks) << 4;
   const scale_step = (<usize>blocks) << 2;
   q += (<usize>block) << 4;
@@ -81,7 +81,7 @@ export function qb4w_error_transpose(k: i32, n: i32, x: usize, q: usize, scale: 
         store<f32>(X_HAT + ((r * <usize>width + i) << 2), <f32>(u - 8) * s);
       }
     }
-    measure(k, width, x, (<usize>n) << 2, X_HAT, acc);
+    measure(k, width, x, (<usize>ld) << 2, X_HAT, acc);
     x += (<usize>width) << 2;
     q += <usize>width * q_step;
     scale += <usize>width * scale_step;

@@ -128,13 +128,13 @@ function q4_column(k: i32, stride: usize, x: usize, y: usize, scale: usize): voi
 }
 
 /**
- * Quantizes one panel of `k` ≤ 32 rows of a [K, n] matrix (the MatMul layout) to block number `block` of `blocks` of each of its `n`
- * columns: bytes at `y + (column * blocks + block) * 16`, scale at `scale + (column * blocks + block) * 4`. The values are those of
+ * Quantizes one panel of `k` ≤ 32 rows and `n` columns of a matrix in the MatMul layout, whose rows lie `ld` ≥ `n` floats apart, to block
+ * number `block` of `blocks` of each column: bytes at `y + (column * blocks + block) * 16`, scale at `scale + (column * blocks + block) * 4`. The values are those of
  * `f32_qb4w_rows` on the transposed matrix.
  */
-export function f32_qb4w_transpose(k: i32, n: i32, x: usize, y: usize, scale: usize, block: i32, blocks: i32): void {
+export function f32_qb4w_transpose(k: i32, n: i32, ld: i32, x: usize, y: usize, scale: usize, block: i32, blocks: i32): void {
   if (k <= 0) return;
-  const stride = (<usize>n) << 2;
+  const stride = (<usize>ld) << 2;
   const y_step = (<usize>blocks) << 4;
   const scale_step = (<usize>blocks) << 2;
   y += (<usize>block) << 4;

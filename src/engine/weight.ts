@@ -1,11 +1,12 @@
 import type { Encoding } from "../encoding.ts";
+import { LimitError } from "../errors.ts";
 import type { Output } from "../io/output.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import { type EncodingError, encoder } from "../quantize/encoder.ts";
 import { Slabs } from "../quantize/slabs.ts";
 import { elements, type FloatDType, type TensorInfo } from "../tensor.ts";
-import type { Held } from "./lookahead.ts";
+import { type Held, MAX_LOOKAHEAD } from "./lookahead.ts";
 
 /** What a run works with. */
 export interface Workshop {
@@ -13,9 +14,12 @@ export interface Workshop {
   out: Output;
 }
 
+/** A passing weight up to this size is walked more than once where it lies, in WASM memory. */
+const MAX_RESIDENT = MAX_LOOKAHEAD;
+
 /**
  * Encodes one weight: its values, then its scales. `begin` is called with the number and length of a part before its bytes.
- * `hold` keeps a payload that can be read once, where the encoding needs more than one pass.
+ * `hold` keeps a payload that can be read once, where the encoding needs more than one pass and it is too large for WASM memory.
  */
 export async function encodeWeight(
   { kernels, out }: Workshop,
@@ -30,15 +34,18 @@ export async function encodeWeight(
   let held: Held | undefined;
   try {
     const { passes, takes, unit, lengths, scale, error } = encoder(kernels, weight.dtype as FloatDType, weight.shape, encoding);
-    if (passes.length > 1) held = await hold(payload);
-    const slabs = new Slabs(kernels, weight.dtype as FloatDType, takes, unit, elements(weight.shape));
+    const count = elements(weight.shape);
+    const slabs = new Slabs(kernels, weight.dtype as FloatDType, takes, unit, count);
+    const again = passes.length > 1 && !payload.again;
+    const resident = again && payload.length <= MAX_RESIDENT ? await settle(kernels, payload) : undefined;
+    if (again && resident === undefined) held = await hold(payload);
+
     begin(0, lengths[0]);
     for (const pass of passes) {
-      for await (const chunk of (held?.payload ?? payload).chunks()) {
-        for (const [x, n] of slabs.push(chunk)) out.put(pass.take(x, n));
+      for await (const [x, n] of resident === undefined ? walk(slabs, held?.payload ?? payload) : slabs.over(resident, count)) {
+        out.put(pass.take(x, n));
         await out.drain();
       }
-      for (const [x, n] of slabs.flush()) out.put(pass.take(x, n));
       for (const bytes of pass.end?.() ?? []) await out.write(bytes);
     }
     if (lengths[1] !== undefined) {
@@ -46,8 +53,29 @@ export async function encodeWeight(
       await out.write(scale());
     }
     return error();
+  } catch (cause) {
+    if (cause instanceof LimitError && cause.place.tensor === undefined) {
+      throw new LimitError(cause.limit, `Tensor '${weight.name}' (${weight.dtype}[${weight.shape}]) does not fit: ${cause.message}`, { tensor: weight.name });
+    }
+    throw cause;
   } finally {
     held?.release();
     arena.reset(mark);
   }
+}
+
+async function* walk(slabs: Slabs, payload: Payload): AsyncGenerator<[x: number, n: number]> {
+  for await (const chunk of payload.chunks()) yield* slabs.push(chunk);
+  yield* slabs.flush();
+}
+
+/** Puts a payload into WASM memory and returns its address. */
+async function settle({ arena }: Kernels, payload: Payload): Promise<number> {
+  const address = arena.alloc(payload.length);
+  let fill = 0;
+  for await (const chunk of payload.chunks()) {
+    arena.u8(address + fill, chunk.byteLength).set(chunk);
+    fill += chunk.byteLength;
+  }
+  return address;
 }

@@ -5,8 +5,8 @@ import { Sha256 } from "./sha256.ts";
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 export interface ReaderOptions {
-  /** Hash every byte: `skip` then reads what it passes over. */
-  hash?: boolean;
+  /** Hash every byte, up to this many in all: `skip` then reads what it passes over. Beyond, there is no hash. */
+  hash?: number;
   signal?: AbortSignal | undefined;
   /** Called with the position after each chunk. */
   onRead?: ((position: number) => void) | undefined;
@@ -15,7 +15,7 @@ export interface ReaderOptions {
 /** Reads an Input field by field: small things copied, bulk data as views of the current chunk. */
 export class Reader {
   readonly #input: Input;
-  readonly #hash: Sha256 | undefined;
+  #hash: Sha256 | undefined;
   readonly #options: ReaderOptions;
   #chunk = NO_BYTES;
   #at = 0;
@@ -152,7 +152,10 @@ export class Reader {
     const chunk = await this.#input.pull();
     this.#options.signal?.throwIfAborted();
     if (!chunk) return false;
-    this.#hash?.update(chunk);
+    if (this.#hash) {
+      if (this.#base + chunk.byteLength <= (this.#options.hash as number)) this.#hash.update(chunk);
+      else this.#hash = undefined;
+    }
     this.#chunk = chunk;
     this.#options.onRead?.(this.#base + chunk.byteLength);
     return true;

@@ -49,10 +49,10 @@ export interface CompressKernels {
    */
   f32_qb4w_rows(rows: number, k: number, x: number, y: number, scale: number): void;
   /**
-   * Block number `block` of `blocks` of every column of a [K, n] matrix, from the `k` ≤ 32 rows at `x`: column j has its 16 bytes at
+   * Block number `block` of `blocks` of `n` columns of a [K, ld] matrix, from the `k` ≤ 32 rows at `x`: column j has its 16 bytes at
    * `y + (j * blocks + block) * 16` and its scale at `scale + (j * blocks + block) * 4`. The same values as `f32_qb4w_rows` transposed.
    */
-  f32_qb4w_transpose(k: number, n: number, x: number, y: number, scale: number, block: number, blocks: number): void;
+  f32_qb4w_transpose(k: number, n: number, ld: number, x: number, y: number, scale: number, block: number, blocks: number): void;
   /** f32[n] to IEEE half, nearest even, overflow to ±Infinity. NaN keeps sign and top payload bits, quiet. */
   f32_f16(n: number, x: number, y: number): void;
   /** IEEE half to f32[n], exact; NaN becomes quiet. */
@@ -79,7 +79,7 @@ export interface CompressKernels {
   /** `f32_error` of what `f32_qb4w_rows` wrote. */
   qb4w_error_rows(rows: number, k: number, x: number, q: number, scale: number, acc: number): void;
   /** `f32_error` of what `f32_qb4w_transpose` wrote for the same panel. */
-  qb4w_error_transpose(k: number, n: number, x: number, q: number, scale: number, block: number, blocks: number, acc: number): void;
+  qb4w_error_transpose(k: number, n: number, ld: number, x: number, q: number, scale: number, block: number, blocks: number, acc: number): void;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }

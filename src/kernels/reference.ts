@@ -107,6 +107,7 @@ export function f32_qb4w_rows(rows: number, k: number, x: Float32Array, y: Uint8
 export function f32_qb4w_transpose(
   k: number,
   n: number,
+  ld: number,
   x: Float32Array,
   y: Uint8Array,
   scale: Float32Array,
@@ -115,7 +116,7 @@ export function f32_qb4w_transpose(
 ): void {
   if (k === 0) return;
   for (let j = 0; j < n; j++) {
-    const column = Float32Array.from({ length: k }, (_, i) => x[i * n + j]!);
+    const column = Float32Array.from({ length: k }, (_, i) => x[i * ld + j]!);
     const at = j * blocks + block;
     f32_qb4w_rows(1, k, column, y.subarray(at * 16, at * 16 + 16), scale.subarray(at, at + 1));
   }
@@ -250,6 +251,7 @@ export function qb4w_error_rows(rows: number, k: number, x: Float32Array, q: Uin
 export function qb4w_error_transpose(
   k: number,
   n: number,
+  ld: number,
   x: Float32Array,
   q: Uint8Array,
   scale: Float32Array,
@@ -257,7 +259,10 @@ export function qb4w_error_transpose(
   blocks: number,
   acc: Float64Array,
 ): void {
-  for (let i = 0; i < k * n; i++) measure(x[i]!, dequantize4(q, scale, (i % n) * blocks + block, Math.floor(i / n)), acc);
+  for (let i = 0; i < k * n; i++) {
+    const [row, column] = [Math.floor(i / n), i % n];
+    measure(x[row * ld + column]!, dequantize4(q, scale, column * blocks + block, row), acc);
+  }
 }
 
 export function memory_copy(n: number, x: Uint8Array, y: Uint8Array): void {

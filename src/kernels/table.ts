@@ -114,11 +114,10 @@ const CHANNELS: readonly [number, number, number][] = [
 ];
 /** [rows, k] */
 const ROWS: readonly [number, number][] = [...COUNTS.map((k): [number, number] => [2, k]), [0, 64], [3, 96], [5, 32], [7, 100]];
-/** [k, n, block, blocks] */
-const PANELS: readonly [number, number, number, number][] = [
-  ...COUNTS.slice(0, 20).map((n): [number, number, number, number] => [32, n, 0, 1]),
-  ...[0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 31].map((k): [number, number, number, number] => [k, 19, 1, 3]),
-  [32, 40, 2, 3],
+const PANELS: readonly [k: number, n: number, ld: number, block: number, blocks: number][] = [
+  ...COUNTS.slice(0, 20).map((n): [number, number, number, number, number] => [32, n, n, 0, 1]),
+  ...[0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 31].map((k): [number, number, number, number, number] => [k, 19, 23, 1, 3]),
+  [32, 40, 41, 2, 3],
 ];
 
 const bits = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer);
@@ -250,10 +249,10 @@ export const table: readonly Row[] = [
     cases: () =>
       each(
         PANELS,
-        ([k, n]) => k * n,
-        ([k, n, block, blocks], x) => [k, n, input(x), bytes(n * blocks * 16), scales(n * blocks), block, blocks],
+        ([k, , ld]) => k * ld,
+        ([k, n, ld, block, blocks], x) => [k, n, ld, input(x), bytes(n * blocks * 16), scales(n * blocks), block, blocks],
       ),
-    bench: bench((n) => [32, n / 32, input(weights(n)), bytes(n / 2), scales(n / 32), 0, 1]),
+    bench: bench((n) => [32, n / 32, n / 32, input(weights(n)), bytes(n / 2), scales(n / 32), 0, 1]),
   },
   {
     name: "f32_f16",
@@ -357,10 +356,11 @@ export const table: readonly Row[] = [
     cases: () =>
       each(
         PANELS,
-        ([k, n]) => k * n,
-        ([k, n, block, blocks], x, next) => [
+        ([k, , ld]) => k * ld,
+        ([k, n, ld, block, blocks], x, next) => [
           k,
           n,
+          ld,
           input(x),
           any4(n * blocks * 16, next),
           anyScale(n * blocks, next),
@@ -369,7 +369,7 @@ export const table: readonly Row[] = [
           sums(),
         ],
       ),
-    bench: bench((n) => [32, n / 32, input(weights(n)), ...quantized4(weights(n), n / 32, 32).map(input), 0, 1, sums()]),
+    bench: bench((n) => [32, n / 32, n / 32, input(weights(n)), ...quantized4(weights(n), n / 32, 32).map(input), 0, 1, sums()]),
   },
   {
     name: "memory_copy",

@@ -61,8 +61,8 @@ export function int4Encoder(kernels: Kernels, shape: readonly number[], k_axis: 
         for (let rows = count / n, at = 0; at < rows; at += BLOCK_SIZE, block++) {
           const height = Math.min(BLOCK_SIZE, rows - at);
           const panelScale = scale + from * blocks * 4;
-          fn.f32_qb4w_transpose(height, width, x + (at * n + from) * 4, y, panelScale, block, blocks);
-          fn.qb4w_error_transpose(height, width, x + (at * n + from) * 4, y, panelScale, block, blocks, acc);
+          fn.f32_qb4w_transpose(height, width, n, x + (at * n + from) * 4, y, panelScale, block, blocks);
+          fn.qb4w_error_transpose(height, width, n, x + (at * n + from) * 4, y, panelScale, block, blocks, acc);
         }
         return NOTHING;
       },

@@ -41,6 +41,17 @@ export class Slabs {
     if (this.#fill > 0) yield this.#slab();
   }
 
+  /** Slabs of elements that lie in WASM memory already, at `address`. */
+  *over(address: number, elements: number): Generator<[x: number, n: number]> {
+    const slab = this.#capacity / this.#size;
+    for (let at = 0; at < elements; at += slab) {
+      const n = Math.min(slab, elements - at);
+      const x = address + at * this.#size;
+      this.#convert?.(n, x, this.#float);
+      yield [this.#convert ? this.#float : x, n];
+    }
+  }
+
   #slab(): [number, number] {
     const n = this.#fill / this.#size;
     this.#fill = 0;
