@@ -1,5 +1,5 @@
 import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
-import { sourceInput, streamInput } from "../io/input.ts";
+import { type Input, inputOf } from "../io/input.ts";
 import { Output } from "../io/output.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
@@ -51,7 +51,7 @@ export interface CompressOptions {
  */
 export async function compressInto(
   kernels: Kernels,
-  from: ReadableStream<Uint8Array> | Source,
+  from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
   options: CompressOptions = {},
@@ -60,8 +60,7 @@ export async function compressInto(
   const out = new Output(sink);
   const lookahead = new Lookahead(options.spool);
   const source = isSource(from) ? from : undefined;
-  const input = source ? sourceInput(source) : streamInput(from as ReadableStream<Uint8Array>);
-  const reader = new Reader(input, {
+  const reader = new Reader(inputOf(from), {
     hash: options.maxHashedBytes ?? Number.POSITIVE_INFINITY,
     signal: options.signal,
     onRead: (bytes) => options.onProgress?.({ bytes, total: source?.size, written: out.length }),
@@ -83,7 +82,10 @@ export async function compressInto(
     let layout: string = "canonical";
     let opset: number | undefined;
     if (format === "safetensors") await compressSafetensors(run, source);
-    else ({ layout, opset } = await (source ? compressOnnxSource(run, source) : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
+    else
+      ({ layout, opset } = await (source
+        ? compressOnnxSource(run, source)
+        : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
     const written = await out.close();
     const seconds = (performance.now() - started) / 1000;
     const hash = reader.sha256();
@@ -111,7 +113,7 @@ export async function compressInto(
 }
 
 async function hashOf(source: Source): Promise<string | undefined> {
-  const reader = new Reader(sourceInput(source), { hash: Number.POSITIVE_INFINITY });
+  const reader = new Reader(inputOf(source), { hash: Number.POSITIVE_INFINITY });
   await reader.skip(source.size, "the output");
   return reader.sha256();
 }

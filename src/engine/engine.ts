@@ -1,14 +1,15 @@
+import { type Input, isInput } from "../io/input.ts";
 import { pipeSink, type Sink } from "../io/sink.ts";
 import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
 import type { WasmModules } from "../kernels/kernels.ts";
 import { type CompressOptions, compressInto } from "./compress.ts";
-import { type InspectOptions, type Inspection, inspectModel } from "./inspect.ts";
+import { type Inspection, type InspectOptions, inspectModel } from "./inspect.ts";
 import { KernelPool } from "./pool.ts";
 import type { RecipeInput } from "./recipe.ts";
 import type { Report } from "./report.ts";
 
-/** Anything a model can come as. A stream is read once; the others again where a recipe needs it. */
-export type ModelSource = ReadableStream<Uint8Array> | Blob | Uint8Array | Source;
+/** Anything a model can come as. A stream or an Input is read once; the others again where a recipe needs it. */
+export type ModelSource = ReadableStream<Uint8Array> | Blob | Uint8Array | Source | Input;
 
 export interface Compression {
   /** The compressed model. */
@@ -32,10 +33,10 @@ export interface Engine {
   inspect(source: ModelSource, options?: InspectOptions): Promise<Inspection>;
 }
 
-function normalized(source: ModelSource): ReadableStream<Uint8Array> | Source {
+function normalized(source: ModelSource): ReadableStream<Uint8Array> | Source | Input {
   if (source instanceof Uint8Array) return memorySource(source);
   if (source instanceof Blob) return blobSource(source);
-  if (source instanceof ReadableStream || isSource(source)) return source;
+  if (source instanceof ReadableStream || isSource(source) || isInput(source)) return source;
   throw new TypeError("A model is a ReadableStream, a Blob, a Uint8Array or a Source with size and read(offset, length).");
 }
 

@@ -7,11 +7,11 @@ import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
 import { checkGraph, graphs } from "../graph/graph.ts";
 import { roleOf } from "../graph/role.ts";
-import { sourceInput, streamInput } from "../io/input.ts";
+import { type Input, inputOf } from "../io/input.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
-import { isSource, type Source } from "../io/source.ts";
+import type { Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
-import { actionOf, AVAILABLE, Decider, encodedBytes } from "./decide.ts";
+import { AVAILABLE, actionOf, Decider, encodedBytes } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { nestedDefinitions } from "./onnx-weights.ts";
 import type { SchemeName } from "./recipe.ts";
@@ -42,8 +42,8 @@ export interface InspectOptions {
 }
 
 /** Reads a model's structure; the data of large tensors is passed over. */
-export async function inspectModel(from: ReadableStream<Uint8Array> | Source, options: InspectOptions = {}): Promise<Inspection> {
-  const reader = new Reader(isSource(from) ? sourceInput(from) : streamInput(from), { signal: options.signal, onRead: options.onRead });
+export async function inspectModel(from: ReadableStream<Uint8Array> | Source | Input, options: InspectOptions = {}): Promise<Inspection> {
+  const reader = new Reader(inputOf(from), { signal: options.signal, onRead: options.onRead });
   const release = cancelOnAbort(reader, options.signal);
   try {
     return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader);

@@ -1,5 +1,5 @@
 import { LimitError } from "../errors.ts";
-import type { Source } from "./source.ts";
+import { isSource, type Source } from "./source.ts";
 
 /** Bytes asked of a stream or source at a time: the size at which workerd passes bytes fastest. */
 export const WINDOW = 1 << 18;
@@ -14,6 +14,9 @@ export interface Input {
   /** Lets go of the bytes that were not read. */
   cancel(reason: unknown): Promise<void>;
 }
+
+export const isInput = (value: unknown): value is Input =>
+  typeof value === "object" && value !== null && typeof (value as Input).pull === "function" && typeof (value as Input).cancel === "function";
 
 /** workerd's reader, which fills a caller's buffer instead of handing out 4 KiB pieces. */
 interface AtLeastReader extends ReadableStreamBYOBReader {
@@ -46,7 +49,8 @@ export function streamInput(stream: ReadableStream<Uint8Array>): Input {
       for (;;) {
         const { done, value } = await chunks.read();
         if (done) return undefined;
-        if (!(value instanceof Uint8Array)) throw new TypeError(`Cannot read the model: the stream gave ${typeof value}, expected Uint8Array chunks.`);
+        if (!(value instanceof Uint8Array))
+          throw new TypeError(`Cannot read the model: the stream gave ${typeof value}, expected Uint8Array chunks.`);
         if (value.byteLength > 0) return value;
       }
     },
@@ -73,7 +77,8 @@ export function sourceInput(source: Source, offset = 0, length = source.size - o
       if (at >= end) return undefined;
       const n = Math.min(WINDOW, end - at);
       const bytes = await source.read(at, n);
-      if (bytes.byteLength !== n) throw new Error(`Cannot read the model: ${bytes.byteLength} of ${n} bytes came at offset ${at}; did it change?`);
+      if (bytes.byteLength !== n)
+        throw new Error(`Cannot read the model: ${bytes.byteLength} of ${n} bytes came at offset ${at}; did it change?`);
       at += n;
       return bytes;
     },
@@ -83,6 +88,10 @@ export function sourceInput(source: Source, offset = 0, length = source.size - o
     async cancel() {},
   };
 }
+
+/** Whatever bytes come from, as an input. */
+export const inputOf = (from: ReadableStream<Uint8Array> | Source | Input): Input =>
+  isSource(from) ? sourceInput(from) : isInput(from) ? from : streamInput(from);
 
 /** Reads everything; more than `limit` bytes is an error. */
 export async function readAll(input: Input, limit: number, name: string): Promise<Uint8Array> {

@@ -127,7 +127,8 @@ export class Reader {
 
   /** Refuses bytes that remain. */
   async expectEnd(where: string): Promise<void> {
-    if (!(await this.atEnd())) throw new FormatError(`The ${this.#format} goes on ${where}`, { offset: this.position, format: this.#format });
+    if (!(await this.atEnd()))
+      throw new FormatError(`The ${this.#format} goes on ${where}`, { offset: this.position, format: this.#format });
   }
 
   truncated(what: string, offset: number, needed?: number): FormatError {
@@ -149,8 +150,7 @@ export class Reader {
     this.#base += this.#chunk.byteLength; // before the pull: a chunk may be detached by it
     this.#chunk = NO_BYTES;
     this.#at = 0;
-    const chunk = await this.#input.pull();
-    this.#options.signal?.throwIfAborted();
+    const chunk = await this.#pull();
     if (!chunk) return false;
     if (this.#hash) {
       if (this.#base + chunk.byteLength <= (this.#options.hash as number)) this.#hash.update(chunk);
@@ -159,6 +159,15 @@ export class Reader {
     this.#chunk = chunk;
     this.#options.onRead?.(this.#base + chunk.byteLength);
     return true;
+  }
+
+  /** After an abort a pull may end, or fail with what a platform makes of the reason: what counts is the reason. */
+  async #pull(): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#input.pull();
+    } finally {
+      this.#options.signal?.throwIfAborted();
+    }
   }
 }
 

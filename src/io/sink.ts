@@ -26,7 +26,8 @@ export class MemorySink implements Sink {
   async patch(offset: number, bytes: Uint8Array): Promise<void> {
     let start = 0;
     for (const chunk of this.chunks) {
-      for (let i = Math.max(offset, start); i < Math.min(offset + bytes.byteLength, start + chunk.byteLength); i++) chunk[i - start] = bytes[i - offset] as number;
+      for (let i = Math.max(offset, start); i < Math.min(offset + bytes.byteLength, start + chunk.byteLength); i++)
+        chunk[i - start] = bytes[i - offset] as number;
       start += chunk.byteLength;
     }
   }
