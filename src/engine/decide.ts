@@ -1,9 +1,8 @@
-import { BLOCK_SIZE, type Decision, type Encoding, keep, type Weight } from "../encoding.ts";
+import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, type Weight } from "../encoding.ts";
 import { UnsupportedError } from "../errors.ts";
 import { half } from "../quantize/half.ts";
 import { w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
-import { around, matrix } from "../encoding.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
 
@@ -32,9 +31,11 @@ export class Decider {
 
   constructor(recipe: Recipe) {
     for (const part of ["optimize", "prune", "distill", "target"] as const) {
-      if (recipe[part]) throw new UnsupportedError(`The recipe asks for '${part}', which this version does not do; it quantizes (${AVAILABLE.join(", ")})`);
+      if (recipe[part])
+        throw new UnsupportedError(`The recipe asks for '${part}', which this version does not do; it quantizes (${AVAILABLE.join(", ")})`);
     }
-    if (!recipe.quantize) throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
+    if (!recipe.quantize)
+      throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
     this.#quantize = recipe.quantize;
     if (this.#quantize.observer) throw new UnsupportedError("The recipe names an observer, which only calibrated schemes have");
     if (this.#quantize.granularity && this.#quantize.scheme !== "w8") {

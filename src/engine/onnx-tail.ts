@@ -35,7 +35,11 @@ function graphInput({ name, dtype, shape }: TensorInfo): Leaf {
   const tensor = message(1, [int(1, dataType(dtype)), message(2, dims)]); // TypeProto.tensor_type { elem_type, shape }
   const body = [string(ValueInfo.name, name), message(ValueInfo.type, [tensor])];
   const bytes = message(GraphProto.input, body);
-  return leaf(GraphProto.input, bytes, body.reduce((n, part) => n + part.byteLength, 0));
+  return leaf(
+    GraphProto.input,
+    bytes,
+    body.reduce((n, part) => n + part.byteLength, 0),
+  );
 }
 
 /** The model's fields after its graph: what stood there, the operator set that was added, and the metadata. */

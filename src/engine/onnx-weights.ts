@@ -3,7 +3,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
-import { MICROSOFT, blockwiseProduct, partsOf, restore } from "../formats/onnx/represent.ts";
+import { blockwiseProduct, MICROSOFT, partsOf, restore } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
 import type { Patch } from "../graph/patch.ts";
@@ -57,7 +57,10 @@ export class Names {
 
   /** Takes note of a name of the model. */
   add(name: string): void {
-    if (this.#given.has(name)) throw new UnsupportedError(`The name '${name}' was given to a new tensor before the model used it; give the model as a source that can be read again`);
+    if (this.#given.has(name))
+      throw new UnsupportedError(
+        `The name '${name}' was given to a new tensor before the model used it; give the model as a source that can be read again`,
+      );
     this.#taken.add(name);
   }
 
@@ -119,8 +122,8 @@ function replaceProducts(document: Document, { definition, encoding, parts }: En
   const role = roleOf(document.values, info, home);
   if (encoding.kind !== "int4" || role.k_axis !== encoding.k_axis) {
     throw new UnsupportedError(
-      `Tensor '${info.name}' was packed for matrix products, but a node that came after it in the file (${role.op}) uses it otherwise; ` +
-        "give the model as a source that can be read again",
+      `Tensor '${info.name}' was packed for matrix products, but what came after it in the file (${found.leaves ? "the graph's outputs" : role.op}) ` +
+        "needs it whole; give the model as a source that can be read again",
       { tensor: info.name },
     );
   }

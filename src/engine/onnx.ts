@@ -44,7 +44,9 @@ async function writeEncoded(run: OnnxRun, writer: GraphWriter, { definition, enc
     writer.piece(header.byteLength + length);
     run.out.put(header);
   };
-  const error = await encodeWeight(run, info, encoding, payload, begin, (p) => run.lookahead.hold(p, info.name, "its scales depend on all of it"));
+  const error = await encodeWeight(run, info, encoding, payload, begin, (p) =>
+    run.lookahead.hold(p, info.name, "its scales depend on all of it"),
+  );
   const after = parts.reduce((n, part) => n + byteLength(part.dtype, part.shape), 0);
   run.log.encoded(info, actionOf(encoding), byteLength(info.dtype, info.shape), after, error);
 }
@@ -239,7 +241,10 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
       checkLength(info, passing.field, passing.payload.length, passing.offset);
       passing.payload = rangePayload(source, passing.offset, passing.payload.length);
     }
-    initializers.push({ message, definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info) } });
+    initializers.push({
+      message,
+      definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info) },
+    });
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
@@ -278,7 +283,8 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const early = fields.rest.filter((field) => field.field < GraphProto.initializer);
   const late = fields.rest.filter((field) => field.field >= GraphProto.initializer);
   const sum = (list: readonly Field[]): number => list.reduce((n, field) => n + fieldLength(field), 0);
-  const graphLength = sum(fields.nodes) + sum(fields.rest) + weights.reduce((n, w) => n + ("parts" in w ? encodedLength(w) : fieldLength(w)), 0);
+  const graphLength =
+    sum(fields.nodes) + sum(fields.rest) + weights.reduce((n, w) => n + ("parts" in w ? encodedLength(w) : fieldLength(w)), 0);
   const head = document.before.map((leaf) => leaf.bytes);
   const tail = modelTail(document, encoded, run.recipe, log);
   const total = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0) + enclosedLength(Model.graph, graphLength);
@@ -305,4 +311,7 @@ function encodedLength({ parts }: Encoded): number {
 }
 
 const tooLarge = (bytes: number): LimitError =>
-  new LimitError("MAX_MODEL_BYTES", `The result takes ${bytes} bytes; an ONNX file ends at 2 GiB. Use a scheme that makes it smaller, or safetensors`);
+  new LimitError(
+    "MAX_MODEL_BYTES",
+    `The result takes ${bytes} bytes; an ONNX file ends at 2 GiB. Use a scheme that makes it smaller, or safetensors`,
+  );

@@ -25,14 +25,21 @@ function compiles(source: string): boolean {
 
 const scheme = z.enum(SCHEME_NAMES);
 const ratio = z.number().gt(0).lt(1);
-const structure = z.union([z.enum(["unstructured", "block", "channel"]), z.string().regex(/^[1-9]\d?:[1-9]\d?$/, "must be unstructured, block, channel or N:M")]);
+const structure = z.union([
+  z.enum(["unstructured", "block", "channel"]),
+  z.string().regex(/^[1-9]\d?:[1-9]\d?$/, "must be unstructured, block, channel or N:M"),
+]);
 
 export const quantizeSchema = z.strictObject({
   scheme,
   granularity: z.enum(["per_tensor", "per_channel"]).optional(),
   observer: z.enum(["minmax", "percentile", "entropy", "mse"]).optional(),
   exclude: z.array(pattern).max(64).optional().describe("Tensors to leave in float."),
-  overrides: z.array(z.strictObject({ match: pattern, scheme })).max(64).optional().describe("Other schemes for some tensors; the first match counts."),
+  overrides: z
+    .array(z.strictObject({ match: pattern, scheme }))
+    .max(64)
+    .optional()
+    .describe("Other schemes for some tensors; the first match counts."),
 });
 
 /** A recipe: what to do to a model, and in `target` how far. */
@@ -43,7 +50,9 @@ export const recipeSchema = z
       .strictObject({
         structure,
         sparsity: ratio.optional(),
-        criterion: z.enum(["l1_norm", "l2_norm", "geometry_median", "bn_scale", "magnitude", "wanda", "sparsegpt", "reconstruction", "random"]).optional(),
+        criterion: z
+          .enum(["l1_norm", "l2_norm", "geometry_median", "bn_scale", "magnitude", "wanda", "sparsegpt", "reconstruction", "random"])
+          .optional(),
         scope: z.union([z.enum(["uniform", "global", "sensitivity"]), z.record(pattern, ratio)]).optional(),
         round_to: z.int().min(1).max(256).optional(),
         exclude: z.array(pattern).max(64).optional(),
@@ -73,7 +82,9 @@ export type QuantizeRecipe = z.output<typeof quantizeSchema>;
 export function parseRecipe(input: unknown): Recipe {
   const parsed = recipeSchema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw new FormatError(`The recipe fails its schema: ${z.prettifyError(parsed.error).replaceAll("\n", " ").replaceAll("✖ ", "")}`, { format: "recipe" });
+  throw new FormatError(`The recipe fails its schema: ${z.prettifyError(parsed.error).replaceAll("\n", " ").replaceAll("✖ ", "")}`, {
+    format: "recipe",
+  });
 }
 
 /** The short forms that a query string and a command line share; they override the document. */
@@ -85,7 +96,8 @@ export interface ShortForms {
 
 /** Lays short forms over a recipe document. */
 export function withShortForms(document: unknown, { quantize, prune, optimize }: ShortForms): Recipe {
-  if (document !== undefined && (typeof document !== "object" || document === null || Array.isArray(document))) return parseRecipe(document);
+  if (document !== undefined && (typeof document !== "object" || document === null || Array.isArray(document)))
+    return parseRecipe(document);
   const recipe: Record<string, unknown> = { ...document };
   if (optimize !== undefined) recipe.optimize = optimize;
   if (quantize !== undefined) recipe.quantize = { ...(isObject(recipe.quantize) ? recipe.quantize : {}), scheme: quantize };

@@ -48,7 +48,12 @@ export class Log {
     const row: TensorReport = { name: info.name, shape: info.shape, action, bytes: [before, after] };
     if (Number.isFinite(sqnr)) row.sqnr_db = Math.round(sqnr * 100) / 100;
     this.tensors.push(row);
-    if (nonfinite > 0) this.warn("non-finite", "Weights hold NaN or Infinity, in the source or after rounding to 16 bits; check that the model runs", info.name);
+    if (nonfinite > 0)
+      this.warn(
+        "non-finite",
+        "Weights hold NaN or Infinity, in the source or after rounding to 16 bits; check that the model runs",
+        info.name,
+      );
   }
 
   /** Adds a tensor to a warning. */

@@ -55,7 +55,9 @@ export async function encodeWeight(
     return error();
   } catch (cause) {
     if (cause instanceof LimitError && cause.place.tensor === undefined) {
-      throw new LimitError(cause.limit, `Tensor '${weight.name}' (${weight.dtype}[${weight.shape}]) does not fit: ${cause.message}`, { tensor: weight.name });
+      throw new LimitError(cause.limit, `Tensor '${weight.name}' (${weight.dtype}[${weight.shape}]) does not fit: ${cause.message}`, {
+        tensor: weight.name,
+      });
     }
     throw cause;
   } finally {

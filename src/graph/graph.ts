@@ -38,7 +38,13 @@ export interface Use {
 export const emptyGraph = (parent?: Graph): Graph => ({ nodes: [], inputs: [], outputs: [], initializers: [], parent });
 
 /** A node that is not in the source. */
-export const makeNode = (op_type: string, input: string[], output: string[], attributes: Record<string, Attribute> = {}, domain = ""): Node => ({
+export const makeNode = (
+  op_type: string,
+  input: string[],
+  output: string[],
+  attributes: Record<string, Attribute> = {},
+  domain = "",
+): Node => ({
   op_type,
   domain,
   name: `${output[0]}/${op_type}`,
@@ -136,7 +142,11 @@ export function* definedNames(graph: Graph): Generator<string> {
 /** Refuses a graph that no runtime could run: a name defined twice, read but never defined, or defined from itself. */
 export function checkGraph(main: Graph): void {
   const bad = (what: string, node?: Node) =>
-    new FormatError(what, { ...(node && node.offset >= 0 ? { offset: node.offset } : {}), ...(node ? { node: node.name } : {}), format: "onnx" });
+    new FormatError(what, {
+      ...(node && node.offset >= 0 ? { offset: node.offset } : {}),
+      ...(node ? { node: node.name } : {}),
+      format: "onnx",
+    });
   const scopes = new Map<Graph, Set<string>>();
   for (const graph of graphs(main)) scopes.set(graph, new Set(definedNames(graph)));
   const isDefined = (name: string, graph: Graph): boolean => {

@@ -34,7 +34,8 @@ const gemm: Consumer = (node, index) => {
   if (index === 2) return BIAS;
   if (index === 0) return { channel: attribute(node, "transA", 0) ? 1 : 0 };
   const channel = attribute(node, "transB", 0) ? 0 : 1;
-  const plain = attribute(node, "transA", 0) === 0 && attribute(node, "alpha", 1) === 1 && (attribute(node, "beta", 1) === 1 || !node.input[2]);
+  const plain =
+    attribute(node, "transA", 0) === 0 && attribute(node, "alpha", 1) === 1 && (attribute(node, "beta", 1) === 1 || !node.input[2]);
   return { channel, ...(plain ? { k: 1 - channel } : {}) };
 };
 
@@ -61,14 +62,16 @@ const CONSUMERS: Readonly<Record<string, Consumer>> = {
   LayerNormalization: normalization,
   GroupNormalization: normalization,
   "com.microsoft.FusedConv": weighted(0, [1]),
-  "com.microsoft.FusedMatMul": (node, index, rank) => (index === 1 && rank >= 2 ? { channel: attribute(node, "transB", 0) ? rank - 2 : rank - 1 } : {}),
+  "com.microsoft.FusedMatMul": (node, index, rank) =>
+    index === 1 && rank >= 2 ? { channel: attribute(node, "transB", 0) ? rank - 2 : rank - 1 } : {},
   "com.microsoft.FusedGemm": (node, index) => (index === 2 ? BIAS : { channel: gemm(node, index, 2).channel ?? 0 }),
   "com.microsoft.Attention": weighted(1, [1]),
   "com.microsoft.SkipLayerNormalization": (_node, index) => (index > 1 ? NORMALIZATION : {}),
 };
 
 /** Nodes that hand a weight on with its values unchanged. */
-const isPassThrough = (node: Node): boolean => node.domain === "" && (node.op_type === "Cast" || node.op_type === "Identity" || node.op_type === "Transpose");
+const isPassThrough = (node: Node): boolean =>
+  node.domain === "" && (node.op_type === "Cast" || node.op_type === "Identity" || node.op_type === "Transpose");
 
 /** Nodes that move elements about: what is made of them later has the rows that the weight has. */
 const MOVES = new Set(["Slice", "Concat", "Reshape", "Unsqueeze", "Squeeze", "Split", "Flatten"]);
@@ -124,7 +127,12 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
     const consumption = CONSUMERS[key]?.(node, index, axes.length) ?? {};
     const source = (axis: number | undefined) => (axis === undefined ? undefined : axes[axis]);
     const multiplies = cast === undefined ? dtype === "float32" || dtype === "float16" : cast === FLOAT || cast === FLOAT16;
-    return { op: node.op_type, keep: consumption.keep, channel: source(consumption.channel), k: multiplies ? source(consumption.k) : undefined };
+    return {
+      op: node.op_type,
+      keep: consumption.keep,
+      channel: source(consumption.channel),
+      k: multiplies ? source(consumption.k) : undefined,
+    };
   });
   // A recurrent layer's weights, say, which exporters cut up and join in another order.
   const rows = shape.findIndex((d) => d > 1);

@@ -35,7 +35,8 @@ export function int4Encoder(kernels: Kernels, shape: readonly number[], k_axis: 
   if (k_axis === 1) {
     // Whole blocks need not know their row; a ragged row does.
     const width = k % BLOCK_SIZE === 0 ? BLOCK_SIZE : k;
-    if (width > MAX_UNIT) throw new LimitError("MAX_UNIT", `A row of ${k} elements does not fit; K must be a multiple of ${BLOCK_SIZE} beyond ${MAX_UNIT}`);
+    if (width > MAX_UNIT)
+      throw new LimitError("MAX_UNIT", `A row of ${k} elements does not fit; K must be a multiple of ${BLOCK_SIZE} beyond ${MAX_UNIT}`);
     const blocksInRow = Math.ceil(width / BLOCK_SIZE);
     let [y, capacity, done] = [0, 0, 0];
     const take: Pass["take"] = (x, count) => {

@@ -57,7 +57,10 @@ export function int8Encoder(kernels: Kernels, shape: readonly number[], axis: nu
   const walk = (visit: (x: number, at: number, outer: number, channels: number, inner: number, channel: number) => void) => {
     let position = 0;
     return (x: number, n: number): void => {
-      if (plane <= MAX_UNIT) return visit(x, 0, n / plane, channels, inner, 0);
+      if (plane <= MAX_UNIT) {
+        visit(x, 0, n / plane, channels, inner, 0);
+        return;
+      }
       for (let at = 0; at < n; ) {
         const channel = Math.floor(position / inner) % channels;
         const run = inner === 1 ? Math.min(n - at, channels - channel) : Math.min(n - at, inner - (position % inner));

@@ -1,7 +1,22 @@
 import { type Attribute, emptyGraph, type Graph, type Node } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
 import { concat, float, int, message as messageField, packed, string } from "../../io/protobuf.ts";
-import { content, type Field, isLeaf, isNested, type Leaf, leaf, type Message, type Nested, nestedOf, numberOf, open, text, textOf, textsOf } from "./message.ts";
+import {
+  content,
+  type Field,
+  isLeaf,
+  isNested,
+  type Leaf,
+  leaf,
+  type Message,
+  type Nested,
+  nestedOf,
+  numberOf,
+  open,
+  text,
+  textOf,
+  textsOf,
+} from "./message.ts";
 import { AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto, ValueInfo } from "./proto.ts";
 
 /** Which message each node and subgraph came from. */
@@ -28,7 +43,9 @@ export class Origins {
       name: textOf(message, NodeProto.name),
       input: textsOf(message, NodeProto.input),
       output: textsOf(message, NodeProto.output),
-      attributes: Object.fromEntries(attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)]).filter(([, value]) => value !== undefined)),
+      attributes: Object.fromEntries(
+        attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)]).filter(([, value]) => value !== undefined),
+      ),
       graphs: inner.map((g) => this.#readGraph(g, graph)),
       offset: message.offset,
     };
@@ -69,7 +86,11 @@ export class Origins {
   #rewriteGraph(message: Message, graph: Graph, patch: Patch): Message {
     const rest = message.fields.filter((field) => {
       if (field.field === GraphProto.node) return false;
-      return !(field.field === GraphProto.initializer && isNested(field) && patch.isUndefined(graph, textOf(field.message, TensorProto.name)));
+      return !(
+        field.field === GraphProto.initializer &&
+        isNested(field) &&
+        patch.isUndefined(graph, textOf(field.message, TensorProto.name))
+      );
     });
     return { ...message, fields: [...patch.nodes(graph).map((node) => this.field(node, patch)), ...rest] };
   }
@@ -101,7 +122,10 @@ export function encodeNode(node: Node): Leaf {
     const { i, f, s, ints, type } = AttributeProto;
     const parts = [string(AttributeProto.name, name)];
     if (typeof value === "string") parts.push(string(s, value), int(type, AttributeType.STRING));
-    else if (typeof value === "number") parts.push(...(Number.isInteger(value) ? [int(i, value), int(type, AttributeType.INT)] : [float(f, value), int(type, AttributeType.FLOAT)]));
+    else if (typeof value === "number")
+      parts.push(
+        ...(Number.isInteger(value) ? [int(i, value), int(type, AttributeType.INT)] : [float(f, value), int(type, AttributeType.FLOAT)]),
+      );
     else parts.push(...value.map((v) => int(ints, v)), int(type, AttributeType.INTS));
     return messageField(NodeProto.attribute, parts);
   };

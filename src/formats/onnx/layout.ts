@@ -1,5 +1,5 @@
-import { bytesHeader, concat, int, string, varint, varintLength } from "../../io/protobuf.ts";
 import type { Output } from "../../io/output.ts";
+import { bytesHeader, concat, int, string, varint, varintLength } from "../../io/protobuf.ts";
 import type { TensorInfo } from "../../tensor.ts";
 import { dataType, GraphProto, Model, TensorProto } from "./proto.ts";
 

@@ -46,7 +46,8 @@ const decoder = new TextDecoder();
 export const content = (leaf: Leaf): Uint8Array => leaf.bytes.subarray(leaf.start);
 export const text = (leaf: Leaf): string => decoder.decode(content(leaf));
 
-const find = (message: Message, field: number): Leaf | undefined => message.fields.findLast((f): f is Leaf => f.field === field && isLeaf(f));
+const find = (message: Message, field: number): Leaf | undefined =>
+  message.fields.findLast((f): f is Leaf => f.field === field && isLeaf(f));
 export const textOf = (message: Message, field: number): string => {
   const leaf = find(message, field);
   return leaf ? text(leaf) : "";
@@ -58,7 +59,12 @@ export const nestedOf = (message: Message, field: number): Message[] =>
   message.fields.filter((f): f is Nested => f.field === field && isNested(f)).map((f) => f.message);
 
 /** A leaf made from bytes that start with their tag and length. */
-export const leaf = (field: number, bytes: Uint8Array, contentLength: number): Leaf => ({ field, bytes, start: bytes.byteLength - contentLength, value: 0 });
+export const leaf = (field: number, bytes: Uint8Array, contentLength: number): Leaf => ({
+  field,
+  bytes,
+  start: bytes.byteLength - contentLength,
+  value: 0,
+});
 
 /** Opens a small leaf (a value's description, an opset, a metadata entry): its fields, none of them opened further. */
 export function open(field: Leaf): Message {

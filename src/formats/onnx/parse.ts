@@ -204,12 +204,15 @@ export class Parser {
   #account(bytes: number, tag: Tag): void {
     this.#held += bytes + 64;
     if (this.#held > MAX_GRAPH_BYTES) {
-      throw new LimitError("MAX_GRAPH_BYTES", `The graph without its large tensors takes more than ${MAX_GRAPH_BYTES} bytes`, { offset: tag.offset });
+      throw new LimitError("MAX_GRAPH_BYTES", `The graph without its large tensors takes more than ${MAX_GRAPH_BYTES} bytes`, {
+        offset: tag.offset,
+      });
     }
   }
 
   #within(limit: number | undefined, tag: Tag): void {
-    if (limit !== undefined && this.#reader.position > limit) throw this.#broken(`field ${tag.field} runs past the end of its message`, tag.offset);
+    if (limit !== undefined && this.#reader.position > limit)
+      throw this.#broken(`field ${tag.field} runs past the end of its message`, tag.offset);
   }
 
   #exact(end: number, tag: Tag): void {

@@ -2,12 +2,44 @@
 import type { DType } from "../../tensor.ts";
 
 export const Model = { ir_version: 1, graph: 7, opset_import: 8, metadata_props: 14 } as const;
-export const GraphProto = { node: 1, name: 2, initializer: 5, input: 11, output: 12, value_info: 13, quantization_annotation: 14, sparse_initializer: 15 } as const;
+export const GraphProto = {
+  node: 1,
+  name: 2,
+  initializer: 5,
+  input: 11,
+  output: 12,
+  value_info: 13,
+  quantization_annotation: 14,
+  sparse_initializer: 15,
+} as const;
 export const NodeProto = { input: 1, output: 2, name: 3, op_type: 4, attribute: 5, doc_string: 6, domain: 7 } as const;
-export const AttributeProto = { name: 1, f: 2, i: 3, s: 4, t: 5, g: 6, floats: 7, ints: 8, strings: 9, tensors: 10, graphs: 11, type: 20 } as const;
+export const AttributeProto = {
+  name: 1,
+  f: 2,
+  i: 3,
+  s: 4,
+  t: 5,
+  g: 6,
+  floats: 7,
+  ints: 8,
+  strings: 9,
+  tensors: 10,
+  graphs: 11,
+  type: 20,
+} as const;
 export const TensorProto = {
-  dims: 1, data_type: 2, float_data: 4, int32_data: 5, string_data: 6, int64_data: 7, name: 8, raw_data: 9,
-  double_data: 10, uint64_data: 11, external_data: 13, data_location: 14,
+  dims: 1,
+  data_type: 2,
+  float_data: 4,
+  int32_data: 5,
+  string_data: 6,
+  int64_data: 7,
+  name: 8,
+  raw_data: 9,
+  double_data: 10,
+  uint64_data: 11,
+  external_data: 13,
+  data_location: 14,
 } as const;
 export const ValueInfo = { name: 1, type: 2 } as const;
 export const StringStringEntry = { key: 1, value: 2 } as const;
@@ -18,10 +50,32 @@ export const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, TENSOR: 4, GRAPH: 5,
 
 /** TensorProto.DataType by number. */
 export const DATA_TYPES: Readonly<Record<number, DType>> = {
-  1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string", 9: "bool", 10: "float16",
-  11: "float64", 12: "uint32", 13: "uint64", 14: "complex64", 15: "complex128", 16: "bfloat16",
-  17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1",
-  24: "float8e8m0", 25: "uint2", 26: "int2",
+  1: "float32",
+  2: "uint8",
+  3: "int8",
+  4: "uint16",
+  5: "int16",
+  6: "int32",
+  7: "int64",
+  8: "string",
+  9: "bool",
+  10: "float16",
+  11: "float64",
+  12: "uint32",
+  13: "uint64",
+  14: "complex64",
+  15: "complex128",
+  16: "bfloat16",
+  17: "float8e4m3fn",
+  18: "float8e4m3fnuz",
+  19: "float8e5m2",
+  20: "float8e5m2fnuz",
+  21: "uint4",
+  22: "int4",
+  23: "float4e2m1",
+  24: "float8e8m0",
+  25: "uint2",
+  26: "int2",
 };
 
 /** The number of a data type. */
@@ -34,7 +88,12 @@ export type Kind = "graph" | "node" | "attribute" | "tensor";
 export const OPEN: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
   graph: { [GraphProto.node]: "node", [GraphProto.initializer]: "tensor" },
   node: { [NodeProto.attribute]: "attribute" },
-  attribute: { [AttributeProto.t]: "tensor", [AttributeProto.g]: "graph", [AttributeProto.tensors]: "tensor", [AttributeProto.graphs]: "graph" },
+  attribute: {
+    [AttributeProto.t]: "tensor",
+    [AttributeProto.g]: "graph",
+    [AttributeProto.tensors]: "tensor",
+    [AttributeProto.graphs]: "graph",
+  },
   tensor: {},
 };
 

@@ -1,9 +1,8 @@
-import { type Encoding, matrix } from "../../encoding.ts";
+import { BLOCK_SIZE, type Encoding, matrix } from "../../encoding.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { describe, makeNode, type Node } from "../../graph/graph.ts";
 import type { Path } from "../../graph/role.ts";
 import type { FloatDType, TensorInfo } from "../../tensor.ts";
-import { BLOCK_SIZE } from "../../encoding.ts";
 import { dataType } from "./proto.ts";
 
 /** The tensors that stand for an encoded weight, in the order its encoder makes them. Their bytes do not depend on the opset. */
@@ -28,9 +27,17 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
 }
 
 /** Nodes that give the weight's name back to its consumers, from the parts, at the given opset. */
-export function restore(weight: TensorInfo, encoding: Encoding, parts: readonly TensorInfo[], opset: number, fresh: (name: string) => string): Node[] {
+export function restore(
+  weight: TensorInfo,
+  encoding: Encoding,
+  parts: readonly TensorInfo[],
+  opset: number,
+  fresh: (name: string) => string,
+): Node[] {
   const refuse = (why: string) =>
-    new UnsupportedError(`Tensor '${weight.name}': ${why}, and the model has opset ${opset}; export it with a newer opset`, { tensor: weight.name });
+    new UnsupportedError(`Tensor '${weight.name}': ${why}, and the model has opset ${opset}; export it with a newer opset`, {
+      tensor: weight.name,
+    });
   const [values = "", scale = ""] = parts.map((part) => part.name);
   const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
   if (encoding.kind === "int4") throw new TypeError("int4 weights have no float form: MatMulNBits reads them.");
@@ -62,7 +69,13 @@ export function restore(weight: TensorInfo, encoding: Encoding, parts: readonly 
 export const MICROSOFT = "com.microsoft";
 
 /** The node (and the Add of a Gemm's C) that takes the place of a matrix product with an int4 weight. */
-export function blockwiseProduct({ use, cast }: Path, weight: TensorInfo, encoding: Encoding & { kind: "int4" }, parts: readonly TensorInfo[], fresh: (name: string) => string): Node[] {
+export function blockwiseProduct(
+  { use, cast }: Path,
+  weight: TensorInfo,
+  encoding: Encoding & { kind: "int4" },
+  parts: readonly TensorInfo[],
+  fresh: (name: string) => string,
+): Node[] {
   const { node } = use;
   const [a = "", , c = ""] = node.input;
   const [y = ""] = node.output;

@@ -24,7 +24,9 @@ export function tensorInfo(message: Message, named?: string): TensorInfo {
 
 function dims(message: Message, broken: (what: string) => FormatError): number[] {
   try {
-    return message.fields.filter((f): f is Leaf => f.field === TensorProto.dims && isLeaf(f)).flatMap((f) => (f.bytes[0] === 0x0a ? [...packed(content(f))] : [f.value]));
+    return message.fields
+      .filter((f): f is Leaf => f.field === TensorProto.dims && isLeaf(f))
+      .flatMap((f) => (f.bytes[0] === 0x0a ? [...packed(content(f))] : [f.value]));
   } catch {
     throw broken("has dimensions that end in the middle of a number");
   }
@@ -47,9 +49,16 @@ export function refuseExternal(message: Message, info: TensorInfo): void {
 export function checkLength(info: TensorInfo, field: number, length: number, offset: number): void {
   if (BITS[info.dtype] === 0) return;
   const wanted = byteLength(info.dtype, info.shape);
-  const fixed = field === TensorProto.raw_data || (field === TensorProto.float_data && info.dtype === "float32") || (field === TensorProto.double_data && info.dtype === "float64");
+  const fixed =
+    field === TensorProto.raw_data ||
+    (field === TensorProto.float_data && info.dtype === "float32") ||
+    (field === TensorProto.double_data && info.dtype === "float64");
   if (!fixed || length === wanted) return;
-  throw new FormatError(`Tensor '${info.name}' holds ${length} bytes; ${info.dtype}[${info.shape}] takes ${wanted}`, { offset, tensor: info.name, format: "onnx" });
+  throw new FormatError(`Tensor '${info.name}' holds ${length} bytes; ${info.dtype}[${info.shape}] takes ${wanted}`, {
+    offset,
+    tensor: info.name,
+    format: "onnx",
+  });
 }
 
 /**
@@ -59,15 +68,18 @@ export function checkLength(info: TensorInfo, field: number, length: number, off
 export async function tensorData(message: Message, info: TensorInfo): Promise<Payload | undefined> {
   const carriers = message.fields.filter((f) => isBulk(f) || (isLeaf(f) && isData(f.field)));
   const raw = carriers.filter((f) => f.field === TensorProto.raw_data);
-  const broken = (what: string) => new FormatError(`Tensor '${info.name}' ${what}`, { offset: message.offset, tensor: info.name, format: "onnx" });
+  const broken = (what: string) =>
+    new FormatError(`Tensor '${info.name}' ${what}`, { offset: message.offset, tensor: info.name, format: "onnx" });
   if (raw.length > 1 || (raw.length === 1 && carriers.length > 1)) throw broken("carries its data twice");
   const [only] = carriers;
   let payload: Payload | undefined;
-  if (carriers.length === 1 && only && isBulk(only) && (only.field !== TensorProto.int32_data || !isFloat(info.dtype))) payload = only.payload;
+  if (carriers.length === 1 && only && isBulk(only) && (only.field !== TensorProto.int32_data || !isFloat(info.dtype)))
+    payload = only.payload;
   else if (only && raw.length === 1) payload = memoryPayload(content(only as Leaf));
   else if (only && isFloat(info.dtype)) payload = memoryPayload(await typedData(message, info.dtype));
   if (!payload) {
-    if (!only && elements(info.shape) > 0 && info.dtype !== "string" && numberOf(message, TensorProto.data_location) !== 1) throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
+    if (!only && elements(info.shape) > 0 && info.dtype !== "string" && numberOf(message, TensorProto.data_location) !== 1)
+      throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
     return undefined;
   }
   checkLength(info, isFloat(info.dtype) ? TensorProto.raw_data : (only as { field: number }).field, payload.length, message.offset);
@@ -86,7 +98,11 @@ async function typedData(message: Message, dtype: DType): Promise<Uint8Array> {
     else pieces.push(content(field));
     const data = concat(pieces);
     const wanted = dtype === "float32" ? TensorProto.float_data : dtype === "float64" ? TensorProto.double_data : TensorProto.int32_data;
-    if (field.field !== wanted) throw new FormatError(`A ${dtype} tensor carries its data in field ${field.field}, expected ${wanted}`, { offset: message.offset, format: "onnx" });
+    if (field.field !== wanted)
+      throw new FormatError(`A ${dtype} tensor carries its data in field ${field.field}, expected ${wanted}`, {
+        offset: message.offset,
+        format: "onnx",
+      });
     parts.push(wanted === TensorProto.int32_data ? new Uint8Array(Uint16Array.from(packed(data)).buffer) : data);
   }
   return concat(parts);

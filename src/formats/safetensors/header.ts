@@ -4,9 +4,26 @@ import { BITS, byteLength, type DType, elements, type TensorInfo } from "../../t
 
 /** https://huggingface.co/docs/safetensors: u64 length, JSON header, data. */
 const DTYPES: Readonly<Record<string, DType>> = {
-  BOOL: "bool", F4: "float4e2m1", F6_E2M3: "float6e2m3", F6_E3M2: "float6e3m2", U8: "uint8", I8: "int8", F8_E5M2: "float8e5m2",
-  F8_E4M3: "float8e4m3fn", F8_E8M0: "float8e8m0", I16: "int16", U16: "uint16", F16: "float16", BF16: "bfloat16", I32: "int32",
-  U32: "uint32", F32: "float32", C64: "complex64", F64: "float64", I64: "int64", U64: "uint64",
+  BOOL: "bool",
+  F4: "float4e2m1",
+  F6_E2M3: "float6e2m3",
+  F6_E3M2: "float6e3m2",
+  U8: "uint8",
+  I8: "int8",
+  F8_E5M2: "float8e5m2",
+  F8_E4M3: "float8e4m3fn",
+  F8_E8M0: "float8e8m0",
+  I16: "int16",
+  U16: "uint16",
+  F16: "float16",
+  BF16: "bfloat16",
+  I32: "int32",
+  U32: "uint32",
+  F32: "float32",
+  C64: "complex64",
+  F64: "float64",
+  I64: "int64",
+  U64: "uint64",
 };
 const WORDS = new Map(Object.entries(DTYPES).map(([word, dtype]) => [dtype, word]));
 
@@ -39,8 +56,13 @@ export async function readHeader(reader: Reader): Promise<Header> {
   const prefix = await reader.take(8, "the header's length");
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true));
   if (length > MAX_HEADER_FORMAT) throw bad(`The header claims ${length} bytes; safetensors allows ${MAX_HEADER_FORMAT}`, 0);
-  if (length > MAX_HEADER_BYTES) throw new LimitError("MAX_HEADER_BYTES", `The header takes ${length} bytes, more than ${MAX_HEADER_BYTES}; split the model into shards`);
-  if (reader.size !== undefined && 8 + length > reader.size) throw bad(`The header claims ${length} bytes, the file holds ${reader.size - 8} after the length`, 0);
+  if (length > MAX_HEADER_BYTES)
+    throw new LimitError(
+      "MAX_HEADER_BYTES",
+      `The header takes ${length} bytes, more than ${MAX_HEADER_BYTES}; split the model into shards`,
+    );
+  if (reader.size !== undefined && 8 + length > reader.size)
+    throw bad(`The header claims ${length} bytes, the file holds ${reader.size - 8} after the length`, 0);
   const json = await reader.take(length, "the header");
   const parsed = parseJson(json);
   const { __metadata__: meta, ...entries } = Object.fromEntries(parsed);
@@ -49,7 +71,12 @@ export async function readHeader(reader: Reader): Promise<Header> {
   tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
   let end = 0;
   for (const { name, offset, bytes } of tensors) {
-    if (offset !== end) throw bad(`Tensor '${name}' starts at data byte ${offset}, ${offset < end ? "inside the one before it" : "after a hole"}; expected ${end}`, 8 + length + offset, name);
+    if (offset !== end)
+      throw bad(
+        `Tensor '${name}' starts at data byte ${offset}, ${offset < end ? "inside the one before it" : "after a hole"}; expected ${end}`,
+        8 + length + offset,
+        name,
+      );
     end = offset + bytes;
   }
   const dataOffset = 8 + length;
@@ -70,7 +97,10 @@ function parseJson(bytes: Uint8Array): [string, unknown][] {
   if (bytes[0] !== 0x7b || typeof parsed !== "object" || parsed === null) throw bad("The header does not start with {", 8);
   const entries = Object.entries(parsed);
   const counts = countKeys(bytes);
-  const inner = entries.reduce((n, [, value]) => n + (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value).length : 0), 0);
+  const inner = entries.reduce(
+    (n, [, value]) => n + (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value).length : 0),
+    0,
+  );
   if (counts[1] !== entries.length || counts[2] !== inner) throw bad("The header names a key twice", 8);
   return entries;
 }
@@ -95,7 +125,8 @@ function countKeys(bytes: Uint8Array): number[] {
 
 function checkMetadata(value: unknown): Record<string, string> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Object.values(value).some((v) => typeof v !== "string")) throw bad("__metadata__ must map strings to strings", 8);
+  if (typeof value !== "object" || value === null || Object.values(value).some((v) => typeof v !== "string"))
+    throw bad("__metadata__ must map strings to strings", 8);
   return value as Record<string, string>;
 }
 
@@ -108,10 +139,13 @@ function entry(name: string, value: unknown): Entry {
   if (!dtype) throw bad(`Tensor '${name}' has dtype ${JSON.stringify(word)}, expected one of ${Object.keys(DTYPES).join(", ")}`, 8, name);
   const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
   if (!Array.isArray(shape) || !shape.every(isSize)) throw bad(`Tensor '${name}' has a shape that is not a list of sizes`, 8, name);
-  if (!Array.isArray(data_offsets) || data_offsets.length !== 2 || !data_offsets.every(isSize)) throw bad(`Tensor '${name}' has data_offsets that are not two positions`, 8, name);
+  if (!Array.isArray(data_offsets) || data_offsets.length !== 2 || !data_offsets.every(isSize))
+    throw bad(`Tensor '${name}' has data_offsets that are not two positions`, 8, name);
   const [begin, end] = data_offsets as [number, number];
-  if (!Number.isSafeInteger(elements(shape) * 64)) throw bad(`Tensor '${name}' has shape [${shape}], more elements than can be counted`, 8, name);
-  if ((elements(shape) * BITS[dtype]) % 8 !== 0) throw bad(`Tensor '${name}' has ${elements(shape)} elements of ${BITS[dtype]} bits, which do not fill whole bytes`, 8, name);
+  if (!Number.isSafeInteger(elements(shape) * 64))
+    throw bad(`Tensor '${name}' has shape [${shape}], more elements than can be counted`, 8, name);
+  if ((elements(shape) * BITS[dtype]) % 8 !== 0)
+    throw bad(`Tensor '${name}' has ${elements(shape)} elements of ${BITS[dtype]} bits, which do not fill whole bytes`, 8, name);
   const bytes = byteLength(dtype, shape);
   if (end - begin !== bytes) throw bad(`Tensor '${name}' spans ${end - begin} bytes; ${word}[${shape}] takes ${bytes}`, 8, name);
   return { name, dtype, shape: shape as number[], offset: begin, bytes };

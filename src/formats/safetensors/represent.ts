@@ -1,5 +1,4 @@
-import { around, type Encoding, matrix, type Role } from "../../encoding.ts";
-import { BLOCK_SIZE } from "../../encoding.ts";
+import { around, BLOCK_SIZE, type Encoding, matrix, type Role } from "../../encoding.ts";
 import type { TensorInfo } from "../../tensor.ts";
 
 /** Layer kinds that a name tells, in the words of the frameworks that write safetensors. */
@@ -7,7 +6,8 @@ const EMBEDDING = /(^|[._])(wte|wpe|shared|embed\w*|\w*embeddings?|\w*_embed|rel
 
 /** What a file without a graph tells of a weight: rank 2 is a linear layer [out, in], higher ranks are convolutions [out, in, …]. */
 export function roleOf({ name, shape }: TensorInfo): Role {
-  if (EMBEDDING.test(name)) return { op: "an embedding", float: "an embedding by its name: loaders of compressed-tensors quantize linear layers only" };
+  if (EMBEDDING.test(name))
+    return { op: "an embedding", float: "an embedding by its name: loaders of compressed-tensors quantize linear layers only" };
   if (shape.length > 2) return { op: "a convolution", channel_axis: 0 };
   const blockwise = shape.length === 2 && (shape[1] as number) % BLOCK_SIZE === 0;
   return { op: "a linear layer", channel_axis: 0, ...(blockwise ? { k_axis: 1 as const } : {}) };
@@ -37,4 +37,3 @@ export function partsOf({ name, shape }: TensorInfo, encoding: Encoding): { info
     }
   }
 }
-

@@ -1,0 +1,181 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Encoding } from "../../src/encoding.ts";
+import { encodedBytes } from "../../src/engine/decide.ts";
+import { Kernels } from "../../src/kernels/kernels.ts";
+import { compressModules } from "../../src/kernels/wasm.ts";
+import { encoder, MAX_UNIT } from "../../src/quantize/encoder.ts";
+import { Slabs } from "../../src/quantize/slabs.ts";
+import { elements, type FloatDType } from "../../src/tensor.ts";
+import { randn } from "../kit/onnx.ts";
+import { int4Block, int8PerChannel, int8PerTensor, sqnr } from "../kit/reference.ts";
+
+let kernels: Kernels;
+beforeAll(async () => {
+  kernels = Kernels.instantiate(await compressModules());
+});
+
+interface Encoded {
+  values: Uint8Array;
+  scale: Float32Array;
+  passes: number;
+}
+
+/** Runs an encoder over bytes cut as `cut` says (bytes a piece, in turn). */
+function encode(
+  bytes: Uint8Array,
+  dtype: FloatDType,
+  shape: readonly number[],
+  encoding: Encoding,
+  cut: readonly number[] = [1 << 16],
+): Encoded {
+  const mark = kernels.arena.mark();
+  try {
+    const made: Uint8Array[] = [];
+    const { passes, takes, unit, lengths, scale } = encoder(kernels, dtype, shape, encoding);
+    const slabs = new Slabs(kernels, dtype, takes, unit, elements(shape));
+    for (const pass of passes) {
+      for (let at = 0, i = 0; at < bytes.byteLength; i++) {
+        const n = cut[i % cut.length] as number;
+        for (const [x, count] of slabs.push(bytes.subarray(at, at + n))) made.push(pass.take(x, count).slice());
+        at += n;
+      }
+      for (const [x, count] of slabs.flush()) made.push(pass.take(x, count).slice());
+      for (const part of pass.end?.() ?? []) made.push(part.slice());
+    }
+    const values = new Uint8Array(Buffer.concat(made));
+    expect(values.byteLength, "the plan's length of the values").toBe(lengths[0]);
+    if (lengths[1] !== undefined) expect(scale().byteLength, "the plan's length of the scales").toBe(lengths[1]);
+    expect(lengths[0] + (lengths[1] ?? 0)).toBe(encodedBytes(shape, encoding));
+    return { values, scale: new Float32Array(scale().slice().buffer), passes: passes.length };
+  } finally {
+    kernels.arena.reset(mark);
+  }
+}
+
+const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+const shapes = fc.array(fc.integer({ min: 1, max: 24 }), { minLength: 2, maxLength: 4 });
+const cuts = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 8 });
+
+function encodings(shape: readonly number[]): Encoding[] {
+  return [
+    { kind: "half", dtype: "float16" },
+    { kind: "half", dtype: "bfloat16" },
+    { kind: "int8", axis: null },
+    ...shape.map((_, axis): Encoding => ({ kind: "int8", axis })),
+    ...(shape.length === 2
+      ? ([
+          { kind: "int4", k_axis: 0 },
+          { kind: "int4", k_axis: 1 },
+        ] as const)
+      : []),
+  ];
+}
+
+describe("an encoder", () => {
+  test("gives the same bytes wherever the source is cut", () => {
+    fc.assert(
+      fc.property(shapes, cuts, fc.integer(), (shape, cut, seed) => {
+        const data = bytesOf(randn(elements(shape), seed));
+        for (const encoding of encodings(shape)) {
+          expect(encode(data, "float32", shape, encoding, cut)).toEqual(encode(data, "float32", shape, encoding, [data.byteLength]));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("errs by at most half a scale where int8 is not clipped", () => {
+    fc.assert(
+      fc.property(shapes, fc.integer(), fc.double({ min: -30, max: 30, noNaN: true }), (shape, seed, magnitude) => {
+        const data = randn(elements(shape), seed, 10 ** magnitude);
+        for (let axis = 0; axis < shape.length; axis++) {
+          const { values, scale } = encode(bytesOf(data), "float32", shape, { kind: "int8", axis });
+          const inner = elements(shape.slice(axis + 1));
+          data.forEach((x, i) => {
+            const s = scale[Math.floor(i / inner) % (shape[axis] as number)] as number;
+            expect(Math.abs(x - (((values[i] as number) << 24) >> 24) * s)).toBeLessThanOrEqual((s / 2) * (1 + 2 ** -13));
+          });
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test.each([
+    ["rows longer than a unit", [2, MAX_UNIT + 5], 0],
+    ["planes longer than a unit, runs within", [2, 3, MAX_UNIT / 2 + 3], 1],
+    ["planes longer than a unit, channels last", [2, MAX_UNIT + 7], 1],
+    ["one scale for all", [3, MAX_UNIT / 2], null],
+  ] as const)("takes %s in two passes, as exactly as others", (_what, shape, axis) => {
+    const data = randn(elements(shape), 7);
+    const { values, scale, passes } = encode(bytesOf(data), "float32", shape, { kind: "int8", axis }, [100_003]);
+    expect(passes).toBe(2);
+    const reference = axis === null ? int8PerTensor(data) : int8PerChannel(data, shape, axis);
+    expect(Array.from(scale)).toEqual(Array.from(reference.scales));
+    const inner = axis === null ? elements(shape) : elements(shape.slice(axis + 1));
+    const channels = axis === null ? 1 : (shape[axis] as number);
+    const restored = Float32Array.from(
+      data,
+      (_, i) => (((values[i] as number) << 24) >> 24) * (scale[Math.floor(i / inner) % channels] as number),
+    );
+    expect(sqnr(data, restored)).toBeGreaterThan(reference.sqnr_db - 0.01);
+  });
+
+  test("packs the columns of a wide matrix in panels, in as many passes", () => {
+    const [k, n] = [4096, 9000]; // 18 MB packed, more than a panel
+    const data = randn(k * n, 3);
+    const { values, scale, passes } = encode(bytesOf(data), "float32", [k, n], { kind: "int4", k_axis: 0 }, [1 << 20]);
+    expect(passes).toBe(2);
+    const transposed = new Float32Array(k * n);
+    for (let i = 0; i < k; i++) for (let j = 0; j < n; j++) transposed[j * k + i] = data[i * n + j] as number;
+    const rows = encode(bytesOf(transposed), "float32", [n, k], { kind: "int4", k_axis: 1 }, [1 << 20]);
+    expect(Buffer.compare(values, rows.values)).toBe(0);
+    expect(Buffer.compare(bytesOf(scale), bytesOf(rows.scale))).toBe(0);
+  });
+
+  test.each([
+    [33, 20],
+    [64, 17],
+    [31, 5],
+    [96, 48],
+  ])("packs int4 of K = %i, N = %i as the reference", (k, n) => {
+    const data = randn(k * n, 5);
+    for (const [k_axis, shape, layout] of [
+      [0, [k, n], "kn"],
+      [1, [n, k], "nk"],
+    ] as const) {
+      const { values, scale } = encode(bytesOf(data), "float32", shape, { kind: "int4", k_axis });
+      const { codes, scales } = int4Block(data, shape, layout);
+      expect(Array.from(scale)).toEqual(Array.from(scales));
+      const blocks = Math.ceil(k / 32);
+      for (let row = 0; row < n; row++) {
+        for (let i = 0; i < k; i++) {
+          const byte = values[(row * blocks + (i >> 5)) * 16 + ((i & 31) >> 1)] as number;
+          const at = layout === "kn" ? i * n + row : row * k + i;
+          expect((i & 1 ? byte >> 4 : byte & 15) - 8).toBe(codes[at]);
+        }
+      }
+    }
+  });
+
+  test("reads float16, bfloat16 and float64 sources as their float32 values", () => {
+    const shape = [40, 33];
+    const single = randn(elements(shape), 9).map((x) => Math.fround(Math.round(x * 64) / 64)); // exact in every type
+    const bits = new Uint32Array(single.buffer);
+    const sources: [FloatDType, Uint8Array][] = [
+      ["float64", bytesOf(Float64Array.from(single))],
+      ["float16", bytesOf(new Float16Array(single))],
+    ];
+    for (const encoding of encodings(shape).filter((e) => e.kind !== "half")) {
+      for (const [dtype, bytes] of sources)
+        expect(encode(bytes, dtype, shape, encoding, [777])).toEqual(encode(bytesOf(single), "float32", shape, encoding));
+    }
+    const short = Uint16Array.from(bits, (b) => b >>> 16);
+    const widened = new Float32Array(Uint32Array.from(short, (b) => b << 16).buffer);
+    expect(encode(bytesOf(short), "bfloat16", shape, { kind: "int8", axis: 0 })).toEqual(
+      encode(bytesOf(widened), "float32", shape, { kind: "int8", axis: 0 }),
+    );
+  });
+});
