@@ -1,0 +1,85 @@
+/** The small models that hostile ones are made from. */
+import type { RecipeInput } from "../../src/index.ts";
+import { toFloat16Bits } from "../kit/reference.ts";
+import { DataType, encodeModel, f32, type GraphSpec, i64, type Layout, type ModelSpec, node, randn, tensor, value } from "../kit/onnx.ts";
+import { bytesOf, concat } from "../kit/wire.ts";
+
+export interface Specimen {
+  name: string;
+  bytes: Uint8Array;
+  format: "onnx" | "safetensors";
+  /** A recipe that changes it. */
+  recipe: RecipeInput;
+}
+
+const halves = (n: number, seed: number): Uint16Array => Uint16Array.from(randn(n, seed, 0.2), toFloat16Bits);
+
+/** x[?,32] × w[32,32] + b: 2 KiB of weight, the least that a scheme takes and that streams. */
+export function dense(layout: Layout = {}, initializers = [tensor("w", DataType.FLOAT16, [32, 32], halves(1024, 1))]): Uint8Array {
+  const nodes = [node("MatMul", ["x", "w"], ["a"], {}, { name: "product" }), node("Add", ["a", "b"], ["y"])];
+  const graph: GraphSpec = {
+    nodes,
+    initializers: [...initializers, tensor("b", DataType.FLOAT16, [32], halves(32, 2)), i64("axes", [1, 2])],
+    inputs: [value("x", DataType.FLOAT16, ["rows", 32])],
+    outputs: [value("y", DataType.FLOAT16, ["rows", 32])],
+  };
+  return encodeModel({ graph, opsets: { "": 13 }, metadata: { author: "nobody" } }, layout);
+}
+
+/** Both branches of an If hold a weight: one an initializer, one a Constant. */
+export function branches(): Uint8Array {
+  const out = [value("out", DataType.FLOAT16, ["rows", 32])];
+  const then_branch: GraphSpec = {
+    nodes: [node("MatMul", ["x", "w"], ["out"])],
+    initializers: [tensor("w", DataType.FLOAT16, [32, 32], halves(1024, 3))],
+    inputs: [],
+    outputs: out,
+  };
+  const constant = node("Constant", [], ["w"], { value: { tensor: tensor("", DataType.FLOAT16, [32, 32], halves(1024, 4)) } });
+  const else_branch: GraphSpec = { nodes: [constant, node("MatMul", ["x", "w"], ["out"])], inputs: [], outputs: out };
+  const model: ModelSpec = {
+    graph: {
+      nodes: [node("If", ["condition"], ["y"], { then_branch: { graph: then_branch }, else_branch: { graph: else_branch } })],
+      inputs: [value("x", DataType.FLOAT16, ["rows", 32]), value("condition", DataType.BOOL, [])],
+      outputs: [value("y", DataType.FLOAT16, ["rows", 32])],
+    },
+    opsets: { "": 13 },
+  };
+  return encodeModel(model);
+}
+
+/** A safetensors file of any header text, honest or not; `length` overrides the header's length. */
+export function safetensors(header: unknown, data: Uint8Array = new Uint8Array(0), length?: bigint): Uint8Array {
+  const text = typeof header === "string" ? header : JSON.stringify(header);
+  const json = new TextEncoder().encode(text);
+  const prefix = new Uint8Array(8);
+  new DataView(prefix.buffer).setBigUint64(0, length ?? BigInt(json.length), true);
+  return concat([prefix, json, data]);
+}
+
+/** Two F16 weights, one bias, metadata. */
+export function dictionary(): Uint8Array {
+  const header = {
+    __metadata__: { format: "pt" },
+    "layers.0.weight": { dtype: "F16", shape: [32, 32], data_offsets: [0, 2048] },
+    "layers.0.bias": { dtype: "F16", shape: [32], data_offsets: [2048, 2112] },
+    "layers.1.weight": { dtype: "F16", shape: [32, 64], data_offsets: [2112, 6208] },
+  };
+  return safetensors(header, bytesOf(halves(3104, 5)));
+}
+
+const single = f32("w", [32, 32], randn(1024, 6, 0.2));
+
+/** One of each way in which a weight can stand in a file. */
+export const corpus: readonly Specimen[] = [
+  { name: "raw initializers", bytes: dense(), format: "onnx", recipe: { quantize: "w8" } },
+  { name: "weights first", bytes: dense({ weights: "before", lengths: 5 }), format: "onnx", recipe: { quantize: "w4" } },
+  { name: "Constant nodes", bytes: dense({ weights: "constants" }), format: "onnx", recipe: { quantize: "w8" } },
+  { name: "typed fields", bytes: dense({ storage: "packed" }, [single]), format: "onnx", recipe: { quantize: "fp16" } },
+  { name: "typed halves", bytes: dense({}, [tensor("w", DataType.FLOAT16, [32, 32], halves(1024, 7), { storage: "split" })]), format: "onnx", recipe: { quantize: "w8" } },
+  { name: "data before its header", bytes: dense({ order: "reversed" }), format: "onnx", recipe: { quantize: "w4" } },
+  { name: "subgraphs", bytes: branches(), format: "onnx", recipe: { quantize: "w8" } },
+  { name: "pieces", bytes: dense({ pieces: 1, opset_first: true }), format: "onnx", recipe: { quantize: "w8" } },
+  { name: "safetensors", bytes: dictionary(), format: "safetensors", recipe: { quantize: "w8" } },
+  { name: "safetensors, int4", bytes: dictionary(), format: "safetensors", recipe: { quantize: "w4" } },
+];
