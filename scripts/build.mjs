@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -32,7 +32,7 @@ function filesUnder(path) {
 function hashOf(paths) {
   const hash = createHash("sha256").update(process.platform);
   for (const path of paths.map((p) => join(ROOT, p))) {
-    const files = existsSync(join(path, ".")) ? filesUnder(path) : [path];
+    const files = statSync(path).isDirectory() ? filesUnder(path) : [path];
     for (const file of files) hash.update(relative(ROOT, file)).update("\0").update(readFileSync(file)).update("\0");
   }
   return hash.digest("hex");

@@ -12,7 +12,7 @@ const STYLE = `
 body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 p { margin: .25rem 0 0; color: var(--dim); } code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.5rem 0 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1.5rem 0 0; }
 .facts div { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; }
 .facts dt { color: var(--dim); font-size: .8rem; } .facts dd { margin: 0; font-size: 1.15rem; font-weight: 600; }
 .bar { height: .5rem; border-radius: .25rem; background: var(--line); margin-top: 1rem; overflow: hidden; } .bar i { display: block; height: 100%; background: var(--accent); }
