@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { pipeSink } from "../io/sink.ts";
 import { type Ports, WORKER_LIMITS } from "./ports.ts";
 import { HttpProblem, problemOf, problemResponse } from "./problem.ts";
 import { deleteFiles, listFiles, listNames } from "./routes/collections.ts";
@@ -9,8 +10,9 @@ import { deleteObject, getObject, putObject } from "./routes/objects.ts";
 import { openapi } from "./routes/openapi.ts";
 import { page } from "./routes/page.ts";
 import { reportRoute } from "./routes/reports.ts";
+import { lasting, waitUntil } from "./run.ts";
 import { Slots } from "./slots.ts";
-import { pipeSink } from "../io/sink.ts";
+import { dropBody } from "./upload.ts";
 
 export type { Limits, OpenPipe, Ports, PutOptions, Store, StoredInfo, StoredObject, StoreSink } from "./ports.ts";
 export { HOST_LIMITS, WORKER_LIMITS } from "./ports.ts";
@@ -34,7 +36,7 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
 
   /** A path and its methods; any other method is answered 405. HEAD comes with GET. */
   const route = (path: string, methods: Partial<Record<Method, Handler>>): void => {
-    for (const [method, handler] of Object.entries(methods)) app.on(method, path, handler);
+    for (const [method, handler] of Object.entries(methods)) app.on(method, path, (c) => lasting(c, async () => handler(c)));
     const allow = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
     app.all(path, (c) => {
       throw new HttpProblem(405, `${c.req.method} is not possible here; ${allow} is`, { allow });
@@ -55,8 +57,12 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
   route("/v2/health/live", { GET: live });
   route("/v2/health/ready", { GET: ready });
 
-  app.notFound((c) => problemResponse(c, new HttpProblem(404, "There is nothing here; /openapi.json tells what there is")));
+  app.notFound((c) => {
+    waitUntil(c, dropBody(c.req.raw));
+    return problemResponse(c, new HttpProblem(404, "There is nothing here; /openapi.json tells what there is"));
+  });
   app.onError((error, c) => {
+    waitUntil(c, dropBody(c.req.raw));
     if (problemOf(error).status === 500 && !c.req.raw.signal.aborted) log(error);
     return problemResponse(c, error);
   });

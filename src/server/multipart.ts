@@ -1,25 +1,24 @@
 import { make, type MultipartError, type Parser } from "multipasta";
 import { FormatError, LimitError } from "../errors.ts";
-import { streamInput } from "../io/input.ts";
+import type { Input } from "../io/input.ts";
 
 /** The part `recipe` of a form; far above any recipe that its schema allows. */
 const MAX_RECIPE_PART_BYTES = 256 << 10;
 const MAX_PARTS = 8;
 
-/** A form with the parts `recipe` (optional) and `model`, the model as a stream that is read while it arrives. */
+/** A form with the parts `recipe` (optional) and `model`, the model as an Input that is parsed while it arrives. */
 export interface ModelForm {
   recipe: string | undefined;
-  model: ReadableStream<Uint8Array>;
+  model: Input;
 }
 
 const bad = (message: string): FormatError => new FormatError(`The form ${message}`, { format: "multipart" });
 
 /** Reads a multipart/form-data body up to the first byte of its part `model`. */
-export async function readForm(contentType: string, body: ReadableStream<Uint8Array>): Promise<ModelForm> {
-  const input = streamInput(body);
+export async function readForm(contentType: string, body: Input): Promise<ModelForm> {
   const reader = new FormReader(contentType);
   const pull = async (): Promise<boolean> => {
-    const chunk = await input.pull();
+    const chunk = await body.pull();
     if (!chunk) reader.end();
     else reader.push(chunk);
     return chunk !== undefined;
@@ -28,26 +27,17 @@ export async function readForm(contentType: string, body: ReadableStream<Uint8Ar
     while (!reader.begun && (await pull()));
     if (!reader.begun) throw bad("has no part named 'model'");
   } catch (error) {
-    await input.cancel(error);
+    await body.cancel(error);
     throw error;
   }
-  const model = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          while (reader.chunks.length === 0 && (await pull()));
-        } catch (error) {
-          await input.cancel(error);
-          throw error;
-        }
-        const chunk = reader.chunks.shift();
-        if (chunk) controller.enqueue(chunk);
-        else controller.close();
-      },
-      cancel: (reason) => input.cancel(reason),
+  const model: Input = {
+    size: undefined,
+    async pull() {
+      while (reader.chunks.length === 0 && (await pull()));
+      return reader.chunks.shift();
     },
-    { highWaterMark: 0 }, // a chunk is parsed when it is asked for
-  );
+    cancel: (reason) => body.cancel(reason),
+  };
   return { recipe: reader.recipe, model };
 }
 

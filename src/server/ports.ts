@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
+import type { Input } from "../io/input.ts";
 import type { Sink } from "../io/sink.ts";
 import type { Source } from "../io/source.ts";
 
@@ -36,8 +37,8 @@ export interface PutOptions {
 export interface Store {
   head(key: string): Promise<StoredInfo | undefined>;
   open(key: string): Promise<StoredObject | undefined>;
-  /** Stores a stream. On failure the key holds what it held before. */
-  put(key: string, body: ReadableStream<Uint8Array>, options?: PutOptions): Promise<StoredInfo>;
+  /** Stores what an input gives. On failure the key holds what it held before. */
+  put(key: string, body: Input, options?: PutOptions): Promise<StoredInfo>;
   /** A sink that makes the object when it is closed. */
   sink(key: string): StoreSink;
   /** False where there was nothing. */

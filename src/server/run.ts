@@ -1,7 +1,9 @@
 import type { Context } from "hono";
+import type { Input } from "../io/input.ts";
 import type { Limits } from "./ports.ts";
 import { StallError } from "./problem.ts";
 import type { Slot, Slots } from "./slots.ts";
+import { uploadInput } from "./upload.ts";
 
 /** Lets the platform know that work goes on after the response; where there is no such thing, it just does. */
 export function waitUntil(c: Context, work: Promise<unknown>): void {
@@ -10,6 +12,16 @@ export function waitUntil(c: Context, work: Promise<unknown>): void {
   } catch {
     // hono throws where the door gave no execution context
   }
+}
+
+/** Work that goes on, and cleans up, when the client has gone: a platform may drop a handler then. */
+export function lasting<T>(c: Context, work: () => Promise<T>): Promise<T> {
+  const running = work();
+  waitUntil(
+    c,
+    running.catch(() => {}),
+  );
+  return running;
 }
 
 /**
@@ -25,6 +37,8 @@ export class Run {
   #moved: number | undefined = performance.now();
   /** Called with each beat of the interval, while the run lives. */
   onBeat: (() => void) | undefined;
+  /** Set when the response has begun, so that its status says no more. */
+  answered = false;
 
   /** @throws {HttpProblem} 503 when `slots` are given and none is free. */
   constructor(request: Request, { STALL_SECONDS }: Limits, slots?: Slots) {
@@ -41,6 +55,12 @@ export class Run {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** The request's body. */
+  upload(c: Context): Input | undefined {
+    const { body } = c.req.raw;
+    return body ? uploadInput(body, { signal: this.signal, canAnswer: () => !this.answered, waitUntil: (work) => waitUntil(c, work) }) : undefined;
   }
 
   /** Bytes moved. */

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Plan } from "../../engine/compress.ts";
 import type { Recipe } from "../../engine/recipe.ts";
 import { FormatError, UnsupportedError } from "../../errors.ts";
+import type { Input } from "../../io/input.ts";
 import type { Source } from "../../io/source.ts";
 import { Gate } from "../gate.ts";
 import { openModel, requireStore } from "../models.ts";
@@ -18,7 +19,7 @@ import { outputKey, storeTarget } from "../target.ts";
 interface Job {
   run: Run;
   recipe: Recipe;
-  from: ReadableStream<Uint8Array> | Source;
+  from: Input | Source;
   stored: StoredObject | undefined;
 }
 
@@ -47,7 +48,7 @@ async function prepare(c: Context, ports: Ports, run: Run, query: Query, form: s
     const stored = await openModel(requireStore(ports.store), query.model);
     return { run, recipe: recipe ?? query.recipe(), from: stored.source, stored };
   }
-  const body = c.req.raw.body;
+  const body = run.upload(c);
   if (!body) throw new FormatError("The body is empty: expected an ONNX or safetensors file");
   if (form === undefined) return { run, recipe: recipe ?? query.recipe(), from: body, stored: undefined };
   const { recipe: document, model } = await readForm(form, body);
@@ -73,11 +74,10 @@ async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: 
   const { engine, store, limits, log } = ports;
   const { run, recipe, from } = job;
   let plan: Plan | undefined;
-  let streaming = false;
   const entry = store && new ReportEntry(store, recipe, limits);
   let announced: Promise<void> | undefined;
   const openPipe = () => {
-    streaming = true;
+    run.answered = true;
     announced = entry?.running();
     run.onBeat = () => entry?.beat();
     return ports.openPipe(plan?.bytes);
@@ -90,7 +90,7 @@ async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: 
       (report) => entry?.done(report),
       async (error: unknown) => {
         await gate.abort(error); // where the engine failed before it had the sink
-        if (!streaming) return; // the answer says it
+        if (!run.answered) return; // the answer says it
         const problem = problemOf(error);
         if (problem.status === 500 && !run.signal.aborted) log(error);
         await entry?.failed(problem);
@@ -100,7 +100,7 @@ async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: 
     .finally(settings.end);
   waitUntil(c, work);
 
-  const opened = await gate.opened.finally(() => (streaming ? announced?.catch(log) : work));
+  const opened = await gate.opened.finally(() => (run.answered ? announced?.catch(log) : work));
   const { format = "onnx", layout = "canonical", bytes } = plan ?? {};
   const length = "bytes" in opened ? opened.bytes.byteLength : bytes;
   return c.body("bytes" in opened ? opened.bytes : opened.readable, 200, {

@@ -26,8 +26,9 @@ export function inspectRoute({ engine, store, limits }: Ports, slots: Slots): (c
           await stored.close();
         }
       }
-      if (!c.req.raw.body) throw new FormatError("The body is empty: expected an ONNX or safetensors file");
-      return c.json(await engine.inspect(c.req.raw.body, options));
+      const body = run.upload(c);
+      if (!body) throw new FormatError("The body is empty: expected an ONNX or safetensors file");
+      return c.json(await engine.inspect(body, options));
     } finally {
       run.end();
     }

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Input } from "../../io/input.ts";
 import { requireStore } from "../models.ts";
 import { checkFile, checkName, pathSegments } from "../names.ts";
 import type { Ports, StoredInfo } from "../ports.ts";
@@ -65,6 +66,8 @@ async function answer(c: Context, { etag, size, modified }: StoredInfo, body: Bo
   return c.body(bytes as ReadableStream, range ? 206 : 200, headers);
 }
 
+const NOTHING: Input = { size: 0, pull: async () => undefined, cancel: async () => {} };
+
 /** PUT: 201 where the file is new, 200 where it was replaced. */
 export function putObject({ store, limits }: Ports, room: Room, slots: Slots): (c: Context) => Promise<Response> {
   return async (c) => {
@@ -76,10 +79,9 @@ export function putObject({ store, limits }: Ports, room: Room, slots: Slots): (
     if (noneMatch !== undefined && before && hasTag(noneMatch, before.etag, true)) throw new HttpProblem(412, "The file exists already");
     const declared = c.req.header("content-length");
     const size = declared === undefined ? undefined : Number(declared);
-    const body: ReadableStream<Uint8Array> = c.req.raw.body ?? new Blob([]).stream();
     const run = new Run(c.req.raw, limits, size === undefined ? slots : undefined); // what comes without a length must be buffered
     try {
-      const stored = await bound.put(place.key, body, { size, signal: run.signal, moved: run.moved });
+      const stored = await bound.put(place.key, run.upload(c) ?? NOTHING, { size, signal: run.signal, moved: run.moved });
       const document = { name: place.name, file: place.file, bytes: stored.size, etag: stored.etag };
       return c.json(document, before ? 200 : 201, { location: new URL(c.req.url).pathname, etag: stored.etag });
     } finally {
