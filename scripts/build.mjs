@@ -4,7 +4,18 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -38,6 +49,11 @@ function hashOf(paths) {
   return hash.digest("hex");
 }
 
+/** Names modules in a declaration file as its users find them: the compiler rewrites `.ts` in code only. */
+function withJsImports(file) {
+  writeFileSync(file, readFileSync(file, "utf8").replace(/((?:from|import)\s*\(?\s*"\.[^"]+)\.ts"/g, '$1.js"'));
+}
+
 /** What is built, from what, and what must be there afterwards. */
 const STEPS = [
   {
@@ -59,6 +75,7 @@ const STEPS = [
       const old = join(ROOT, `build/dist-old-${process.pid}`);
       try {
         run("tsc", "typescript", ["-p", "tsconfig.build.json", "--outDir", fresh]);
+        for (const file of filesUnder(fresh).filter((name) => name.endsWith(".d.ts"))) withJsImports(file);
         if (existsSync(join(ROOT, "dist"))) renameSync(join(ROOT, "dist"), old);
         renameSync(fresh, join(ROOT, "dist"));
       } finally {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import Table from "cli-table3";
-import type { Inspection } from "../engine/inspect.ts";
+import type { Inspection, SchemeEstimate } from "../engine/inspect.ts";
 import { inspect } from "../index.ts";
 import { openModel } from "./model.ts";
 import { writeOut } from "./streams.ts";
@@ -40,12 +40,10 @@ export function inspectionText(model: Inspection, name: string): string {
   ];
   const blocks = [
     `${name}\n${facts.flatMap(([key, value]) => (value ? [`  ${key.padEnd(10)}  ${value}\n`] : [])).join("")}`,
-    schemes.length > 0
-      ? `What each scheme would give\n${table(
-          ["scheme", "size", "of the source", "tensors"],
-          schemes.map((s) => [s.scheme, size(s.bytes), percent(s.bytes, bytes), counts(s.tensors)]),
-        )}`
-      : "No scheme would make it smaller.\n",
+    `What each scheme would give\n${table(
+      ["scheme", "size", "of the source", "tensors"],
+      schemes.map((scheme) => estimate(scheme, bytes)),
+    )}`,
     tensors.length > 0 ? `Largest tensors\n${largest(model)}` : "",
   ];
   return blocks.filter(Boolean).join("\n");
@@ -60,6 +58,11 @@ function topOperators(operators: Record<string, number>): string | undefined {
       )
     : undefined;
 }
+
+const estimate = ({ scheme, bytes, tensors, reason }: SchemeEstimate, source: number): string[] =>
+  bytes === undefined
+    ? [scheme, "–", "–", reason ?? "cannot be used"]
+    : [scheme, size(bytes), percent(bytes, source), counts(tensors ?? {})];
 
 const counts = (tensors: Record<string, number>): string =>
   Object.entries(tensors)
