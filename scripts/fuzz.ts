@@ -23,7 +23,12 @@ const property = fc.asyncProperty(cases, async (found: Case) => {
   if (output) taken++;
   else refused++;
 });
-const result = await fc.check(property, { seed, numRuns: 1e9, interruptAfterTimeLimit: Number(values.seconds) * 1000, endOnFailure: false });
+const result = await fc.check(property, {
+  seed,
+  numRuns: 1e9,
+  interruptAfterTimeLimit: Number(values.seconds) * 1000,
+  endOnFailure: false,
+});
 console.log(`${taken + refused} inputs: ${taken} taken, ${refused} refused`);
 if (result.failed && result.counterexample) {
   const [found] = result.counterexample;

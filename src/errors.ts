@@ -6,13 +6,18 @@ export interface Place {
   node?: string;
 }
 
+/** Messages quote names, and a hostile name can be as long as its file. */
+const MAX_MESSAGE = 1000;
+const clipped = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE / 2)} … ${message.slice(-MAX_MESSAGE / 2)}`;
+
 /** The bytes break their format, or a document fails its schema. `format` is absent when no format was recognized at all. */
 export class FormatError extends Error {
   override readonly name = "FormatError";
   readonly place: Place;
   readonly format: string | undefined;
   constructor(message: string, { format, ...place }: Place & { format?: string } = {}) {
-    super(place.offset === undefined ? message : `${message} (at byte ${place.offset})`);
+    super(place.offset === undefined ? clipped(message) : `${clipped(message)} (at byte ${place.offset})`);
     this.format = format;
     this.place = place;
   }
@@ -23,7 +28,7 @@ export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
   readonly place: Place;
   constructor(message: string, place: Place = {}) {
-    super(message);
+    super(clipped(message));
     this.place = place;
   }
 }
@@ -34,7 +39,7 @@ export class LimitError extends Error {
   readonly limit: string;
   readonly place: Place;
   constructor(limit: string, message: string, place: Place = {}) {
-    super(`${message} [${limit}]`);
+    super(`${clipped(message)} [${limit}]`);
     this.limit = limit;
     this.place = place;
   }

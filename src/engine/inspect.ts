@@ -1,8 +1,8 @@
 import type { Weight } from "../encoding.ts";
 import { FormatError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
-import { Parser } from "../formats/onnx/parse.ts";
-import { headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
+import { type Item, Parser } from "../formats/onnx/parse.ts";
+import { checkLength, headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
 import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
 import { checkGraph, graphs } from "../graph/graph.ts";
@@ -69,31 +69,38 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(reader, async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
-    if (item.kind === "initializer") infos.push(tensorInfo(item.message));
+    if (item.kind === "initializer") infos.push(initializerInfo(item));
     document.add(item, infos.at(-1)?.name);
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
   const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info, document.main) }));
-  for await (const { info, home } of nestedDefinitions(document, document.main, document.main.nodes)) {
+  for await (const { info, home } of nestedDefinitions(document, document.main, document.main.nodes, async () => undefined)) {
     weights.push({ ...info, role: roleOf(document.values, info, home) });
   }
-  const operators: Record<string, number> = {};
+  const operators = new Map<string, number>(); // not an object: an operator may have any name
   for (const graph of graphs(document.main)) {
     for (const { domain, op_type } of graph.nodes) {
       const name = domain ? `${domain}.${op_type}` : op_type;
-      operators[name] = (operators[name] ?? 0) + 1;
+      operators.set(name, (operators.get(name) ?? 0) + 1);
     }
   }
+  const own = new Set(document.main.initializers);
   return {
     format: "onnx",
     opset: document.opset,
     ir_version: document.ir_version,
-    inputs: document.main.inputs.filter((name) => !document.main.initializers.includes(name)),
+    inputs: document.main.inputs.filter((name) => !own.has(name)),
     outputs: document.main.outputs,
-    operators,
+    operators: Object.fromEntries(operators),
     ...summary(weights, reader.position),
   };
+}
+
+function initializerInfo({ message, passing }: Item & { kind: "initializer" }): TensorInfo {
+  const info = tensorInfo(message);
+  if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
+  return info;
 }
 
 function summary(weights: readonly Weight[], bytes: number): Pick<Inspection, "bytes" | "parameters" | "tensors" | "schemes"> {

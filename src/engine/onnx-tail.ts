@@ -22,11 +22,13 @@ export function graphFields(document: Document, encoded: readonly Encoded[], pat
     }
     return false;
   });
+  const nodes = patch.nodes(main).map((node) => origins.field(node, patch));
   if (ir_version < IR_WITHOUT_INPUTS) {
     const at = rest.findLastIndex((field) => field.field === GraphProto.input) + 1;
-    rest.splice(at, 0, ...encoded.flatMap(({ parts }) => parts.map(graphInput)));
+    const inputs = encoded.flatMap(({ parts }) => parts.map(graphInput));
+    return { nodes, rest: [...rest.slice(0, at), ...inputs, ...rest.slice(at)] };
   }
-  return { nodes: patch.nodes(main).map((node) => origins.field(node, patch)), rest };
+  return { nodes, rest };
 }
 
 /** A graph input (ValueInfoProto) of fixed shape. */

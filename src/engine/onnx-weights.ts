@@ -31,29 +31,38 @@ export interface Encoded {
   parts: readonly TensorInfo[];
 }
 
-/** Tensors inside nodes: Constant values anywhere, initializers of subgraphs. Those of the main graph are not among them. */
-export async function* nestedDefinitions(document: Document, main: Graph, nodes: readonly Node[]): AsyncGenerator<Definition> {
+/**
+ * Tensors inside nodes: Constant values anywhere, initializers of subgraphs. Those of the main graph are not among them.
+ * `read` finds their elements.
+ */
+export async function* nestedDefinitions(
+  document: Document,
+  home: Graph,
+  nodes: readonly Node[],
+  read: typeof tensorData = tensorData,
+): AsyncGenerator<Definition> {
   for (const node of nodes) {
     const message = constantTensor(node, document.origins);
-    if (message) yield await define(message, main, node);
+    if (message) yield { ...(await define(message, home, read, node.output[0])), constant: node };
     for (const graph of node.graphs) {
-      for (const initializer of subgraphTensors(graph, document.origins)) yield await define(initializer, graph);
-      yield* nestedDefinitions(document, graph, graph.nodes);
+      for (const initializer of subgraphTensors(graph, document.origins)) yield await define(initializer, graph, read);
+      yield* nestedDefinitions(document, graph, graph.nodes, read);
     }
   }
 }
 
-async function define(message: Message, home: Graph, constant?: Node): Promise<Definition> {
-  const info = tensorInfo(message, constant?.output[0]);
+async function define(message: Message, home: Graph, read: typeof tensorData, name?: string): Promise<Definition> {
+  const info = tensorInfo(message, name);
   refuseExternal(message, info);
   const bulk = message.fields.find(isBulk);
-  return { info, home, ...(constant ? { constant } : {}), payload: await tensorData(message, info), ...(bulk ? { bulk } : {}) };
+  return { info, home, payload: await read(message, info), ...(bulk ? { bulk } : {}) };
 }
 
 /** Names for what is added, distinct from every name the model has. */
 export class Names {
   readonly #taken = new Set<string>();
   readonly #given = new Set<string>();
+  readonly #next = new Map<string, number>(); // suffixes below are taken
 
   /** Takes note of a name of the model. */
   add(name: string): void {
@@ -75,7 +84,9 @@ export class Names {
 
   readonly fresh = (name: string): string => {
     let candidate = name;
-    for (let i = 2; this.#taken.has(candidate); i++) candidate = `${name}_${i}`;
+    let i = this.#next.get(name) ?? 2;
+    while (this.#taken.has(candidate)) candidate = `${name}_${i++}`;
+    this.#next.set(name, i);
     this.#taken.add(candidate);
     this.#given.add(candidate);
     return candidate;
@@ -127,10 +138,8 @@ function replaceProducts(document: Document, { definition, encoding, parts }: En
       { tensor: info.name },
     );
   }
-  for (const path of found.paths) {
-    patch.replace(path.use.node, blockwiseProduct(path, info, encoding, parts, names.fresh));
-    for (const { node } of path.through) patch.remove(node);
-  }
+  for (const path of found.paths) patch.replace(path.use.node, blockwiseProduct(path, info, encoding, parts, names.fresh));
+  for (const node of found.through) patch.remove(node);
 }
 
 /** Whether the edits need an operator set that the model does not import. */

@@ -154,10 +154,10 @@ export function checkGraph(main: Graph): void {
     return false;
   };
   for (const graph of graphs(main)) {
-    const defined = new Set(graph.initializers);
-    if (defined.size !== graph.initializers.length) {
-      const twice = graph.initializers.find((name, i) => graph.initializers.indexOf(name) !== i);
-      throw bad(`Two initializers are named '${twice}'`);
+    const defined = new Set<string>();
+    for (const name of graph.initializers) {
+      if (defined.has(name)) throw bad(`Two initializers are named '${name}'`);
+      defined.add(name);
     }
     for (const node of graph.nodes) {
       for (const name of node.output) {

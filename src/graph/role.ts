@@ -47,27 +47,29 @@ const weighted =
 const normalization: Consumer = (_node, index) => (index > 0 ? NORMALIZATION : {});
 
 /** Operators that give a weight channels, or that ask for it in float. https://onnx.ai/onnx/operators/ */
-const CONSUMERS: Readonly<Record<string, Consumer>> = {
-  MatMul: matmul,
-  Gemm: gemm,
-  Conv: weighted(0, [1]),
-  DeformConv: weighted(0, [1]),
-  ConvTranspose: weighted(1, [1]),
-  Gather: (node, index, rank) => (index === 0 ? { channel: (attribute(node, "axis", 0) + rank) % rank } : {}),
-  LSTM: weighted(1, [1, 2]),
-  GRU: weighted(1, [1, 2]),
-  RNN: weighted(1, [1, 2]),
-  BatchNormalization: normalization,
-  InstanceNormalization: normalization,
-  LayerNormalization: normalization,
-  GroupNormalization: normalization,
-  "com.microsoft.FusedConv": weighted(0, [1]),
-  "com.microsoft.FusedMatMul": (node, index, rank) =>
-    index === 1 && rank >= 2 ? { channel: attribute(node, "transB", 0) ? rank - 2 : rank - 1 } : {},
-  "com.microsoft.FusedGemm": (node, index) => (index === 2 ? BIAS : { channel: gemm(node, index, 2).channel ?? 0 }),
-  "com.microsoft.Attention": weighted(1, [1]),
-  "com.microsoft.SkipLayerNormalization": (_node, index) => (index > 1 ? NORMALIZATION : {}),
-};
+const CONSUMERS: ReadonlyMap<string, Consumer> = new Map(
+  Object.entries<Consumer>({
+    MatMul: matmul,
+    Gemm: gemm,
+    Conv: weighted(0, [1]),
+    DeformConv: weighted(0, [1]),
+    ConvTranspose: weighted(1, [1]),
+    Gather: (node, index, rank) => (index === 0 ? { channel: (attribute(node, "axis", 0) + rank) % rank } : {}),
+    LSTM: weighted(1, [1, 2]),
+    GRU: weighted(1, [1, 2]),
+    RNN: weighted(1, [1, 2]),
+    BatchNormalization: normalization,
+    InstanceNormalization: normalization,
+    LayerNormalization: normalization,
+    GroupNormalization: normalization,
+    "com.microsoft.FusedConv": weighted(0, [1]),
+    "com.microsoft.FusedMatMul": (node, index, rank) =>
+      index === 1 && rank >= 2 ? { channel: attribute(node, "transB", 0) ? rank - 2 : rank - 1 } : {},
+    "com.microsoft.FusedGemm": (node, index) => (index === 2 ? BIAS : { channel: gemm(node, index, 2).channel ?? 0 }),
+    "com.microsoft.Attention": weighted(1, [1]),
+    "com.microsoft.SkipLayerNormalization": (_node, index) => (index > 1 ? NORMALIZATION : {}),
+  }),
+);
 
 /** Nodes that hand a weight on with its values unchanged. */
 const isPassThrough = (node: Node): boolean =>
@@ -76,10 +78,9 @@ const isPassThrough = (node: Node): boolean =>
 /** Nodes that move elements about: what is made of them later has the rows that the weight has. */
 const MOVES = new Set(["Slice", "Concat", "Reshape", "Unsqueeze", "Squeeze", "Split", "Flatten"]);
 
-/** Where a weight's path ends, and the nodes on the way there. */
+/** Where a weight's path ends. */
 export interface Path {
   use: Use;
-  through: readonly Use[];
   /** The axis of the weight that each axis of the used value is. */
   axes: readonly number[];
   /** The ONNX data type (TensorProto.DataType) that the last Cast gives; undefined where the weight is used in its own. */
@@ -87,29 +88,34 @@ export interface Path {
 }
 
 /** Follows a weight through Cast, Identity and Transpose to the nodes that work with it. */
-export function paths(values: Values, name: string, home: Graph, rank: number): { paths: Path[]; leaves: boolean } {
+export function paths(
+  values: Values,
+  name: string,
+  home: Graph,
+  rank: number,
+): { paths: Path[]; through: ReadonlySet<Node>; leaves: boolean } {
   const found: Path[] = [];
   let leaves = values.isOutput(name, home);
-  const seen = new Set<Node>(); // a cycle ends here
+  const through = new Set<Node>(); // a cycle ends here
   const open: (Omit<Path, "use"> & { value: string; scope: Graph })[] = [
-    { value: name, scope: home, axes: Array.from({ length: rank }, (_, i) => i), through: [], cast: undefined },
+    { value: name, scope: home, axes: Array.from({ length: rank }, (_, i) => i), cast: undefined },
   ];
   for (let at = open.pop(); at; at = open.pop()) {
     for (const use of values.uses(at.value, at.scope)) {
       const { node, graph } = use;
       if (!isPassThrough(node) || use.index !== 0) {
-        found.push({ use, through: at.through, axes: at.axes, cast: at.cast });
-      } else if (!seen.has(node)) {
-        seen.add(node);
+        found.push({ use, axes: at.axes, cast: at.cast });
+      } else if (!through.has(node)) {
+        through.add(node);
         const [out = ""] = node.output;
         if (values.isOutput(out, graph)) leaves = true;
         const axes = node.op_type === "Transpose" ? transposed(at.axes, node) : at.axes;
         const cast = node.op_type === "Cast" ? attribute(node, "to", 0) : at.cast;
-        open.push({ value: out, scope: graph, axes, through: [...at.through, use], cast });
+        open.push({ value: out, scope: graph, axes, cast });
       }
     }
   }
-  return { paths: found, leaves };
+  return { paths: found, through, leaves };
 }
 
 function transposed(axes: readonly number[], node: Node): readonly number[] {
@@ -124,7 +130,7 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const ends = found.map(({ use, axes, cast }) => {
     const { node, index } = use;
     const key = node.domain === "" || node.domain === "ai.onnx" ? node.op_type : `${node.domain}.${node.op_type}`;
-    const consumption = CONSUMERS[key]?.(node, index, axes.length) ?? {};
+    const consumption = CONSUMERS.get(key)?.(node, index, axes.length) ?? {};
     const source = (axis: number | undefined) => (axis === undefined ? undefined : axes[axis]);
     const multiplies = cast === undefined ? dtype === "float32" || dtype === "float16" : cast === FLOAT || cast === FLOAT16;
     return {

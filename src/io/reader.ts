@@ -1,5 +1,6 @@
 import { FormatError } from "../errors.ts";
 import type { Input } from "./input.ts";
+import { concat } from "./protobuf.ts";
 import { Sha256 } from "./sha256.ts";
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -17,7 +18,7 @@ export class Reader {
   readonly #input: Input;
   #hash: Sha256 | undefined;
   readonly #options: ReaderOptions;
-  #chunk = NO_BYTES;
+  #chunk: Uint8Array = NO_BYTES;
   #at = 0;
   #base = 0; // position of the current chunk in the input
   #format = "model";
@@ -54,9 +55,15 @@ export class Reader {
     return this.#at === this.#chunk.byteLength && !(await this.#fill());
   }
 
-  /** The next bytes, up to `n` of them, without consuming them: fewer only when the first chunk or the input ends. */
+  /** The next bytes, up to `n` of them, without consuming them: fewer only when the input ends. */
   async peek(n: number): Promise<Uint8Array> {
-    if (this.#at === this.#chunk.byteLength) await this.#fill();
+    for (let more = true; more && this.#chunk.byteLength - this.#at < n; ) {
+      const ahead = this.#chunk.slice(this.#at);
+      const position = this.position;
+      more = await this.#fill();
+      if (ahead.byteLength > 0) this.#chunk = concat([ahead, this.#chunk]);
+      this.#base = position;
+    }
     return this.#chunk.subarray(this.#at, this.#at + n);
   }
 

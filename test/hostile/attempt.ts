@@ -1,9 +1,20 @@
 /** Runs the product on hostile bytes through every door of the module, and judges how it ends. */
-import { compress, compressInto, FormatError, inspect, LimitError, type RecipeInput, type Sink, UnsupportedError } from "../../src/index.ts";
+import {
+  compress,
+  compressInto,
+  FormatError,
+  inspect,
+  LimitError,
+  type RecipeInput,
+  type Sink,
+  UnsupportedError,
+} from "../../src/index.ts";
 import { concat } from "../kit/wire.ts";
 
 /** How a run ended: with output, or refused. */
-export type Outcome = { output: Uint8Array; refusal?: undefined } | { refusal: FormatError | UnsupportedError | LimitError; output?: undefined };
+export type Outcome =
+  | { output: Uint8Array; refusal?: undefined }
+  | { refusal: FormatError | UnsupportedError | LimitError; output?: undefined };
 
 /** `source` is read again, `stream` once; `pipe` goes through `compress()`, `inspect` and `inspect-stream` give no output. */
 export const DOORS = ["source", "stream", "pipe", "inspect", "inspect-stream"] as const;

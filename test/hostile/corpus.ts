@@ -1,7 +1,7 @@
 /** The small models that hostile ones are made from. */
 import type { RecipeInput } from "../../src/index.ts";
-import { toFloat16Bits } from "../kit/reference.ts";
 import { DataType, encodeModel, f32, type GraphSpec, i64, type Layout, type ModelSpec, node, randn, tensor, value } from "../kit/onnx.ts";
+import { toFloat16Bits } from "../kit/reference.ts";
 import { bytesOf, concat } from "../kit/wire.ts";
 
 export interface Specimen {
@@ -76,7 +76,12 @@ export const corpus: readonly Specimen[] = [
   { name: "weights first", bytes: dense({ weights: "before", lengths: 5 }), format: "onnx", recipe: { quantize: "w4" } },
   { name: "Constant nodes", bytes: dense({ weights: "constants" }), format: "onnx", recipe: { quantize: "w8" } },
   { name: "typed fields", bytes: dense({ storage: "packed" }, [single]), format: "onnx", recipe: { quantize: "fp16" } },
-  { name: "typed halves", bytes: dense({}, [tensor("w", DataType.FLOAT16, [32, 32], halves(1024, 7), { storage: "split" })]), format: "onnx", recipe: { quantize: "w8" } },
+  {
+    name: "typed halves",
+    bytes: dense({}, [tensor("w", DataType.FLOAT16, [32, 32], halves(1024, 7), { storage: "split" })]),
+    format: "onnx",
+    recipe: { quantize: "w8" },
+  },
   { name: "data before its header", bytes: dense({ order: "reversed" }), format: "onnx", recipe: { quantize: "w4" } },
   { name: "subgraphs", bytes: branches(), format: "onnx", recipe: { quantize: "w8" } },
   { name: "pieces", bytes: dense({ pieces: 1, opset_first: true }), format: "onnx", recipe: { quantize: "w8" } },

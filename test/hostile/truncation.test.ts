@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { attempt, type Door, DOORS } from "./attempt.ts";
+import { attempt, DOORS, type Door } from "./attempt.ts";
 import { corpus } from "./corpus.ts";
 
 /** Prefixes of a model are refused, but for the few that are a model themselves: those before an optional last field. */

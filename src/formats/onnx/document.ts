@@ -21,6 +21,7 @@ export class Document {
   /** Opset versions by domain; ai.onnx is ''. */
   readonly opsets = new Map<string, number>();
   #begun = false;
+  readonly #initializers = new Set<string>();
   /** Who reads what, as far as the graph has been read. */
   readonly values = new Values(this.main);
 
@@ -32,7 +33,7 @@ export class Document {
     }
     this.#begun = true;
     if (item.kind === "initializer") {
-      this.main.initializers.push(initializerName as string);
+      this.#define(initializerName as string, item.message.offset);
     } else if (isNested(item.field)) {
       const node = this.origins.readNode(item.field.message, this.main);
       this.main.nodes.push(node);
@@ -56,6 +57,14 @@ export class Document {
   /** Whether a graph was there at all. */
   get begun(): boolean {
     return this.#begun;
+  }
+
+  /** Refuses a second initializer of a name at once: a run that reads once decides about each as it passes. */
+  #define(name: string, offset: number): void {
+    if (this.#initializers.has(name))
+      throw new FormatError(`Two initializers are named '${name}'`, { offset, tensor: name, format: "onnx" });
+    this.#initializers.add(name);
+    this.main.initializers.push(name);
   }
 
   #model(field: Leaf): void {

@@ -1,3 +1,4 @@
+import { FormatError } from "../../errors.ts";
 import { type Attribute, emptyGraph, type Graph, type Node } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
 import { concat, float, int, message as messageField, packed, string } from "../../io/protobuf.ts";
@@ -13,7 +14,6 @@ import {
   nestedOf,
   numberOf,
   open,
-  text,
   textOf,
   textsOf,
 } from "./message.ts";
@@ -106,14 +106,27 @@ export const valueName = (field: Leaf): string => textOf(open(field), ValueInfo.
 function attributeValue(message: Message): Attribute | undefined {
   const find = (field: number) => message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f));
   const ints = find(AttributeProto.ints);
-  if (ints.length > 0) return ints.flatMap((f) => (f.bytes[0] === 0x42 ? [...packed(content(f))] : [f.value]));
+  if (ints.length > 0) return listOf(ints, message);
   const [f] = find(AttributeProto.f);
   if (f) return new DataView(f.bytes.buffer, f.bytes.byteOffset + f.start).getFloat32(0, true);
   const [s] = find(AttributeProto.s);
-  if (s) return text(s);
+  if (s) return new TextDecoder().decode(content(s)); // bytes, not always text
   // proto3 writers leave zeros out.
   const type = numberOf(message, AttributeProto.type);
   return numberOf(message, AttributeProto.i) ?? (type === AttributeType.INT || type === AttributeType.FLOAT ? 0 : undefined);
+}
+
+/** Numbers of a packed list of axes or the like, at most; longer ones are data, which no decision depends on. */
+const MAX_LIST_BYTES = 1024;
+
+function listOf(ints: readonly Leaf[], message: Message): number[] | undefined {
+  if (ints.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES) return undefined;
+  try {
+    return ints.flatMap((f) => (f.bytes[0] === 0x42 ? [...packed(content(f))] : [f.value]));
+  } catch {
+    const name = textOf(message, AttributeProto.name);
+    throw new FormatError(`Attribute '${name}' ends in the middle of a number`, { offset: message.offset, format: "onnx" });
+  }
 }
 
 /** A NodeProto for a node made here. A number is an INT attribute when it is an integer, else a FLOAT. */
@@ -143,7 +156,7 @@ export function encodeNode(node: Node): Leaf {
 /** The tensor of a Constant node; undefined for one that holds a number or a list. */
 export function constantTensor(node: Node, origins: Origins): Message | undefined {
   const message = origins.node(node);
-  if (!message || node.op_type !== "Constant" || node.domain !== "") return undefined;
+  if (!message || node.op_type !== "Constant" || node.domain !== "" || !node.output[0]) return undefined;
   const value = nestedOf(message, NodeProto.attribute).find((a) => textOf(a, AttributeProto.name) === "value");
   return value && nestedOf(value, AttributeProto.t)[0];
 }

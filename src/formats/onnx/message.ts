@@ -40,20 +40,30 @@ export interface Message {
   fields: Field[];
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Content of a length-delimited leaf. */
 export const content = (leaf: Leaf): Uint8Array => leaf.bytes.subarray(leaf.start);
-export const text = (leaf: Leaf): string => decoder.decode(content(leaf));
+/** A name: names are compared and written again, so that what is not UTF-8 cannot be read as if it were. */
+function text(leaf: Leaf, offset: number): string {
+  try {
+    return decoder.decode(content(leaf));
+  } catch {
+    throw new FormatError(`Cannot read the ONNX model: field ${leaf.field} is not UTF-8 text`, {
+      ...(offset < 0 ? {} : { offset }),
+      format: "onnx",
+    });
+  }
+}
 
 const find = (message: Message, field: number): Leaf | undefined =>
   message.fields.findLast((f): f is Leaf => f.field === field && isLeaf(f));
 export const textOf = (message: Message, field: number): string => {
   const leaf = find(message, field);
-  return leaf ? text(leaf) : "";
+  return leaf ? text(leaf, message.offset) : "";
 };
 export const textsOf = (message: Message, field: number): string[] =>
-  message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f)).map(text);
+  message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f)).map((f) => text(f, message.offset));
 export const numberOf = (message: Message, field: number): number | undefined => find(message, field)?.value;
 export const nestedOf = (message: Message, field: number): Message[] =>
   message.fields.filter((f): f is Nested => f.field === field && isNested(f)).map((f) => f.message);
@@ -66,12 +76,13 @@ export const leaf = (field: number, bytes: Uint8Array, contentLength: number): L
   value: 0,
 });
 
-/** Opens a small leaf (a value's description, an opset, a metadata entry): its fields, none of them opened further. */
-export function open(field: Leaf): Message {
+/** Opens a small leaf (a value's description, an opset, a metadata entry): its fields, none of them opened further. `offset` is where it stands, if known. */
+export function open(field: Leaf, offset = -1): Message & { fields: Leaf[] } {
   const bytes = content(field);
   const fields: Leaf[] = [];
   for (let at = 0; at < bytes.byteLength; ) {
     const [tag, start] = varintAt(bytes, at);
+    if (tag < 8) throw broken("has number 0");
     const wire = tag % 8;
     let from = start;
     let end = start + (wire === FIXED64 ? 8 : 4);
@@ -86,7 +97,7 @@ export function open(field: Leaf): Message {
     fields.push({ field: Math.floor(tag / 8), bytes: bytes.subarray(at, end), start: from - at, value });
     at = end;
   }
-  return { kind: "leaf", offset: -1, fields };
+  return { kind: "leaf", offset, fields };
 }
 
 const broken = (what: string) => new FormatError(`Cannot read the ONNX model: a field of a small message ${what}`, { format: "onnx" });

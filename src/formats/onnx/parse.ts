@@ -2,8 +2,8 @@ import { FormatError, LimitError } from "../../errors.ts";
 import { BYTES, bytesHeader, concat, FIXED32, FIXED64, packed, VARINT, varint } from "../../io/protobuf.ts";
 import type { Reader } from "../../io/reader.ts";
 import type { Payload } from "../../payload.ts";
-import type { Field, Leaf, Message } from "./message.ts";
-import { isPayload, type Kind, Model, OPEN } from "./proto.ts";
+import { type Field, type Leaf, type Message, open } from "./message.ts";
+import { isPayload, type Kind, Model, OPEN, TensorProto, WIRES } from "./proto.ts";
 
 /** Subgraphs within subgraphs that a reader follows: ONNX models in use nest two or three; more is an attack on the stack. */
 export const MAX_DEPTH = 24;
@@ -11,6 +11,8 @@ export const MAX_DEPTH = 24;
 export const MAX_GRAPH_BYTES = 32 << 20;
 /** Tensor data shorter than this is part of the graph; the smallest weight a scheme takes (1024 × 16 bits) is not. */
 const INLINE = 2048;
+/** Fields of a tensor that tell what its data is, or are data. */
+const HEADER: ReadonlySet<number> = new Set([TensorProto.dims, TensorProto.data_type, TensorProto.name, TensorProto.string_data]);
 
 /** What stands in a model file, in the order it stands there. */
 export type Item =
@@ -49,11 +51,11 @@ interface Tag {
 export class Parser {
   readonly #reader: Reader;
   readonly #hold: Hold;
-  /** Whether a tensor's header has what streaming needs; asked at the start of its bulk data. */
-  readonly #ready: (message: Message) => boolean;
+  /** Whether a tensor's header has what streaming needs; asked at the start of its bulk data, which is in `field`. */
+  readonly #ready: (message: Message, field: number) => boolean;
   #held = 0;
 
-  constructor(reader: Reader, hold: Hold, ready: (message: Message) => boolean) {
+  constructor(reader: Reader, hold: Hold, ready: (message: Message, field: number) => boolean) {
     this.#reader = reader;
     this.#hold = hold;
     this.#ready = ready;
@@ -62,14 +64,14 @@ export class Parser {
 
   async *items(): AsyncGenerator<Item> {
     while (!(await this.#reader.atEnd())) {
-      const tag = await this.#tag();
+      const tag = await this.#tag("model");
       if (tag.field !== Model.graph) {
         yield { kind: "model", field: await this.#leaf(tag, undefined) };
         continue;
       }
       const end = await this.#length(tag, undefined);
       while (this.#reader.position < end) {
-        const inner = await this.#tag();
+        const inner = await this.#tag("graph");
         if (OPEN.graph[inner.field] === "tensor") yield* this.#initializer(inner, end);
         else yield { kind: "graph", field: await this.#field(inner, "graph", end, 1) };
       }
@@ -83,22 +85,46 @@ export class Parser {
     const item: Item = { kind: "initializer", message, length: start.end - start.offset, passing: undefined };
     let passed = false;
     while (this.#reader.position < start.end) {
-      const inner = await this.#tag();
-      if (!passed && isPayload("tensor", inner.field) && inner.wire === BYTES && this.#ready(message)) {
+      const inner = await this.#tag("tensor");
+      if (!passed && isPayload("tensor", inner.field) && inner.wire === BYTES && this.#ready(message, inner.field)) {
         const end = await this.#length(inner, start.end);
         const offset = this.#reader.position;
         if (end - offset >= INLINE) {
           passed = true;
-          const trailing = { ...this.#passing(start.end), length: start.end - end };
+          const tail = async () => (await this.#tail(start.end, tag)).bytes;
+          const trailing: Payload = {
+            length: start.end - end,
+            again: false,
+            async *chunks() {
+              yield await tail();
+            },
+          };
           const passing: Passing = { field: inner.field, offset, payload: this.#passing(end), trailing };
           yield { ...item, passing };
           if (this.#reader.position < end) await this.#reader.skip(end - this.#reader.position, "tensor data");
           message.fields.push({ field: inner.field, payload: passing.payload });
+          if (this.#reader.position < start.end) message.fields.push(...(await this.#tail(start.end, tag)).fields);
         } else message.fields.push(await this.#content(inner, end));
       } else message.fields.push(await this.#field(inner, "tensor", start.end, 1));
     }
     this.#exact(start.end, tag);
     if (!passed) yield item;
+  }
+
+  /** What stands after a tensor's bulk data: nothing that would change what the data meant. */
+  async #tail(end: number, tag: Tag): Promise<{ bytes: Uint8Array; fields: Leaf[] }> {
+    const offset = this.#reader.position;
+    this.#account(end - offset, tag);
+    const bytes = await this.#reader.take(end - offset, "a tensor");
+    const { fields } = open({ field: tag.field, bytes, start: 0, value: 0 }, offset);
+    for (const { field, bytes: content, value } of fields) {
+      this.#account(0, tag);
+      this.#expectWire("tensor", { field, wire: (content[0] as number) % 8, offset });
+      if (HEADER.has(field) || isPayload("tensor", field) || (field === TensorProto.data_location && value !== 0)) {
+        throw this.#broken(`field ${field} of a tensor follows its data`, offset);
+      }
+    }
+    return { bytes, fields };
   }
 
   /** Bulk data at the reader's position, as a payload that can be consumed once. */
@@ -138,17 +164,25 @@ export class Parser {
     const end = await this.#length(tag, limit);
     const message: Message = { kind, offset: this.#reader.position, fields: [] };
     this.#account(0, tag);
-    while (this.#reader.position < end) message.fields.push(await this.#field(await this.#tag(), kind, end, depth + 1));
+    while (this.#reader.position < end) message.fields.push(await this.#field(await this.#tag(kind), kind, end, depth + 1));
     this.#exact(end, tag);
     return message;
   }
 
-  async #tag(): Promise<Tag> {
+  async #tag(kind: Kind | "model"): Promise<Tag> {
     const offset = this.#reader.position;
     const value = await this.#reader.varint();
     const field = Math.floor(value / 8);
     if (field < 1 || field > 0x1fffffff) throw this.#broken(`field number ${field} does not exist`, offset);
-    return { field, wire: value % 8, offset };
+    const tag = { field, wire: value % 8, offset };
+    this.#expectWire(kind, tag);
+    return tag;
+  }
+
+  #expectWire(kind: Kind | "model", { field, wire, offset }: Tag): void {
+    const expected = WIRES[kind][field];
+    if (expected && !expected.includes(wire))
+      throw this.#broken(`field ${field} of a ${kind} has wire type ${wire}, expected ${expected.join(" or ")}`, offset);
   }
 
   /** Reads a length and returns where its content ends. */

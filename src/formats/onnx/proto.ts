@@ -84,6 +84,17 @@ export const dataType = (dtype: DType): number => Number(Object.entries(DATA_TYP
 /** The kinds of message that the reader opens; every other field is kept as the bytes it came in. */
 export type Kind = "graph" | "node" | "attribute" | "tensor";
 
+const all = (wires: readonly number[], ...fields: number[]) => Object.fromEntries(fields.map((field) => [field, wires]));
+
+/** The wire types that the fields of ONNX may have: 0 varint, 1 and 5 fixed, 2 length-delimited; lists of numbers are packed or not. */
+export const WIRES: Readonly<Record<Kind | "model", Readonly<Record<number, readonly number[]>>>> = {
+  model: { ...all([0], 1, 5), ...all([2], 2, 3, 4, 6, 7, 8, 14, 20, 25, 26) },
+  graph: all([2], 1, 2, 5, 10, 11, 12, 13, 14, 15, 16),
+  node: all([2], 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+  attribute: { ...all([0], 3, 20), ...all([2], 1, 4, 5, 6, 9, 10, 11, 13, 14, 15, 21, 22, 23), 2: [5], 7: [2, 5], 8: [2, 0] },
+  tensor: { ...all([0], 2, 14), ...all([2], 3, 6, 8, 9, 12, 13, 16), ...all([2, 0], 1, 5, 7, 11), 4: [2, 5], 10: [2, 1] },
+};
+
 /** Which fields of a message are messages to open. */
 export const OPEN: Readonly<Record<Kind, Readonly<Record<number, Kind>>>> = {
   graph: { [GraphProto.node]: "node", [GraphProto.initializer]: "tensor" },

@@ -1,4 +1,4 @@
-import { FormatError, UnsupportedError } from "../../errors.ts";
+import { FormatError, LimitError, UnsupportedError } from "../../errors.ts";
 import { concat, packed } from "../../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../../payload.ts";
 import { BITS, byteLength, type DType, elements, isFloat, type TensorInfo } from "../../tensor.ts";
@@ -32,9 +32,20 @@ function dims(message: Message, broken: (what: string) => FormatError): number[]
   }
 }
 
-/** Whether name, type and shape have been read, as they have in files whose fields come in order of number (except typed data). */
-export const headerComplete = (message: Message): boolean =>
-  numberOf(message, TensorProto.data_type) !== undefined && message.fields.some((f) => f.field === TensorProto.name);
+/** Whether a field holds elements of a type as raw_data does, little-endian one after the other. */
+const isPlain = (field: number, dtype: DType): boolean =>
+  field === TensorProto.raw_data ||
+  (field === TensorProto.float_data && dtype === "float32") ||
+  (field === TensorProto.double_data && dtype === "float64");
+
+/**
+ * Whether name, type and shape have been read, as they have in files whose fields come in order of number (except typed data),
+ * and the data in `field` can be taken as it passes.
+ */
+export function headerComplete(message: Message, field: number): boolean {
+  const dtype = DATA_TYPES[numberOf(message, TensorProto.data_type) ?? 0];
+  return dtype !== undefined && message.fields.some((f) => f.field === TensorProto.name) && (isPlain(field, dtype) || !isFloat(dtype));
+}
 
 /** Refuses elements that stand in another file. */
 export function refuseExternal(message: Message, info: TensorInfo): void {
@@ -49,11 +60,7 @@ export function refuseExternal(message: Message, info: TensorInfo): void {
 export function checkLength(info: TensorInfo, field: number, length: number, offset: number): void {
   if (BITS[info.dtype] === 0) return;
   const wanted = byteLength(info.dtype, info.shape);
-  const fixed =
-    field === TensorProto.raw_data ||
-    (field === TensorProto.float_data && info.dtype === "float32") ||
-    (field === TensorProto.double_data && info.dtype === "float64");
-  if (!fixed || length === wanted) return;
+  if (!isPlain(field, info.dtype) || length === wanted) return;
   throw new FormatError(`Tensor '${info.name}' holds ${length} bytes; ${info.dtype}[${info.shape}] takes ${wanted}`, {
     offset,
     tensor: info.name,
@@ -73,10 +80,9 @@ export async function tensorData(message: Message, info: TensorInfo): Promise<Pa
   if (raw.length > 1 || (raw.length === 1 && carriers.length > 1)) throw broken("carries its data twice");
   const [only] = carriers;
   let payload: Payload | undefined;
-  if (carriers.length === 1 && only && isBulk(only) && (only.field !== TensorProto.int32_data || !isFloat(info.dtype)))
-    payload = only.payload;
+  if (carriers.length === 1 && only && isBulk(only) && (isPlain(only.field, info.dtype) || !isFloat(info.dtype))) payload = only.payload;
   else if (only && raw.length === 1) payload = memoryPayload(content(only as Leaf));
-  else if (only && isFloat(info.dtype)) payload = memoryPayload(await typedData(message, info.dtype));
+  else if (only && isFloat(info.dtype)) payload = memoryPayload(await typedData(message, info));
   if (!payload) {
     if (!only && elements(info.shape) > 0 && info.dtype !== "string" && numberOf(message, TensorProto.data_location) !== 1)
       throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
@@ -88,22 +94,40 @@ export async function tensorData(message: Message, info: TensorInfo): Promise<Pa
 
 const isData = (field: number): boolean => field === TensorProto.string_data || isPayload("tensor", field);
 
+/** Typed data that must be joined or converted is held for that: as much as a one-pass run may hold. */
+const MAX_TYPED_BYTES = 32 << 20;
+
 /** Joins the typed fields: float_data and double_data hold elements as raw_data does, int32_data the 16-bit floats, one a varint. */
-async function typedData(message: Message, dtype: DType): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+async function typedData(message: Message, { name, dtype, shape }: TensorInfo): Promise<Uint8Array> {
+  const place = { offset: message.offset, tensor: name };
+  const wanted = dtype === "float32" ? TensorProto.float_data : dtype === "float64" ? TensorProto.double_data : TensorProto.int32_data;
+  const pieces: Uint8Array[] = [];
+  let length = 0;
   for (const field of message.fields) {
     if (!(isBulk(field) || isLeaf(field)) || !isData(field.field)) continue;
-    const pieces: Uint8Array[] = [];
+    if (field.field !== wanted) {
+      const what = `Tensor '${name}' (${dtype}) carries its data in field ${field.field}, expected ${wanted}`;
+      throw new FormatError(what, { ...place, format: "onnx" });
+    }
+    length += isBulk(field) ? field.payload.length : content(field).byteLength;
+    if (length > MAX_TYPED_BYTES) {
+      const what = `Tensor '${name}' holds more than ${MAX_TYPED_BYTES} bytes in a typed field that must be converted; save it with raw_data`;
+      throw new LimitError("MAX_TYPED_BYTES", what, place);
+    }
     if (isBulk(field)) for await (const chunk of field.payload.chunks()) pieces.push(chunk.slice());
     else pieces.push(content(field));
-    const data = concat(pieces);
-    const wanted = dtype === "float32" ? TensorProto.float_data : dtype === "float64" ? TensorProto.double_data : TensorProto.int32_data;
-    if (field.field !== wanted)
-      throw new FormatError(`A ${dtype} tensor carries its data in field ${field.field}, expected ${wanted}`, {
-        offset: message.offset,
-        format: "onnx",
-      });
-    parts.push(wanted === TensorProto.int32_data ? new Uint8Array(Uint16Array.from(packed(data)).buffer) : data);
   }
-  return concat(parts);
+  const data = concat(pieces);
+  if (wanted !== TensorProto.int32_data) return data;
+  // Each element takes a byte at least, so the shape cannot ask for more room than the data's own length.
+  const halves = new Uint16Array(Math.min(elements(shape), data.byteLength));
+  let count = 0;
+  try {
+    for (const half of packed(data)) halves[count++] = half;
+  } catch {
+    throw new FormatError(`Tensor '${name}' ends in the middle of a number`, { ...place, format: "onnx" });
+  }
+  if (count !== elements(shape))
+    throw new FormatError(`Tensor '${name}' holds ${count} elements, expected ${elements(shape)}`, { ...place, format: "onnx" });
+  return new Uint8Array(halves.buffer);
 }
