@@ -1,4 +1,5 @@
 /** Element types, by their NumPy names; the sub-byte ones by their ONNX and safetensors names in lower case. */
+// biome-ignore format: a table
 export type DType =
   | "float32" | "float16" | "bfloat16" | "float64"
   | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64"
@@ -7,6 +8,7 @@ export type DType =
   | "float6e2m3" | "float6e3m2" | "float4e2m1" | "int4" | "uint4" | "int2" | "uint2";
 
 /** Bits an element takes; 0 for strings, which have no fixed size. */
+// biome-ignore format: a table
 export const BITS: Record<DType, number> = {
   float32: 32, float16: 16, bfloat16: 16, float64: 64,
   int8: 8, uint8: 8, int16: 16, uint16: 16, int32: 32, uint32: 32, int64: 64, uint64: 64,

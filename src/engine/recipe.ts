@@ -1,6 +1,6 @@
 import safe from "safe-regex2";
 import * as z from "zod"; // not { z }: that would bring all languages of its messages into a bundle
-import { FormatError } from "../errors.ts";
+import { FormatError, UnsupportedError } from "../errors.ts";
 
 /** Every scheme that the contract names; those a version cannot do yet are refused by `compress`, not by the schema. */
 export const SCHEME_NAMES = ["fp16", "bf16", "w8", "w4", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", "w8a8"] as const;
@@ -80,6 +80,7 @@ export type QuantizeRecipe = z.output<typeof quantizeSchema>;
 
 /** Checks a recipe, in its document form or with the short form of its parts (`quantize: "w8"`). */
 export function parseRecipe(input: unknown): Recipe {
+  if (input === "auto") throw new UnsupportedError('The recipe "auto" is not in this version; name a scheme, as in { "quantize": "w8" }');
   const parsed = recipeSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   throw new FormatError(`The recipe fails its schema: ${z.prettifyError(parsed.error).replaceAll("\n", " ").replaceAll("✖ ", "")}`, {
