@@ -10,11 +10,14 @@ export interface Payload {
   chunks(): AsyncIterable<Uint8Array>;
 }
 
-export const memoryPayload = (bytes: Uint8Array): Payload => ({
-  length: bytes.byteLength,
+export const memoryPayload = (bytes: Uint8Array): Payload => viewsPayload([bytes]);
+
+/** A payload in pieces. */
+export const viewsPayload = (views: readonly Uint8Array[]): Payload => ({
+  length: views.reduce((n, view) => n + view.byteLength, 0),
   again: true,
   async *chunks() {
-    yield bytes;
+    yield* views;
   },
 });
 

@@ -1,7 +1,7 @@
 /** What both module entries export besides the engine's functions. */
 export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
 export type { Compression, Engine, ModelSource } from "./engine/engine.ts";
-export type { Inspection } from "./engine/inspect.ts";
+export type { Inspection, SchemeEstimate } from "./engine/inspect.ts";
 export { MAX_LOOKAHEAD, type Spool } from "./engine/lookahead.ts";
 export { parseRecipe, type Recipe, type RecipeInput, recipeSchema, type SchemeName } from "./engine/recipe.ts";
 export type { Report, TensorReport, Warning } from "./engine/report.ts";

@@ -17,6 +17,8 @@ export interface Run {
 }
 
 export interface MeasuredWorker {
+  /** Without a slash at its end. */
+  url: string;
   run(path: string, model: Model): Promise<Run>;
   /** Resident bytes now. */
   resident(): Promise<number>;
@@ -35,6 +37,7 @@ export async function measuredWorker(entry = "bench/worker/entry.ts"): Promise<M
     return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1]) * 1024;
   };
   return {
+    url,
     async run(path, model) {
       const started = performance.now();
       const { request, response } = open(url + path, { headers: { "content-length": String(model.size) } });

@@ -4,12 +4,12 @@ import { Output } from "../io/output.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
-import type { Kernels } from "../kernels/kernels.ts";
 import { VERSION } from "../version.ts";
 import { Decider } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { Lookahead, type Spool } from "./lookahead.ts";
 import { compressOnnxSource, OnnxStream } from "./onnx.ts";
+import type { Tools } from "./pool.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
 import { compressSafetensors } from "./safetensors.ts";
@@ -50,15 +50,15 @@ export interface CompressOptions {
  * Memory is bounded by the largest tensor plus MAX_LOOKAHEAD, never by the model. On failure the sink is aborted.
  */
 export async function compressInto(
-  kernels: Kernels,
+  { kernels, blocks }: Tools,
   from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
   options: CompressOptions = {},
 ): Promise<Report> {
   const started = performance.now();
-  const out = new Output(sink);
-  const lookahead = new Lookahead(options.spool);
+  const out = new Output(sink, blocks);
+  const lookahead = new Lookahead(blocks, options.spool);
   const source = isSource(from) ? from : undefined;
   const reader = new Reader(inputOf(from), {
     hash: options.maxHashedBytes ?? Number.POSITIVE_INFINITY,

@@ -44,7 +44,7 @@ function normalized(source: ModelSource): ReadableStream<Uint8Array> | Source | 
 export function createEngine(modules: () => Promise<WasmModules>): Engine {
   const pool = new KernelPool(modules);
   const into: Engine["compressInto"] = (source, recipe, sink, options) =>
-    pool.use((kernels) => compressInto(kernels, normalized(source), recipe, sink, options));
+    pool.use((tools) => compressInto(tools, normalized(source), recipe, sink, options));
   return {
     compressInto: into,
     compress(source, recipe, options) {

@@ -1,7 +1,8 @@
-import type { Weight } from "../encoding.ts";
+import type { Encoding, Weight } from "../encoding.ts";
 import { FormatError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { type Item, Parser } from "../formats/onnx/parse.ts";
+import { opsetRefusal } from "../formats/onnx/represent.ts";
 import { checkLength, headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
 import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
@@ -32,7 +33,18 @@ export interface Inspection {
   metadata?: Record<string, string>;
   tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; used_by: string }[];
   /** Estimated from tensor sizes: nodes and names that are added do not count. */
-  schemes: { scheme: string; bytes: number; ratio: number; tensors: Record<string, number> }[];
+  schemes: SchemeEstimate[];
+}
+
+export interface SchemeEstimate {
+  scheme: string;
+  /** Bytes of the result, and their share of the source's; absent where the scheme cannot be used. */
+  bytes?: number;
+  ratio?: number;
+  /** Tensors by what would become of them. */
+  tensors?: Record<string, number>;
+  /** Why the scheme cannot be used. */
+  reason?: string;
 }
 
 export interface InspectOptions {
@@ -93,7 +105,7 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
     inputs: document.main.inputs.filter((name) => !own.has(name)),
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
-    ...summary(weights, reader.position),
+    ...summary(weights, reader.position, (encoding) => opsetRefusal(encoding, document.opset)),
   };
 }
 
@@ -103,19 +115,29 @@ function initializerInfo({ message, passing }: Item & { kind: "initializer" }): 
   return info;
 }
 
-function summary(weights: readonly Weight[], bytes: number): Pick<Inspection, "bytes" | "parameters" | "tensors" | "schemes"> {
+function summary(
+  weights: readonly Weight[],
+  bytes: number,
+  refusal: (encoding: Encoding) => string | undefined = () => undefined,
+): Pick<Inspection, "bytes" | "parameters" | "tensors" | "schemes"> {
   const size = (weight: Weight) => byteLength(weight.dtype, weight.shape);
-  const schemes = (AVAILABLE as SchemeName[]).flatMap((scheme) => {
+  const schemes = (AVAILABLE as SchemeName[]).map((scheme): SchemeEstimate => {
     const decider = new Decider({ quantize: { scheme } });
     const counts: Record<string, number> = {};
     let saved = 0;
+    let reason: string | undefined;
     for (const weight of weights) {
       const decision = decider.decide(weight);
       const action = decision.kind === "keep" ? "kept" : actionOf(decision);
       counts[action] = (counts[action] ?? 0) + 1;
-      if (decision.kind !== "keep") saved += size(weight) - encodedBytes(weight.shape, decision);
+      if (decision.kind === "keep") continue;
+      reason ??= refusal(decision);
+      saved += size(weight) - encodedBytes(weight.shape, decision);
     }
-    return saved > 0 ? [{ scheme, bytes: bytes - saved, ratio: Math.round(((bytes - saved) / bytes) * 1000) / 1000, tensors: counts }] : [];
+    if (saved === 0) reason = "would change nothing";
+    return reason
+      ? { scheme, reason }
+      : { scheme, bytes: bytes - saved, ratio: Math.round(((bytes - saved) / bytes) * 1000) / 1000, tensors: counts };
   });
   return {
     bytes,

@@ -1,5 +1,6 @@
 import { LimitError } from "../errors.ts";
-import { memoryPayload, type Payload } from "../payload.ts";
+import type { BlockPool } from "../io/blocks.ts";
+import { type Payload, viewsPayload } from "../payload.ts";
 
 /**
  * Tensor data that a one-pass run may hold while it cannot be encoded yet: because its use is not known, or because its scales
@@ -21,14 +22,25 @@ export interface Held {
   release(): void;
 }
 
+/** Part of a block; a block goes back to the pool when none of its parts is held. */
+interface Slot {
+  block: Uint8Array;
+  fill: number;
+  users: number;
+}
+
 /** Keeps passing tensor data within MAX_LOOKAHEAD, and beyond it in the spool where there is one. */
 export class Lookahead {
+  readonly #blocks: BlockPool;
   readonly #spool: Spool | undefined;
+  readonly #slots = new Set<Slot>();
+  #open: Slot | undefined;
   #held = 0;
-  #spare: Uint8Array | undefined;
+  /** Most bytes that were held at once. */
   peak = 0;
 
-  constructor(spool: Spool | undefined) {
+  constructor(blocks: BlockPool, spool: Spool | undefined) {
+    this.#blocks = blocks;
     this.#spool = spool;
   }
 
@@ -49,25 +61,45 @@ export class Lookahead {
         { tensor },
       );
     }
-    const buffer = this.#spare && this.#spare.byteLength >= payload.length ? this.#spare : new Uint8Array(payload.length);
-    this.#spare = undefined;
-    let fill = 0;
-    for await (const chunk of payload.chunks()) {
-      buffer.set(chunk, fill);
-      fill += chunk.byteLength;
-    }
     this.#held += payload.length;
     this.peak = Math.max(this.peak, this.#held);
+    const parts: [Slot, Uint8Array][] = [];
+    for await (const chunk of payload.chunks()) {
+      for (let at = 0; at < chunk.byteLength; ) {
+        const slot = this.#slot();
+        const view = slot.block.subarray(slot.fill, slot.fill + chunk.byteLength - at);
+        view.set(chunk.subarray(at, at + view.byteLength));
+        slot.fill += view.byteLength;
+        slot.users++;
+        at += view.byteLength;
+        parts.push([slot, view]);
+      }
+    }
     return {
-      payload: memoryPayload(buffer.subarray(0, payload.length)),
+      payload: viewsPayload(parts.map(([, view]) => view)),
       release: () => {
         this.#held -= payload.length;
-        this.#spare = buffer; // one buffer serves the tensors that are held in turn
+        for (const [slot] of parts) if (--slot.users === 0 && slot !== this.#open) this.#free(slot);
       },
     };
   }
 
+  /** Gives everything back. */
   async clear(): Promise<void> {
+    for (const slot of this.#slots) this.#free(slot);
     await this.#spool?.clear();
+  }
+
+  /** A block with room in it. */
+  #slot(): Slot {
+    if (this.#open && this.#open.fill < this.#open.block.byteLength) return this.#open;
+    if (this.#open?.users === 0) this.#free(this.#open);
+    this.#open = { block: this.#blocks.take(), fill: 0, users: 0 };
+    this.#slots.add(this.#open);
+    return this.#open;
+  }
+
+  #free(slot: Slot): void {
+    if (this.#slots.delete(slot)) this.#blocks.give(slot.block);
   }
 }

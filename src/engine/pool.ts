@@ -1,3 +1,4 @@
+import { BlockPool } from "../io/blocks.ts";
 import { Kernels, type WasmModules } from "../kernels/kernels.ts";
 
 /** Instances kept for the next run; each costs its memory. */
@@ -7,8 +8,15 @@ const MAX_IDLE_BYTES = 8 << 20;
 /** What one run may take of WebAssembly memory: a slab, scales and packed columns, within a Worker's 128 MB. */
 export const MAX_ARENA_BYTES = 64 << 20;
 
+/** What a run works with. */
+export interface Tools {
+  kernels: Kernels;
+  blocks: BlockPool;
+}
+
 /** Kernel instances, one to a run: a run keeps its slabs in its instance's memory while it waits for bytes. */
 export class KernelPool {
+  readonly #blocks = new BlockPool();
   readonly #modules: () => Promise<WasmModules>;
   readonly #idle: Kernels[] = [];
   #loaded: Promise<WasmModules> | undefined;
@@ -17,12 +25,12 @@ export class KernelPool {
     this.#modules = modules;
   }
 
-  /** Runs `work` with an instance of its own. */
-  async use<T>(work: (kernels: Kernels) => Promise<T>): Promise<T> {
+  /** Runs `work` with an instance of its own, and the blocks that all runs share. */
+  async use<T>(work: (tools: Tools) => Promise<T>): Promise<T> {
     const idle = this.#idle.pop();
     const kernels = idle ?? Kernels.instantiate(await this.#load(), MAX_ARENA_BYTES);
     try {
-      return await work(kernels);
+      return await work({ kernels, blocks: this.#blocks });
     } finally {
       if (this.#idle.length < MAX_IDLE && kernels.memory.buffer.byteLength <= MAX_IDLE_BYTES) this.#idle.push(kernels);
     }

@@ -16,7 +16,10 @@ export interface Input {
 }
 
 export const isInput = (value: unknown): value is Input =>
-  typeof value === "object" && value !== null && typeof (value as Input).pull === "function" && typeof (value as Input).cancel === "function";
+  typeof value === "object" &&
+  value !== null &&
+  typeof (value as Input).pull === "function" &&
+  typeof (value as Input).cancel === "function";
 
 /** workerd's reader, which fills a caller's buffer instead of handing out 4 KiB pieces. */
 interface AtLeastReader extends ReadableStreamBYOBReader {

@@ -1,38 +1,38 @@
+import { BLOCK, type BlockPool } from "./blocks.ts";
 import { Sha256 } from "./sha256.ts";
 import type { Sink } from "./sink.ts";
-
-/** Bytes gathered before they go to the sink: large enough that the cost of a write in workerd (about 1 ms/MB at 4 KiB) disappears. */
-const CHUNK = 1 << 18;
 
 /** Gathers small writes into chunks, counts and hashes. `put` is synchronous; `drain` waits for the sink (backpressure). */
 export class Output {
   readonly #sink: Sink;
   readonly #hash = new Sha256();
   readonly #full: Uint8Array[] = [];
-  readonly #spare: Uint8Array[] = [];
-  #chunk: Uint8Array = new Uint8Array(CHUNK);
+  readonly #blocks: BlockPool;
+  #chunk: Uint8Array;
   #fill = 0;
   #writing: Promise<void> = Promise.resolve();
   /** Bytes put so far. */
   length = 0;
   /** Most bytes that waited at once. */
-  peak = CHUNK;
+  peak = BLOCK;
 
-  constructor(sink: Sink) {
+  constructor(sink: Sink, blocks: BlockPool) {
     this.#sink = sink;
+    this.#blocks = blocks;
+    this.#chunk = blocks.take();
   }
 
   put(bytes: Uint8Array): void {
     this.length += bytes.byteLength;
     for (let at = 0; at < bytes.byteLength; ) {
-      const n = Math.min(CHUNK - this.#fill, bytes.byteLength - at);
+      const n = Math.min(BLOCK - this.#fill, bytes.byteLength - at);
       this.#chunk.set(at === 0 && n === bytes.byteLength ? bytes : bytes.subarray(at, at + n), this.#fill);
       this.#fill += n;
       at += n;
-      if (this.#fill === CHUNK) {
+      if (this.#fill === BLOCK) {
         this.#full.push(this.#chunk);
-        this.peak = Math.max(this.peak, (this.#full.length + this.#spare.length + 1) * CHUNK);
-        this.#chunk = this.#spare.pop() ?? new Uint8Array(CHUNK);
+        this.peak = Math.max(this.peak, (this.#full.length + 2) * BLOCK);
+        this.#chunk = this.#blocks.take();
         this.#fill = 0;
       }
     }
@@ -47,15 +47,15 @@ export class Output {
       const taken = chunk;
       this.#hash.update(taken);
       await this.#writing;
-      this.#writing = this.#sink.write(taken).then(() => void this.#spare.push(taken));
+      this.#writing = this.#sink.write(taken).then(() => this.#blocks.give(taken));
       this.#writing.catch(() => {}); // a failure surfaces where it is awaited
     }
   }
 
   /** Puts any number of bytes without holding more than a chunk of them. */
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.byteLength; at += CHUNK) {
-      this.put(bytes.subarray(at, at + CHUNK));
+    for (let at = 0; at < bytes.byteLength; at += BLOCK) {
+      this.put(bytes.subarray(at, at + BLOCK));
       await this.drain();
     }
   }
@@ -81,6 +81,7 @@ export class Output {
   async close(): Promise<{ bytes: number; sha256: string | undefined }> {
     await this.flush();
     await this.#sink.close();
+    this.#blocks.give(this.#chunk);
     return { bytes: this.length, sha256: this.#hash.hex() };
   }
 

@@ -94,15 +94,20 @@ export class Reader {
 
   /** Exactly `n` bytes, copied. The caller bounds `n`. */
   async take(n: number, what: string): Promise<Uint8Array> {
-    const start = this.position;
     const bytes = new Uint8Array(n);
-    for (let fill = 0; fill < n; ) {
-      const view = await this.view(n - fill);
-      if (!view) throw this.truncated(what, start, n);
-      bytes.set(view, fill);
+    await this.into(bytes, what);
+    return bytes;
+  }
+
+  /** The next bytes, copied to fill `target`. */
+  async into(target: Uint8Array, what: string): Promise<void> {
+    const start = this.position;
+    for (let fill = 0; fill < target.byteLength; ) {
+      const view = await this.view(target.byteLength - fill);
+      if (!view) throw this.truncated(what, start, target.byteLength);
+      target.set(view, fill);
       fill += view.byteLength;
     }
-    return bytes;
   }
 
   /** Up to `max` of the next bytes, consumed, as a view that is valid until the next call; undefined at the end. */

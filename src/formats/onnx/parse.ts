@@ -1,5 +1,5 @@
 import { FormatError, LimitError } from "../../errors.ts";
-import { BYTES, bytesHeader, concat, FIXED32, FIXED64, packed, VARINT, varint } from "../../io/protobuf.ts";
+import { BYTES, bytesHeader, FIXED32, FIXED64, packed, VARINT, varint } from "../../io/protobuf.ts";
 import type { Reader } from "../../io/reader.ts";
 import type { Payload } from "../../payload.ts";
 import { type Field, type Leaf, type Message, open } from "./message.ts";
@@ -13,6 +13,9 @@ export const MAX_GRAPH_BYTES = 32 << 20;
 const INLINE = 2048;
 /** Fields of a tensor that tell what its data is, or are data. */
 const HEADER: ReadonlySet<number> = new Set([TensorProto.dims, TensorProto.data_type, TensorProto.name, TensorProto.string_data]);
+
+/** Bytes of a buffer that small fields share. */
+const SLAB = 1 << 16;
 
 /** What stands in a model file, in the order it stands there. */
 export type Item =
@@ -54,6 +57,7 @@ export class Parser {
   /** Whether a tensor's header has what streaming needs; asked at the start of its bulk data, which is in `field`. */
   readonly #ready: (message: Message, field: number) => boolean;
   #held = 0;
+  #slab = new Uint8Array(0);
 
   constructor(reader: Reader, hold: Hold, ready: (message: Message, field: number) => boolean) {
     this.#reader = reader;
@@ -223,15 +227,29 @@ export class Parser {
   async #content(tag: Tag, end: number): Promise<Leaf> {
     const length = end - this.#reader.position;
     this.#account(length, tag);
-    const value = await this.#reader.take(length, `field ${tag.field}`);
     const header = bytesHeader(tag.field, length);
-    return { field: tag.field, bytes: concat([header, value]), start: header.byteLength, value: 0 };
+    const bytes = this.#room(header.byteLength + length);
+    bytes.set(header);
+    await this.#reader.into(bytes.subarray(header.byteLength), `field ${tag.field}`);
+    return { field: tag.field, bytes, start: header.byteLength, value: 0 };
   }
 
   #made(tag: Tag, content: Uint8Array, value: number): Leaf {
     const header = varint(tag.field * 8 + tag.wire);
     this.#account(header.byteLength + content.byteLength, tag);
-    return { field: tag.field, bytes: concat([header, content]), start: header.byteLength, value };
+    const bytes = this.#room(header.byteLength + content.byteLength);
+    bytes.set(header);
+    bytes.set(content, header.byteLength);
+    return { field: tag.field, bytes, start: header.byteLength, value };
+  }
+
+  /** Fresh bytes for a field. Small ones share a buffer: thousands of buffers cost more than what is in them. */
+  #room(length: number): Uint8Array {
+    if (length > SLAB / 8) return new Uint8Array(length);
+    if (this.#slab.byteLength < length) this.#slab = new Uint8Array(SLAB);
+    const room = this.#slab.subarray(0, length);
+    this.#slab = this.#slab.subarray(length);
+    return room;
   }
 
   /** Counts what is held, with what an object costs. */

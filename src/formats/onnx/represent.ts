@@ -26,6 +26,13 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
   }
 }
 
+/** Why a model of the given opset cannot hold a weight so encoded; undefined where it can. */
+export function opsetRefusal(encoding: Encoding, opset: number): string | undefined {
+  if (opset < 7) return "compressed weights need opset 7";
+  if (encoding.kind === "half" && encoding.dtype === "bfloat16" && opset < 13) return "Cast from bfloat16 needs opset 13";
+  return undefined;
+}
+
 /** Nodes that give the weight's name back to its consumers, from the parts, at the given opset. */
 export function restore(
   weight: TensorInfo,
@@ -34,18 +41,16 @@ export function restore(
   opset: number,
   fresh: (name: string) => string,
 ): Node[] {
-  const refuse = (why: string) =>
-    new UnsupportedError(`Tensor '${weight.name}': ${why}, and the model has opset ${opset}; export it with a newer opset`, {
+  const refusal = opsetRefusal(encoding, opset);
+  if (refusal) {
+    throw new UnsupportedError(`Tensor '${weight.name}': ${refusal}, and the model has opset ${opset}; export it with a newer opset`, {
       tensor: weight.name,
     });
+  }
   const [values = "", scale = ""] = parts.map((part) => part.name);
   const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
   if (encoding.kind === "int4") throw new TypeError("int4 weights have no float form: MatMulNBits reads them.");
-  if (opset < 7) throw refuse("compressed weights need opset 7");
-  if (encoding.kind === "half") {
-    if (encoding.dtype === "bfloat16" && opset < 13) throw refuse("Cast from bfloat16 needs opset 13");
-    return [cast(values, weight.dtype as FloatDType, weight.name)];
-  }
+  if (encoding.kind === "half") return [cast(values, weight.dtype as FloatDType, weight.name)];
 
   const { axis } = encoding;
   const single = weight.dtype === "float32";

@@ -40,11 +40,12 @@ const isPlain = (field: number, dtype: DType): boolean =>
 
 /**
  * Whether name, type and shape have been read, as they have in files whose fields come in order of number (except typed data),
- * and the data in `field` can be taken as it passes.
+ * and the data in `field` can be taken as it passes. A tensor without dimensions is a scalar, and a scalar's data is never bulk.
  */
 export function headerComplete(message: Message, field: number): boolean {
   const dtype = DATA_TYPES[numberOf(message, TensorProto.data_type) ?? 0];
-  return dtype !== undefined && message.fields.some((f) => f.field === TensorProto.name) && (isPlain(field, dtype) || !isFloat(dtype));
+  const has = (wanted: number) => message.fields.some((f) => f.field === wanted);
+  return dtype !== undefined && has(TensorProto.name) && has(TensorProto.dims) && (isPlain(field, dtype) || !isFloat(dtype));
 }
 
 /** Refuses elements that stand in another file. */
