@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { pipeSink } from "../io/sink.ts";
 import { type Ports, WORKER_LIMITS } from "./ports.ts";
-import { HttpProblem, problemOf, problemResponse } from "./problem.ts";
+import { HttpProblem, problemOf, problemResponse, StallError } from "./problem.ts";
 import { deleteFiles, listFiles, listNames } from "./routes/collections.ts";
 import { compressRoute } from "./routes/compress.ts";
 import { live, ready, serverMetadata } from "./routes/health.ts";
@@ -12,7 +12,7 @@ import { page } from "./routes/page.ts";
 import { reportRoute } from "./routes/reports.ts";
 import { lasting, waitUntil } from "./run.ts";
 import { Slots } from "./slots.ts";
-import { dropBody } from "./upload.ts";
+import { dropped } from "./upload.ts";
 
 export type { Limits, OpenPipe, Ports, PutOptions, Store, StoredInfo, StoredObject, StoreSink } from "./ports.ts";
 export { HOST_LIMITS, WORKER_LIMITS } from "./ports.ts";
@@ -37,7 +37,9 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
   /** A path and its methods; any other method is answered 405. HEAD comes with GET. */
   const route = (path: string, methods: Partial<Record<Method, Handler>>): void => {
     for (const [method, handler] of Object.entries(methods)) app.on(method, path, (c) => lasting(c, async () => handler(c)));
-    const allow = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+    const allow = Object.keys(methods)
+      .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+      .join(", ");
     app.all(path, (c) => {
       throw new HttpProblem(405, `${c.req.method} is not possible here; ${allow} is`, { allow });
     });
@@ -51,19 +53,22 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
   for (const room of ["models", "data"] as const) {
     route(`/v1/${room}`, { GET: listNames(ports, room) });
     route(`/v1/${room}/:name`, { GET: listFiles(ports, room), DELETE: deleteFiles(ports, room) });
-    route(`/v1/${room}/:name/:file{.+}`, { GET: getObject(ports, room), PUT: putObject(ports, room, slots), DELETE: deleteObject(ports, room) });
+    route(`/v1/${room}/:name/:file{.+}`, {
+      GET: getObject(ports, room),
+      PUT: putObject(ports, room, slots),
+      DELETE: deleteObject(ports, room),
+    });
   }
   route("/v2", { GET: serverMetadata });
   route("/v2/health/live", { GET: live });
   route("/v2/health/ready", { GET: ready });
 
-  app.notFound((c) => {
-    waitUntil(c, dropBody(c.req.raw));
-    return problemResponse(c, new HttpProblem(404, "There is nothing here; /openapi.json tells what there is"));
+  app.notFound(() => {
+    throw new HttpProblem(404, "There is nothing here; /openapi.json tells what there is");
   });
-  app.onError((error, c) => {
-    waitUntil(c, dropBody(c.req.raw));
+  app.onError(async (error, c) => {
     if (problemOf(error).status === 500 && !c.req.raw.signal.aborted) log(error);
+    if (!(error instanceof StallError)) await dropped(c.req.raw, (work) => waitUntil(c, work));
     return problemResponse(c, error);
   });
   return app;

@@ -1,5 +1,5 @@
-import { HttpProblem } from "./problem.ts";
 import type { Store, StoredObject } from "./ports.ts";
+import { HttpProblem } from "./problem.ts";
 
 /** What a route without a store answers. */
 export function requireStore(store: Store | undefined): Store {
@@ -18,8 +18,10 @@ export async function openModel(store: Store, name: string): Promise<StoredObjec
     else if (/\.(onnx|safetensors)$/.test(file)) others.push(file);
   }
   const files = usual.length > 0 ? usual : others;
-  if (files.length > 1) throw new HttpProblem(409, `The model '${name}' holds ${files.slice(0, 5).join(", ")}: keep one, or name it model.onnx`);
+  if (files.length > 1)
+    throw new HttpProblem(409, `The model '${name}' holds ${files.slice(0, 5).join(", ")}: keep one, or name it model.onnx`);
   const object = files[0] === undefined ? undefined : await store.open(prefix + files[0]);
-  if (!object) throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
+  if (!object)
+    throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
   return object;
 }

@@ -1,4 +1,4 @@
-import { make, type MultipartError, type Parser } from "multipasta";
+import { type MultipartError, make, type Parser } from "multipasta";
 import { FormatError, LimitError } from "../errors.ts";
 import type { Input } from "../io/input.ts";
 

@@ -23,7 +23,8 @@ export function checkFile(segments: readonly string[]): string {
   for (const segment of segments) {
     if (segment === "" || segment === "." || segment === "..") throw refused(segments, "has an empty, '.' or '..' segment");
     if (FORBIDDEN.test(segment)) throw refused(segments, "has a slash, backslash or control character within a segment");
-    if (!segment.isWellFormed() || bytes(segment) > MAX_SEGMENT_BYTES) throw refused(segments, `has a segment of more than ${MAX_SEGMENT_BYTES} bytes`);
+    if (!segment.isWellFormed() || bytes(segment) > MAX_SEGMENT_BYTES)
+      throw refused(segments, `has a segment of more than ${MAX_SEGMENT_BYTES} bytes`);
   }
   const file = segments.join("/");
   if (bytes(file) > MAX_FILE_BYTES) throw refused(segments, `is longer than ${MAX_FILE_BYTES} bytes`);
@@ -39,7 +40,10 @@ const shown = (text: string): string => JSON.stringify(text.slice(0, 100)).slice
 export function pathSegments(url: string, skip: number): string[] {
   const { pathname } = new URL(url);
   try {
-    return pathname.split("/").slice(1 + skip).map(decodeURIComponent);
+    return pathname
+      .split("/")
+      .slice(1 + skip)
+      .map(decodeURIComponent);
   } catch {
     throw new HttpProblem(400, "The path has a malformed percent-encoding");
   }

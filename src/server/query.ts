@@ -24,7 +24,8 @@ export function parseQuery(search: URLSearchParams): Query {
   const values: Partial<Record<Parameter, string>> = {};
   for (const [key, value] of search) {
     const known = PARAMETERS.find((name) => name === key);
-    if (!known) throw new HttpProblem(400, `Unknown query parameter ${JSON.stringify(key.slice(0, 50))}; there are ${PARAMETERS.join(", ")}`);
+    if (!known)
+      throw new HttpProblem(400, `Unknown query parameter ${JSON.stringify(key.slice(0, 50))}; there are ${PARAMETERS.join(", ")}`);
     if (values[known] !== undefined) throw new HttpProblem(400, `The query parameter '${known}' is there twice`);
     values[known] = value;
   }

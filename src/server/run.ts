@@ -59,8 +59,7 @@ export class Run {
 
   /** The request's body. */
   upload(c: Context): Input | undefined {
-    const { body } = c.req.raw;
-    return body ? uploadInput(body, { signal: this.signal, canAnswer: () => !this.answered, waitUntil: (work) => waitUntil(c, work) }) : undefined;
+    return uploadInput(c.req.raw, { signal: this.signal, canAnswer: () => !this.answered, waitUntil: (work) => waitUntil(c, work) });
   }
 
   /** Bytes moved. */

@@ -29,7 +29,9 @@ export class Slots {
     for (const [slot, beat] of this.#beats) if (now - beat > this.#limits.LOST_SECONDS * 1000) this.#beats.delete(slot);
     const { MAX_RUNNING } = this.#limits;
     if (this.#beats.size >= MAX_RUNNING) {
-      throw new HttpProblem(503, `${MAX_RUNNING} runs are under way [MAX_RUNNING]; try again later`, { "retry-after": String(RETRY_SECONDS) });
+      throw new HttpProblem(503, `${MAX_RUNNING} runs are under way [MAX_RUNNING]; try again later`, {
+        "retry-after": String(RETRY_SECONDS),
+      });
     }
     const slot: Slot = {
       beat: () => void this.#beats.set(slot, Date.now()),

@@ -1,17 +1,25 @@
 import { type Input, streamInput } from "../io/input.ts";
-import { HttpProblem } from "./problem.ts";
+import { HttpProblem, StallError } from "./problem.ts";
 
 /**
- * What is still read, and dropped, of an upload that was refused. A server that closes on a client that is still sending makes its
- * system reset the connection, and the client then never sees why.
+ * An upload that is refused is still read, and dropped, while it keeps coming. A server that closes on a client that is still sending
+ * makes its system reset the connection, and the client then never sees why; and a client that reads only after it has sent all, as a
+ * browser's fetch does, would wait for ever where a platform (workerd) cannot close a connection that nobody reads from.
  */
-const MAX_DRAINED_BYTES = 64 << 20;
-const MAX_DRAIN_SECONDS = 5;
+const MAX_DRAIN_IDLE_SECONDS = 3;
+/** The answer waits so long for the upload's end: workerd resets the connection when it has answered and the upload goes on. */
+const MAX_DRAIN_WAIT_SECONDS = 2;
+/** Twice what an ONNX file can have. */
+const MAX_DRAINED_BYTES = 4 * 2 ** 30;
 
-async function drain(input: Input): Promise<void> {
-  const timer = setTimeout(() => void input.cancel("refused"), MAX_DRAIN_SECONDS * 1000); // ends a pull that waits
+async function drain(input: Input, pending?: Promise<unknown>): Promise<void> {
+  let moved = performance.now();
+  const timer = setInterval(() => {
+    if (performance.now() - moved > MAX_DRAIN_IDLE_SECONDS * 1000) void input.cancel("refused"); // ends a pull that waits
+  }, 250);
   try {
-    for (let bytes = 0; bytes < MAX_DRAINED_BYTES; ) {
+    await pending;
+    for (let bytes = 0; bytes < MAX_DRAINED_BYTES; moved = performance.now()) {
       const chunk = await input.pull();
       if (!chunk) return;
       bytes += chunk.byteLength;
@@ -20,13 +28,25 @@ async function drain(input: Input): Promise<void> {
   } catch {
     // the client has gone
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }
 
-/** Drops a body that nobody has begun to read. */
-export async function dropBody({ body, bodyUsed }: Request): Promise<void> {
-  if (body && !bodyUsed && !body.locked) await drain(streamInput(body));
+/** What is being drained, by request. */
+const drains = new WeakMap<Request, Promise<void>>();
+
+/** Waits, for a while, until what a client sends of a refused upload has been dropped. Starts with it, if nobody has read the body. */
+export async function dropped(request: Request, waitUntil: (work: Promise<unknown>) => void): Promise<void> {
+  const { body, bodyUsed } = request;
+  let draining = drains.get(request);
+  if (!draining && body && !bodyUsed && !body.locked) {
+    draining = drain(streamInput(body));
+    waitUntil(draining);
+  }
+  if (!draining) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([draining, new Promise((resolve) => (timer = setTimeout(resolve, MAX_DRAIN_WAIT_SECONDS * 1000)))]);
+  clearTimeout(timer);
 }
 
 export interface UploadOptions {
@@ -37,26 +57,30 @@ export interface UploadOptions {
 }
 
 /** The body of a request as an Input. */
-export function uploadInput(body: ReadableStream<Uint8Array>, { signal, canAnswer, waitUntil }: UploadOptions): Input {
-  const input = streamInput(body);
-  let last: Promise<unknown> = Promise.resolve();
+export function uploadInput(request: Request, { signal, canAnswer, waitUntil }: UploadOptions): Input | undefined {
+  if (!request.body) return undefined;
+  const input = streamInput(request.body);
+  let pending: Promise<unknown> = Promise.resolve();
+  let fail = (_reason: unknown): void => {};
   let cancelled = false;
   return {
     size: undefined,
-    async pull() {
-      const next = input.pull();
-      last = next;
-      try {
-        return await next;
-      } catch (cause) {
-        throw Object.assign(new HttpProblem(400, "The upload broke off"), { cause });
-      }
-    },
+    pull: () =>
+      new Promise((resolve, reject) => {
+        fail = reject;
+        const next = input.pull();
+        pending = next;
+        next.then(resolve, (cause: unknown) => reject(Object.assign(new HttpProblem(400, "The upload broke off"), { cause })));
+      }),
     async cancel(reason) {
-      if (signal.aborted || !canAnswer()) return input.cancel(reason);
       if (cancelled) return;
       cancelled = true;
-      waitUntil(last.then(() => drain(input)).catch(() => {}));
+      fail(reason);
+      const refused = signal.aborted ? signal.reason instanceof StallError : canAnswer();
+      if (!refused) return input.cancel(reason);
+      const draining = drain(input, pending);
+      drains.set(request, draining);
+      waitUntil(draining);
     },
   };
 }

@@ -6,8 +6,8 @@ import { fileSink } from "./folder-file.ts";
 import { infoOf, storedFile } from "./folder-read.ts";
 import { pump } from "./pump.ts";
 
-/** What is not a model lives here, out of the way of names. */
-const PRIVATE = ".edgeslim";
+/** What is not a model lives here. No NAME can be this: none holds a tilde. */
+const PRIVATE = ".edgeslim~";
 /** Another run may remove a directory, as empty, just before a file is made in it. */
 const ATTEMPTS = 5;
 
@@ -20,7 +20,7 @@ function nothing(error: unknown): undefined {
 }
 
 /**
- * A store in a folder: `models/NAME/FILE` is ROOT/NAME/FILE, all else lies under ROOT/.edgeslim. A file is written beside and renamed,
+ * A store in a folder: `models/NAME/FILE` is ROOT/NAME/FILE, all else lies under ROOT/.edgeslim~. A file is written beside and renamed,
  * so that none is ever visible in part. Symbolic links are followed as long as they stay within the folder.
  */
 export function folderStore(root: string): Store {
@@ -28,11 +28,10 @@ export function folderStore(root: string): Store {
 
   const pathOf = (key: string): string => {
     const segments = key.split("/");
-    const [room, name] = segments;
-    if (segments.some((s) => s === "" || s === "." || s === ".." || /[\\\0]/.test(s)) || (room === "models" && name === PRIVATE)) {
+    if (segments.some((s) => s === "" || s === "." || s === ".." || /[\\\0]/.test(s))) {
       throw new RangeError(`Not a key: ${JSON.stringify(key)}`);
     }
-    return room === "models" ? join(root, ...segments.slice(1)) : join(root, PRIVATE, ...segments);
+    return segments[0] === "models" ? join(root, ...segments.slice(1)) : join(root, PRIVATE, ...segments);
   };
 
   /** The real path of a file, if it is there and within the folder. */
@@ -75,13 +74,15 @@ export function folderStore(root: string): Store {
 
   const head = async (key: string): Promise<StoredInfo | undefined> => {
     const path = await resolved(key);
-    const stats = path && (await stat(path).catch(nothing));
-    return stats && stats.isFile() ? infoOf(key, stats) : undefined;
+    const stats = path === undefined ? undefined : await stat(path).catch(nothing);
+    return stats?.isFile() ? infoOf(key, stats) : undefined;
   };
 
   async function* walk(path: string, key: string): AsyncGenerator<StoredInfo> {
     const entries: Dirent[] = (await readdir(path, { withFileTypes: true }).catch(nothing)) ?? [];
-    for (const { name, ...entry } of entries.map((e) => ({ name: e.name, isDirectory: e.isDirectory() })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const { name, ...entry } of entries
+      .map((e) => ({ name: e.name, isDirectory: e.isDirectory() }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (path === root && name === PRIVATE) continue;
       if (entry.isDirectory) yield* walk(join(path, name), `${key}/${name}`);
       else {

@@ -50,7 +50,11 @@ export class R2Sink implements StoreSink {
   async patch(offset: number, bytes: Uint8Array): Promise<void> {
     const first = this.#first ?? this.#part.subarray(0, this.#fill);
     if (offset + bytes.byteLength > first.byteLength) {
-      throw new LimitError("PART_BYTES", `Bytes at ${offset} cannot be mended: what stands before the graph is larger than ${PART_BYTES} bytes`, { offset });
+      throw new LimitError(
+        "PART_BYTES",
+        `Bytes at ${offset} cannot be mended: what stands before the graph is larger than ${PART_BYTES} bytes`,
+        { offset },
+      );
     }
     first.set(bytes, offset);
   }
@@ -75,7 +79,8 @@ export class R2Sink implements StoreSink {
   async abort(): Promise<void> {
     this.#release();
     await Promise.allSettled(this.#parts); // a part that arrives after the abort would stay
-    if (this.#object) await this.#bucket.delete(this.#key); // the run failed after all
+    if (this.#object)
+      await this.#bucket.delete(this.#key); // the run failed after all
     else await this.#upload?.abort();
     this.#upload = undefined;
   }
@@ -96,7 +101,8 @@ export class R2Sink implements StoreSink {
       this.#fill = 0;
       return;
     }
-    if (this.#parts.length + 2 >= MAX_PARTS) throw new LimitError("MAX_PARTS", `The result is larger than ${MAX_PARTS} parts of ${PART_BYTES} bytes`);
+    if (this.#parts.length + 2 >= MAX_PARTS)
+      throw new LimitError("MAX_PARTS", `The result is larger than ${MAX_PARTS} parts of ${PART_BYTES} bytes`);
     await this.#sending;
     const full = this.#part;
     this.#part = this.#spare ?? new Uint8Array(PART_BYTES);

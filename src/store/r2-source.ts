@@ -9,7 +9,9 @@ const MAX_PAGES = 8;
 const MAX_AHEAD = 4;
 
 interface Body {
-  reader: ReadableStreamBYOBReader & { readAtLeast(bytes: number, view: Uint8Array): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>> };
+  reader: ReadableStreamBYOBReader & {
+    readAtLeast(bytes: number, view: Uint8Array): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
+  };
   /** The page that comes next. */
   page: number;
 }
@@ -79,7 +81,8 @@ export class R2Source implements Source {
     const expected = Math.min(PAGE, this.size - page * PAGE);
     if (expected <= 0) return new Uint8Array(0);
     const { value } = await reader.readAtLeast(expected, new Uint8Array(expected));
-    if (value?.byteLength !== expected) throw new Error(`${this.#object.key} ended early: page ${page} has ${value?.byteLength} of ${expected} bytes`);
+    if (value?.byteLength !== expected)
+      throw new Error(`${this.#object.key} ended early: page ${page} has ${value?.byteLength} of ${expected} bytes`);
     return value;
   }
 

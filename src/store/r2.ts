@@ -1,6 +1,6 @@
 import type { R2Bucket, R2Object } from "@cloudflare/workers-types";
-import type { Store, StoredInfo, StoredObject } from "../server/ports.ts";
 import { writableSink } from "../io/sink.ts";
+import type { Store, StoredInfo, StoredObject } from "../server/ports.ts";
 import { pump } from "./pump.ts";
 import { R2Sink } from "./r2-sink.ts";
 import { R2Source } from "./r2-source.ts";

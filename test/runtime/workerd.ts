@@ -18,7 +18,12 @@ export async function bundle(entry: string): Promise<string> {
     format: "esm",
     conditions: ["workerd", "worker", "browser"],
     external: ["node:*"],
-    plugins: [{ name: "wasm", setup: (b) => b.onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: path.replace(/^.*\//, "./"), external: true })) }],
+    plugins: [
+      {
+        name: "wasm",
+        setup: (b) => b.onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: path.replace(/^.*\//, "./"), external: true })),
+      },
+    ],
   });
   return outputFiles[0]?.text ?? "";
 }
@@ -30,7 +35,12 @@ export function openUploads(persist: string): string[] {
     const database = new DatabaseSync(join(persist, path), { readOnly: true });
     try {
       const table = database.prepare("SELECT name FROM sqlite_master WHERE name = '_mf_multipart_uploads'").get();
-      return table ? database.prepare("SELECT key FROM _mf_multipart_uploads WHERE state = 0").all().map(({ key }) => `upload of ${key}`) : [];
+      return table
+        ? database
+            .prepare("SELECT key FROM _mf_multipart_uploads WHERE state = 0")
+            .all()
+            .map(({ key }) => `upload of ${key}`)
+        : [];
     } finally {
       database.close();
     }
@@ -38,7 +48,9 @@ export function openUploads(persist: string): string[] {
 }
 
 /** Always `await dispose()`: a workerd left over keeps the test run from ending. */
-export async function startWorker(options: { entry?: string; bindings?: Record<string, string>; r2?: boolean; persist?: string } = {}): Promise<Miniflare> {
+export async function startWorker(
+  options: { entry?: string; bindings?: Record<string, string>; r2?: boolean; persist?: string } = {},
+): Promise<Miniflare> {
   const { entry = "src/worker.ts", bindings = {}, r2 = true, persist } = options;
   const wasm = async (variant: string) => ({
     type: "CompiledWasm" as const,

@@ -19,43 +19,61 @@ function bunBinary(): string | undefined {
   return names.map((name) => join(scope, name, "bin", process.platform === "win32" ? "bun.exe" : "bun")).find(existsSync);
 }
 
-const RUNTIMES: readonly { name: string; package: string; command: string | undefined; args: string[] }[] = [
-  { name: "Node", package: "node", command: process.execPath, args: [] },
-  { name: "Deno", package: "deno", command: path("../../node_modules/.bin/deno"), args: ["run", "--allow-all", "--no-check", "--quiet"] },
-  { name: "Bun", package: "bun", command: bunBinary(), args: ["run"] },
-];
+export interface Runtime {
+  name: string;
+  /** The package that brings it; without it the tests are skipped. */
+  package: string;
+  command: string | undefined;
+  args: string[];
+  tellsLength: boolean;
+}
 
-describe.each(RUNTIMES)("serve on $name", ({ package: name, command, args }) => {
-  if (!command || !existsSync(command)) {
-    test.skip(`needs the package ${name}`, () => {});
-    return;
-  }
-  let folder: string;
-  let child: ChildProcess;
-  let door: Door;
-  let said: AsyncIterator<string>;
+export const NODE: Runtime = { name: "Node", package: "node", command: process.execPath, args: [], tellsLength: true };
+export const DENO: Runtime = {
+  name: "Deno",
+  package: "deno",
+  command: path("../../node_modules/.bin/deno"),
+  args: ["run", "--allow-all", "--no-check", "--quiet"],
+  tellsLength: true,
+};
+export const BUN: Runtime = { name: "Bun", package: "bun", command: bunBinary(), args: ["run"], tellsLength: false };
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "edgeslim-serve-"));
-    child = spawn(command, [...args, START, folder, String(STALL_SECONDS), String(MAX_RUNNING)], { stdio: ["pipe", "pipe", "inherit"] });
-    said = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
-    const { value: url } = await said.next();
-    const leftovers = async () =>
-      readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file !== ".edgeslim" && !file.startsWith(`.edgeslim${sep}reports`));
-    door = { url, tellsLength: name !== "bun", leftovers };
+/** `edgeslim serve` as a process of one runtime. */
+export const serveSuite = ({ name, package: needed, command, args, tellsLength }: Runtime): void => {
+  describe(`serve on ${name}`, () => {
+    if (!command || !existsSync(command)) {
+      test.skip(`needs the package ${needed}`, () => {});
+      return;
+    }
+    let folder: string;
+    let child: ChildProcess;
+    let door: Door;
+    let said: AsyncIterator<string>;
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "edgeslim-serve-"));
+      child = spawn(command, [...args, START, folder, String(STALL_SECONDS), String(MAX_RUNNING)], { stdio: ["pipe", "pipe", "inherit"] });
+      said = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+      const { value: url } = await said.next();
+      const leftovers = async () =>
+        readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+          (file) => file !== ".edgeslim~" && !file.startsWith(`.edgeslim~${sep}reports`),
+        );
+      door = { url, tellsLength, leftovers };
+    });
+    afterAll(async () => {
+      if (child && child.exitCode === null) child.kill("SIGKILL");
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    doorSuite(() => door);
+
+    test("close ends it, and what clients left is cleaned up", async () => {
+      const exit = once(child, "exit");
+      child.stdin?.end();
+      expect((await said.next()).value).toBe("closed");
+      expect((await exit)[0]).toBe(0);
+      expect(await door.leftovers()).toEqual([]);
+    });
   });
-  afterAll(async () => {
-    if (child && child.exitCode === null) child.kill("SIGKILL");
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  doorSuite(() => door);
-
-  test("close ends it, and what clients left is cleaned up", async () => {
-    const exit = once(child, "exit");
-    child.stdin?.end();
-    expect((await said.next()).value).toBe("closed");
-    expect((await exit)[0]).toBe(0);
-    expect(await door.leftovers()).toEqual([]);
-  });
-});
+};

@@ -33,7 +33,12 @@ export function listFiles({ store }: Ports, room: Room): (c: Context) => Promise
     const name = nameOf(c);
     const files = await filesOf(requireStore(store), room, name);
     const prefix = `${room}/${name}/`;
-    const rows = files.map(({ key, size, etag, modified }) => ({ file: key.slice(prefix.length), bytes: size, etag, modified: modified.toISOString() }));
+    const rows = files.map(({ key, size, etag, modified }) => ({
+      file: key.slice(prefix.length),
+      bytes: size,
+      etag,
+      modified: modified.toISOString(),
+    }));
     return c.json({ name, files: rows }, 200, { "cache-control": "no-store" });
   };
 }

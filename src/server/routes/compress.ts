@@ -27,7 +27,8 @@ interface Job {
 export function compressRoute(ports: Ports, slots: Slots): (c: Context) => Promise<Response> {
   return async (c) => {
     const query = parseQuery(new URL(c.req.url).searchParams);
-    if (query.output !== undefined && !ports.store) throw new UnsupportedError("'output' needs a store, and this server has none; read the response instead");
+    if (query.output !== undefined && !ports.store)
+      throw new UnsupportedError("'output' needs a store, and this server has none; read the response instead");
     const type = c.req.header("content-type") ?? "";
     const isForm = query.model === undefined && /^multipart\/form-data\b/i.test(type);
     const recipe = isForm ? undefined : query.recipe(); // refused before a byte is read
@@ -43,7 +44,14 @@ export function compressRoute(ports: Ports, slots: Slots): (c: Context) => Promi
   };
 }
 
-async function prepare(c: Context, ports: Ports, run: Run, query: Query, form: string | undefined, recipe: Recipe | undefined): Promise<Job> {
+async function prepare(
+  c: Context,
+  ports: Ports,
+  run: Run,
+  query: Query,
+  form: string | undefined,
+  recipe: Recipe | undefined,
+): Promise<Job> {
   if (query.model !== undefined) {
     const stored = await openModel(requireStore(ports.store), query.model);
     return { run, recipe: recipe ?? query.recipe(), from: stored.source, stored };

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { FormatError } from "../../errors.ts";
-import { checkName } from "../names.ts";
 import { openModel, requireStore } from "../models.ts";
+import { checkName } from "../names.ts";
 import type { Ports } from "../ports.ts";
 import { HttpProblem } from "../problem.ts";
 import { Run } from "../run.ts";

@@ -52,7 +52,12 @@ type Body = (offset: number, length: number) => Promise<ReadableStream<Uint8Arra
 async function answer(c: Context, { etag, size, modified }: StoredInfo, body: Body): Promise<Response> {
   const match = c.req.header("if-match");
   if (match !== undefined && !hasTag(match, etag, false)) throw new HttpProblem(412, `The file has the entity tag ${etag}`);
-  const headers: Record<string, string> = { etag, "last-modified": modified.toUTCString(), "accept-ranges": "bytes", "cache-control": "no-cache, no-transform" };
+  const headers: Record<string, string> = {
+    etag,
+    "last-modified": modified.toUTCString(),
+    "accept-ranges": "bytes",
+    "cache-control": "no-cache, no-transform",
+  };
   const noneMatch = c.req.header("if-none-match");
   if (noneMatch !== undefined && hasTag(noneMatch, etag, true)) return c.body(null, 304, headers);
   const condition = c.req.header("if-range");
@@ -75,7 +80,8 @@ export function putObject({ store, limits }: Ports, room: Room, slots: Slots): (
     const bound = requireStore(store);
     const before = await bound.head(place.key);
     const [match, noneMatch] = [c.req.header("if-match"), c.req.header("if-none-match")];
-    if (match !== undefined && !(before && hasTag(match, before.etag, false))) throw new HttpProblem(412, "The file is not what If-Match names");
+    if (match !== undefined && !(before && hasTag(match, before.etag, false)))
+      throw new HttpProblem(412, "The file is not what If-Match names");
     if (noneMatch !== undefined && before && hasTag(noneMatch, before.etag, true)) throw new HttpProblem(412, "The file exists already");
     const declared = c.req.header("content-length");
     const size = declared === undefined ? undefined : Number(declared);

@@ -19,7 +19,8 @@ const inQuery = (name: string, schema: Json, description: string): Json => ({ na
 const inPath = (name: string, schema: Json, description: string): Json => ({ name, in: "path", required: true, schema, description });
 
 const problem = (description: string): Json => json(ref("Problem"), description, "application/problem+json");
-const problems = (...statuses: (keyof typeof PROBLEMS)[]): Json => Object.fromEntries(statuses.map((status) => [status, problem(PROBLEMS[status])]));
+const problems = (...statuses: (keyof typeof PROBLEMS)[]): Json =>
+  Object.fromEntries(statuses.map((status) => [status, problem(PROBLEMS[status])]));
 
 const PROBLEMS = {
   400: "The bytes break their format (`offset` tells where), or the recipe or query its schema.",
@@ -36,10 +37,12 @@ const PROBLEMS = {
 
 const schemas = (): Json => ({
   Recipe: z.toJSONSchema(recipeSchema, { io: "input", unrepresentable: "any" }) as Json,
-  Problem: object(
-    { type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text },
-    ["type", "title", "status", "detail"],
-  ),
+  Problem: object({ type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text }, [
+    "type",
+    "title",
+    "status",
+    "detail",
+  ]),
   Report: object({
     edgeslim: text,
     recipe: ref("Recipe"),
@@ -88,7 +91,12 @@ const compress: Json = {
 };
 
 const store = (room: string): Json => ({
-  [`/v1/${room}`]: { get: { summary: `Names in ${room}`, responses: { 200: json(object({ [room]: array(object({ name: text, files: integer, bytes: integer })) }), "All names.") } } },
+  [`/v1/${room}`]: {
+    get: {
+      summary: `Names in ${room}`,
+      responses: { 200: json(object({ [room]: array(object({ name: text, files: integer, bytes: integer })) }), "All names.") },
+    },
+  },
   [`/v1/${room}/{NAME}`]: {
     parameters: [NAME],
     get: { summary: "The files of a name", responses: { 200: json(ref("Files"), "Its files."), ...problems(404) } },
@@ -119,7 +127,10 @@ const document = (): Json => ({
         summary: "Tell what a model is",
         parameters: [inQuery("model", text, "Inspect this stored model instead of the body.")],
         requestBody: model,
-        responses: { 200: json({ type: "object" }, "Format, tensors, operators, sizes, what each scheme would give."), ...problems(400, 404, 408, 413, 415, 422, 503) },
+        responses: {
+          200: json({ type: "object" }, "Format, tensors, operators, sizes, what each scheme would give."),
+          ...problems(400, 404, 408, 413, 415, 422, 503),
+        },
       },
     },
     "/v1/reports/{ID}": {
@@ -135,7 +146,12 @@ const document = (): Json => ({
     },
     ...store("models"),
     ...store("data"),
-    "/v2": { get: { summary: "Server metadata (Open Inference Protocol)", responses: { 200: json({ type: "object" }, "Name, version, extensions.") } } },
+    "/v2": {
+      get: {
+        summary: "Server metadata (Open Inference Protocol)",
+        responses: { 200: json({ type: "object" }, "Name, version, extensions.") },
+      },
+    },
     "/v2/health/live": { get: { summary: "Liveness", responses: { 200: json(object({ live: { type: "boolean" } }), "Alive.") } } },
     "/v2/health/ready": { get: { summary: "Readiness", responses: { 200: json(object({ ready: { type: "boolean" } }), "Ready.") } } },
   },

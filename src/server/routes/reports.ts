@@ -14,7 +14,8 @@ export function reportRoute({ store, limits }: Ports): (c: Context) => Promise<R
     const entry = await readReport(requireStore(store), id, limits);
     c.header("cache-control", "no-store");
     if (!entry) throw new HttpProblem(404, "There is no such report");
-    if (entry.state === "running") return c.json({ status: "running", recipe: entry.recipe }, 202, { "retry-after": String(RETRY_SECONDS) });
+    if (entry.state === "running")
+      return c.json({ status: "running", recipe: entry.recipe }, 202, { "retry-after": String(RETRY_SECONDS) });
     return c.json(entry.report);
   };
 }

@@ -1,0 +1,3 @@
+import { BUN, serveSuite } from "./serve.ts";
+
+serveSuite(BUN);

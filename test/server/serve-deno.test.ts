@@ -1,0 +1,3 @@
+import { DENO, serveSuite } from "./serve.ts";
+
+serveSuite(DENO);

@@ -1,0 +1,3 @@
+import { NODE, serveSuite } from "./serve.ts";
+
+serveSuite(NODE);
