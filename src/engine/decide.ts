@@ -65,7 +65,7 @@ export class Decider {
   /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */
   finish(): void {
     const [pattern] = this.#unmatched;
-    if (pattern) throw new UnsupportedError(`The recipe's pattern ${pattern} matches no tensor of the model`);
+    if (pattern) throw new UnsupportedError(`The recipe's pattern '${pattern.source}' matches no tensor of the model`);
   }
 }
 
