@@ -20,8 +20,8 @@ export interface Definition {
   /** The Constant node that holds it. */
   constant?: Node;
   payload: Payload | undefined;
-  /** The field that carries the data, where it is bulk: emptied once the weight is encoded. */
-  bulk?: Bulk;
+  /** The fields that carry the data, where it is bulk: emptied once the weight is encoded. */
+  bulk: readonly Bulk[];
 }
 
 /** A definition that has been encoded, and the tensors that stand for it now. */
@@ -54,8 +54,7 @@ export async function* nestedDefinitions(
 async function define(message: Message, home: Graph, read: typeof tensorData, name?: string): Promise<Definition> {
   const info = tensorInfo(message, name);
   refuseExternal(message, info);
-  const bulk = message.fields.find(isBulk);
-  return { info, home, payload: await read(message, info), ...(bulk ? { bulk } : {}) };
+  return { info, home, payload: await read(message, info), bulk: message.fields.filter(isBulk) };
 }
 
 /** Names for what is added, distinct from every name the model has. */

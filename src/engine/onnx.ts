@@ -1,7 +1,7 @@
 import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { enclosedLength, GraphWriter, initializerHeader, type Layout, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
-import { encodeField, type Field, fieldLength, type Message } from "../formats/onnx/message.ts";
+import { encodeField, type Field, fieldLength, isBulk, type Message } from "../formats/onnx/message.ts";
 import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
 import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
@@ -55,6 +55,8 @@ async function writeField(run: OnnxRun, writer: GraphWriter, field: Field): Prom
   writer.piece(fieldLength(field));
   for await (const bytes of encodeField(field)) await run.out.write(bytes);
 }
+
+const NO_DATA = memoryPayload(new Uint8Array(0));
 
 const bytesOf = (info: TensorInfo): number => byteLength(info.dtype, info.shape);
 
@@ -122,7 +124,7 @@ export class OnnxStream {
     for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
       const plain = plainReason(definition.info);
       if (plain) this.#keep(definition.info, plain);
-      else this.#pending.push({ definition, held: definition.payload && this.#holds.get(definition.payload) });
+      else this.#pending.push({ definition, held: undefined });
     }
   }
 
@@ -134,7 +136,7 @@ export class OnnxStream {
     this.#names.add(info.name);
     if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
     const payload = passing ? passing.payload : await tensorData(message, info);
-    const definition: Definition = { info, home: this.#document.main, payload };
+    const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
     const plain = plainReason(info);
     if (!plain && payload && !this.#isUsed(definition)) return this.#wait(definition, message, passing);
 
@@ -143,11 +145,22 @@ export class OnnxStream {
       const encoded = encodedParts(definition, decision, this.#names);
       this.#encoded.push(encoded);
       await this.#makeRoom(payload.length);
-      return writeEncoded(this.#run, this.#writer, encoded, payload);
+      await writeEncoded(this.#run, this.#writer, encoded, payload);
+      return this.#release(definition);
     }
     this.#keep(info, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
     if (passing) await this.#passThrough(message, passing);
     else await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
+    this.#release(definition);
+  }
+
+  /** Gives back what the parser had held of a definition that has been written. */
+  #release({ bulk }: Definition): void {
+    for (const field of bulk) {
+      this.#holds.get(field.payload)?.release();
+      this.#holds.delete(field.payload);
+      field.payload = NO_DATA;
+    }
   }
 
   /** Copies an initializer that is passing by. */
@@ -206,8 +219,8 @@ export class OnnxStream {
         const encoded = encodedParts(definition, decision, this.#names);
         this.#encoded.push(encoded);
         await writeEncoded(this.#run, this.#writer, encoded, definition.payload);
-        if (definition.bulk) definition.bulk.payload = memoryPayload(new Uint8Array(0));
       }
+      this.#release(definition);
       held?.release();
     }
   }
@@ -243,7 +256,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
     }
     initializers.push({
       message,
-      definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info) },
+      definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info), bulk: [] },
     });
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });

@@ -35,6 +35,7 @@ export class Origins {
   /** Reads a NodeProto with its subgraphs. */
   readNode(message: Message, graph: Graph): Node {
     const attributes = nestedOf(message, NodeProto.attribute);
+    checkAttributes(attributes, textOf(message, NodeProto.name), message.offset);
     const inner = attributes.flatMap((a) => [...nestedOf(a, AttributeProto.g), ...nestedOf(a, AttributeProto.graphs)]);
     const domain = textOf(message, NodeProto.domain);
     const node: Node = {
@@ -93,6 +94,18 @@ export class Origins {
       );
     });
     return { ...message, fields: [...patch.nodes(graph).map((node) => this.field(node, patch)), ...rest] };
+  }
+}
+
+/** Readers differ in which of two they take, or join them. */
+function checkAttributes(attributes: readonly Message[], node: string, offset: number): void {
+  const names = new Set<string>();
+  for (const attribute of attributes) {
+    const name = textOf(attribute, AttributeProto.name);
+    const values = nestedOf(attribute, AttributeProto.t).length + nestedOf(attribute, AttributeProto.g).length;
+    if (names.has(name) || values > 1)
+      throw new FormatError(`Node '${node}' has two values of its attribute '${name}'`, { offset, node, format: "onnx" });
+    names.add(name);
   }
 }
 

@@ -83,7 +83,7 @@ export async function tensorData(message: Message, info: TensorInfo): Promise<Pa
   let payload: Payload | undefined;
   if (carriers.length === 1 && only && isBulk(only) && (isPlain(only.field, info.dtype) || !isFloat(info.dtype))) payload = only.payload;
   else if (only && raw.length === 1) payload = memoryPayload(content(only as Leaf));
-  else if (only && isFloat(info.dtype)) payload = memoryPayload(await typedData(message, info));
+  else if (only && isFloat(info.dtype)) payload = await typedPayload(message, info);
   if (!payload) {
     if (!only && elements(info.shape) > 0 && info.dtype !== "string" && numberOf(message, TensorProto.data_location) !== 1)
       throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
@@ -97,6 +97,18 @@ const isData = (field: number): boolean => field === TensorProto.string_data || 
 
 /** Typed data that must be joined or converted is held for that: as much as a one-pass run may hold. */
 const MAX_TYPED_BYTES = 32 << 20;
+
+/** Typed data, joined and converted each time it is read: of many tensors in a source no two are held. */
+async function typedPayload(message: Message, info: TensorInfo): Promise<Payload> {
+  const { byteLength: length } = await typedData(message, info); // refuses what is broken before any output is written
+  return {
+    length,
+    again: true,
+    async *chunks() {
+      yield await typedData(message, info);
+    },
+  };
+}
 
 /** Joins the typed fields: float_data and double_data hold elements as raw_data does, int32_data the 16-bit floats, one a varint. */
 async function typedData(message: Message, { name, dtype, shape }: TensorInfo): Promise<Uint8Array> {
