@@ -1,7 +1,8 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as engine from "./index.ts";
-import { createApp, HOST_LIMITS, type Limits } from "./server/app.ts";
+import { pipeSink } from "./io/sink.ts";
+import { createApp, HOST_LIMITS, type Limits, type OpenPipe } from "./server/app.ts";
 import { folderStore } from "./store/folder.ts";
 
 export interface ServeOptions {
@@ -43,6 +44,7 @@ export async function serve({ port, hostname = "127.0.0.1", models, signal, limi
   const app = createApp({
     engine,
     ...(models === undefined ? {} : { store: folderStore(models) }),
+    openPipe,
     log: (error) => console.error(error),
     limits: { ...HOST_LIMITS, ...limits },
   });
@@ -67,6 +69,17 @@ export async function serve({ port, hostname = "127.0.0.1", models, signal, limi
   if (signal?.aborted) await close();
   return { url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`, close };
 }
+
+/** Runtimes print the error that a response breaks off with, as if it were the server's: a line will do. */
+const openPipe: OpenPipe = () => {
+  const { sink, readable } = pipeSink();
+  const abort = (reason: unknown): Promise<void> => {
+    const error = new Error(`A response was broken off: ${reason instanceof Error ? reason.message : reason}`);
+    error.stack = `${error.name}: ${error.message}`;
+    return sink.abort(error);
+  };
+  return { readable, sink: { write: (bytes) => sink.write(bytes), close: () => sink.close(), abort } };
+};
 
 const nodeListen: Listen = async (handler, { port, hostname }) => {
   const { createAdaptorServer } = await import("@hono/node-server");

@@ -24,6 +24,8 @@ export class R2Sink implements StoreSink {
   #spare: Uint8Array<ArrayBuffer> | undefined;
   #sending: Promise<R2UploadedPart> | undefined;
   #object: R2Object | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #gone = false;
 
   constructor(bucket: R2Bucket, key: string) {
     this.#bucket = bucket;
@@ -36,7 +38,12 @@ export class R2Sink implements StoreSink {
     return this.#object;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
+    this.#writing = this.#write(bytes);
+    return this.#writing;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength; ) {
       if (this.#fill === PART_BYTES) await this.#send();
       const n = Math.min(bytes.byteLength - at, PART_BYTES - this.#fill);
@@ -77,6 +84,8 @@ export class R2Sink implements StoreSink {
   }
 
   async abort(): Promise<void> {
+    this.#gone = true;
+    await this.#writing.catch(() => {}); // it may be about to open an upload
     this.#release();
     await Promise.allSettled(this.#parts); // a part that arrives after the abort would stay
     if (this.#object)
@@ -94,6 +103,7 @@ export class R2Sink implements StoreSink {
 
   /** Starts to send a full part, when the one before it has arrived. */
   async #send(): Promise<void> {
+    if (this.#gone) throw new Error(`The upload of ${this.#key} was aborted.`);
     if (!this.#first) {
       this.#upload = await this.#bucket.createMultipartUpload(this.#key);
       this.#first = this.#part;

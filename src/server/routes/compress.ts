@@ -61,7 +61,10 @@ async function prepare(
   if (form === undefined) return { run, recipe: recipe ?? query.recipe(), from: body, stored: undefined };
   const { recipe: document, model } = await readForm(form, body);
   try {
-    return { run, recipe: query.recipe(document), from: model, stored: undefined };
+    const recipe = query.recipe(document);
+    if (Object.keys(recipe).length === 0)
+      throw new UnsupportedError("There is no recipe: in a form the part 'recipe' comes before the part 'model'");
+    return { run, recipe, from: model, stored: undefined };
   } catch (error) {
     await model.cancel(error);
     throw error;
