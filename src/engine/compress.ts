@@ -1,4 +1,5 @@
 import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
+import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { Output } from "../io/output.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
@@ -57,10 +58,10 @@ export async function compressInto(
   options: CompressOptions = {},
 ): Promise<Report> {
   const started = performance.now();
-  const out = new Output(sink, blocks);
+  const out = new Output(sink, blocks, options.signal);
   const lookahead = new Lookahead(blocks, options.spool);
-  const source = isSource(from) ? from : undefined;
-  const reader = new Reader(inputOf(from), {
+  const source = isSource(from) ? abortableSource(from, options.signal) : undefined;
+  const reader = new Reader(inputOf(source ?? from), {
     hash: options.maxHashedBytes ?? Number.POSITIVE_INFINITY,
     signal: options.signal,
     onRead: (bytes) => options.onProgress?.({ bytes, total: source?.size, written: out.length }),
@@ -68,13 +69,14 @@ export async function compressInto(
   const release = cancelOnAbort(reader, options.signal);
   try {
     const parsed = parseRecipe(recipe);
+    const log = new Log();
     const run = {
       kernels,
       out,
       reader,
       lookahead,
-      decider: new Decider(parsed),
-      log: new Log(),
+      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
+      log,
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };
@@ -104,7 +106,7 @@ export async function compressInto(
       },
     };
   } catch (error) {
-    await Promise.all([reader.cancel(error), out.abort(error)]);
+    await Promise.allSettled([reader.cancel(error), out.abort(error)]); // the first failure is the one to tell
     throw error;
   } finally {
     release();

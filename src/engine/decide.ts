@@ -9,6 +9,7 @@ import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
 /** A tensor of fewer elements gains less than its scales and nodes cost. */
 export const MIN_ELEMENTS = 1024;
 
+type Warn = (code: string, message: string, tensor: string) => void;
 type Scheme = (weight: Weight, recipe: QuantizeRecipe) => Decision;
 
 /** The schemes of this version: a new one is a file in quantize/ and a line here. */
@@ -28,8 +29,11 @@ export class Decider {
   readonly #overrides: readonly (readonly [RegExp, Scheme])[];
   readonly #scheme: Scheme;
   readonly #unmatched: Set<RegExp>;
+  readonly #warn: Warn;
 
-  constructor(recipe: Recipe) {
+  /** `warn` is told of tensors that do not become what the scheme's name says. */
+  constructor(recipe: Recipe, warn: Warn = () => {}) {
+    this.#warn = warn;
     for (const part of ["optimize", "prune", "distill", "target"] as const) {
       if (recipe[part])
         throw new UnsupportedError(`The recipe asks for '${part}', which this version does not do; it quantizes (${AVAILABLE.join(", ")})`);
@@ -55,9 +59,13 @@ export class Decider {
     const plain = plainReason(weight);
     if (plain) return keep(plain);
     if (excluded.length > 0) return keep("excluded by the recipe");
-    const decision = (overriding[0]?.[1] ?? this.#scheme)(weight, this.#quantize);
+    const scheme = overriding[0]?.[1] ?? this.#scheme;
+    const decision = scheme(weight, this.#quantize);
     if (decision.kind !== "keep" && encodedBytes(weight.shape, decision) >= byteLength(weight.dtype, weight.shape)) {
       return keep(`would not be smaller: ${decision.kind} and its scales take ${encodedBytes(weight.shape, decision)} bytes`);
+    }
+    if (decision.kind === "int8" && scheme === w4) {
+      this.#warn("w4-as-w8", `Stored as w8: w4 packs weights of matrix products only`, weight.name);
     }
     return decision;
   }

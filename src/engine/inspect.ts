@@ -8,9 +8,10 @@ import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
 import { checkGraph, graphs } from "../graph/graph.ts";
 import { roleOf } from "../graph/role.ts";
+import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
-import type { Source } from "../io/source.ts";
+import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes } from "./decide.ts";
 import { detect } from "./detect.ts";
@@ -55,7 +56,10 @@ export interface InspectOptions {
 
 /** Reads a model's structure; the data of large tensors is passed over. */
 export async function inspectModel(from: ReadableStream<Uint8Array> | Source | Input, options: InspectOptions = {}): Promise<Inspection> {
-  const reader = new Reader(inputOf(from), { signal: options.signal, onRead: options.onRead });
+  const reader = new Reader(inputOf(isSource(from) ? abortableSource(from, options.signal) : from), {
+    signal: options.signal,
+    onRead: options.onRead,
+  });
   const release = cancelOnAbort(reader, options.signal);
   try {
     return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader);

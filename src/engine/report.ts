@@ -48,12 +48,9 @@ export class Log {
     const row: TensorReport = { name: info.name, shape: info.shape, action, bytes: [before, after] };
     if (Number.isFinite(sqnr)) row.sqnr_db = Math.round(sqnr * 100) / 100;
     this.tensors.push(row);
+    if (!Number.isFinite(noise)) this.warn("overflow", "Weights are too large for 16 bits and became Infinity; use bf16 or w8", info.name);
     if (nonfinite > 0)
-      this.warn(
-        "non-finite",
-        "Weights hold NaN or Infinity, in the source or after rounding to 16 bits; check that the model runs",
-        info.name,
-      );
+      this.warn("non-finite", "The source's weights hold NaN or Infinity; integers hold 0 and the largest value instead", info.name);
   }
 
   /** Adds a tensor to a warning. */

@@ -1,0 +1,232 @@
+import { describe, expect, test } from "vitest";
+import { compress, FormatError, inspect, LimitError, MAX_LOOKAHEAD, type RecipeInput, UnsupportedError } from "../../src/index.ts";
+import { bigOnnx, bigSafetensors } from "../kit/big.ts";
+import { constants, conv, encoder, everyModel, ifModel, ir3, mlp } from "../kit/models.ts";
+import { encodeModel, f32, node, randn, value } from "../kit/onnx.ts";
+import { everyWeight, readOnnx } from "../kit/readonnx.ts";
+import { readRealModel, realModels } from "../kit/realmodels.ts";
+import { concat } from "../server/http.ts";
+
+const bytesOf = async (stream: ReadableStream<Uint8Array>) => new Uint8Array(await new Response(stream as never).arrayBuffer());
+
+async function run(source: Uint8Array | ReadableStream<Uint8Array>, recipe: RecipeInput) {
+  const { readable, report } = compress(source, recipe);
+  const bytes = await bytesOf(readable).catch(() => new Uint8Array(0));
+  return { bytes, report: await report };
+}
+
+const streamOf = (bytes: Uint8Array) => new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+const sha256 = async (bytes: Uint8Array) =>
+  Buffer.from(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toString("hex");
+
+/** y = x · W for one weight. */
+const product = (weight: Float32Array, k: number, n: number) =>
+  encodeModel({
+    opsets: { "": 13 },
+    graph: {
+      name: "product",
+      nodes: [node("MatMul", ["x", "w"], ["y"])],
+      initializers: [f32("w", [k, n], weight)],
+      inputs: [value("x", 1, [1, k])],
+      outputs: [value("y", 1, [1, n])],
+    },
+  });
+
+describe("the report", () => {
+  test.each(everyModel().map((m) => [`${m.name} @${m.opset}`, m] as const))(
+    "of %s names every weight of the source once",
+    async (_name, { bytes }) => {
+      const names = everyWeight(readOnnx(bytes))
+        .map(({ name }) => name)
+        .sort();
+      const { report } = await run(bytes, { quantize: "w8" });
+      expect(report.tensors.map(({ name }) => name).sort()).toEqual(names);
+      for (const tensor of report.tensors)
+        expect(tensor.action === "kept" ? tensor.reason : tensor.bytes[1] < tensor.bytes[0], tensor.name).toBeTruthy();
+    },
+  );
+
+  test("tells what went in and came out, the same for a stream and a source but for the layout", async () => {
+    const { bytes } = encoder();
+    const [source, stream] = [await run(bytes, { quantize: "w8" }), await run(streamOf(bytes), { quantize: "w8" })];
+    expect(source.report.source).toEqual({ format: "onnx", opset: 13, bytes: bytes.byteLength, sha256: await sha256(bytes) });
+    for (const { bytes: made, report } of [source, stream]) {
+      expect(report.output).toMatchObject({ format: "onnx", bytes: made.byteLength, sha256: await sha256(made) });
+      expect(report.timing.peak_memory_bytes).toBeGreaterThan(0);
+    }
+    expect([source.report.output.layout, stream.report.output.layout]).toEqual(["canonical", "pieced"]);
+    const byName = (r: typeof source) => [...r.report.tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
+    expect(byName(stream)).toEqual(byName(source));
+    expect(stream.report.recipe).toEqual({ quantize: { scheme: "w8" } });
+  });
+
+  test("gives the reason of each tensor that is kept", async () => {
+    const { report } = await run(conv().bytes, { quantize: { scheme: "w8" } });
+    const reasons = new Set(report.tensors.map(({ reason }) => reason).filter(Boolean));
+    expect([...reasons]).toContain("fewer than 1024 elements");
+    const { report: paddle } = await run(await readRealModel(realModels.recognizer), { quantize: "w8" });
+    expect(paddle.tensors.find((t) => t.shape[0] === 6625 && t.shape.length === 1)?.reason).toContain("one-dimensional");
+    expect(paddle.tensors.some(({ reason }) => reason?.startsWith("int64"))).toBe(true);
+  });
+
+  test("warns of w4 that becomes w8, of 16 bits that overflow and of NaN", async () => {
+    const { report } = await run(conv().bytes, { quantize: "w4" });
+    const [warning] = report.warnings.filter(({ code }) => code === "w4-as-w8");
+    expect(warning?.tensors?.length).toBe(report.tensors.filter(({ action }) => action === "w8").length);
+    const large = randn(4096, 1).map((x) => x * 1e5);
+    expect((await run(product(large, 64, 64), { quantize: "fp16" })).report.warnings).toMatchObject([{ code: "overflow", tensors: ["w"] }]);
+    expect((await run(product(large, 64, 64), { quantize: "bf16" })).report.warnings).toEqual([]);
+    const broken = randn(4096, 1).map((x, i) => (i === 7 ? Number.NaN : i === 9 ? Number.POSITIVE_INFINITY : x));
+    const { report: odd } = await run(product(broken, 64, 64), { quantize: "w8" });
+    expect(odd.warnings).toMatchObject([{ code: "non-finite", tensors: ["w"] }]);
+    expect(odd.tensors[0]?.sqnr_db).toBeGreaterThan(35);
+  });
+
+  test("and the file's metadata tell the recipe, the version and what stayed in float", async () => {
+    const { bytes, report } = await run(constants().bytes, { quantize: "w8" });
+    const { metadata } = readOnnx(bytes);
+    expect(JSON.parse(metadata.get("edgeslim.recipe") as string)).toEqual({ quantize: { scheme: "w8" } });
+    expect(metadata.get("edgeslim.version")).toBe(report.edgeslim);
+    const kept = report.tensors.filter((t) => t.action === "kept" && !t.reason?.includes("not a float")).map((t) => t.name);
+    expect(JSON.parse(metadata.get("edgeslim.kept") as string)).toEqual(kept);
+  });
+});
+
+describe("a recipe", () => {
+  test.each([
+    ["twice the same", "fp16", "fp16"],
+    ["twice the same", "w8", "w8"],
+    ["two of 16 bits", "fp16", "bf16"],
+  ] as const)("%s (%s, %s) would change nothing and is refused", async (_what, first, second) => {
+    const { bytes } = await run(encoder().bytes, { quantize: first });
+    for (const source of [bytes, streamOf(bytes)]) {
+      await expect(run(source, { quantize: second })).rejects.toThrow(UnsupportedError);
+      await expect(run(source instanceof Uint8Array ? source : streamOf(bytes), { quantize: second })).rejects.toThrow(
+        "would change nothing",
+      );
+    }
+  });
+
+  test.each(["w8", "w4"] as const)("of %s works on what fp16 made, from every layout", async (scheme) => {
+    const original = encoder().bytes;
+    for (const first of [original, streamOf(original)]) {
+      const { bytes: half } = await run(first, { quantize: "fp16" });
+      const { report } = await run(half, { quantize: scheme });
+      expect(report.tensors.filter((t) => t.action !== "kept").length).toBeGreaterThan(8);
+      expect((await run(streamOf(half), { quantize: scheme })).report.output.bytes).toBeLessThan(original.byteLength / 2);
+    }
+  });
+
+  test("excludes and overrides by pattern", async () => {
+    const { report } = await run(mlp().bytes, { quantize: { scheme: "w8", overrides: [{ match: ".", scheme: "fp16" }] } });
+    expect(new Set(report.tensors.map((t) => t.action))).toEqual(new Set(["fp16", "kept"]));
+    await expect(run(mlp().bytes, { quantize: { scheme: "w8", exclude: ["."] } })).rejects.toThrow("excluded by the recipe");
+    await expect(run(mlp().bytes, { quantize: { scheme: "w8", exclude: ["nowhere"] } })).rejects.toThrow("'nowhere' matches no tensor");
+  });
+
+  test("takes one scale for a tensor where asked", async () => {
+    const { bytes } = await run(mlp().bytes, { quantize: { scheme: "w8", granularity: "per_tensor" } });
+    expect([...readOnnx(bytes).initializers.values()].filter((t) => t.name.endsWith("_scale")).every((t) => t.dims.length === 0)).toBe(
+      true,
+    );
+  });
+
+  test.each([
+    [{}, UnsupportedError, "would change nothing: name a scheme"],
+    [{ quantize: "q8" }, UnsupportedError, "q8 is not in this version"],
+    [{ quantize: "w8", prune: { structure: "2:4" } }, UnsupportedError, "'prune'"],
+    [{ quantize: "w9" }, FormatError, "fails its schema"],
+    [{ quantise: "w8" }, FormatError, "quantise"],
+    [{ quantize: { scheme: "w8", exclude: ["(a+)+$"] } }, FormatError, "regular expression"],
+    [{ quantize: { scheme: "fp16", granularity: "per_tensor" } }, UnsupportedError, "granularity"],
+  ] as const)("%j is refused", async (recipe, error, words) => {
+    const promise = run(mlp().bytes, recipe as RecipeInput);
+    await expect(promise).rejects.toThrow(error);
+    await expect(run(mlp().bytes, recipe as RecipeInput)).rejects.toThrow(words);
+  });
+});
+
+describe("what must be held", () => {
+  test("beyond MAX_LOOKAHEAD is refused with the tensor's name and the way out, or goes to the spool", async () => {
+    const side = Math.ceil(Math.sqrt(MAX_LOOKAHEAD / 4)) + 8;
+    const large = product(new Float32Array(side * side).fill(0.5), side, side); // its columns' scales need all of it
+    await expect(run(streamOf(large), { quantize: "w8" })).rejects.toMatchObject({ limit: "MAX_LOOKAHEAD", place: { tensor: "w" } });
+    await expect(run(streamOf(large), { quantize: "w8" })).rejects.toThrow(LimitError);
+    expect((await run(large, { quantize: "w8" })).report.tensors[0]).toMatchObject({ action: "w8" });
+    const spooled: Uint8Array[] = [];
+    const { readable, report } = compress(
+      streamOf(large),
+      { quantize: "w8" },
+      {
+        spool: {
+          async write(payload) {
+            const parts: Uint8Array[] = [];
+            for await (const chunk of payload.chunks()) parts.push(chunk.slice());
+            spooled.push(...parts);
+            return {
+              length: payload.length,
+              again: true,
+              async *chunks() {
+                yield* parts;
+              },
+            };
+          },
+          async clear() {
+            spooled.length = 0;
+          },
+        },
+      },
+    );
+    await bytesOf(readable);
+    expect((await report).tensors[0]).toMatchObject({ action: "w8" });
+    expect(spooled).toEqual([]);
+  });
+
+  test("is encoded early where its use is known, so that files of Constants larger than MAX_LOOKAHEAD pass", async () => {
+    const layers = 12;
+    const side = 1024;
+    const model = encodeModel(
+      {
+        opsets: { "": 13 },
+        graph: {
+          name: "constants",
+          nodes: Array.from({ length: layers }, (_, i) => node("MatMul", [i ? `h${i - 1}` : "x", `w${i}`], [`h${i}`])),
+          initializers: Array.from({ length: layers }, (_, i) => f32(`w${i}`, [side, side], randn(side * side, i))),
+          inputs: [value("x", 1, [1, side])],
+          outputs: [value(`h${layers - 1}`, 1, [1, side])],
+        },
+      },
+      { weights: "constants" },
+    );
+    expect(model.byteLength).toBeGreaterThan(MAX_LOOKAHEAD);
+    for (const source of [model, streamOf(model)]) {
+      const { report } = await run(source, { quantize: "w8" });
+      expect(report.tensors.map(({ action }) => action)).toEqual(Array.from({ length: layers }, () => "w8"));
+    }
+  });
+});
+
+describe("inspect", () => {
+  test("estimates what compress gives, to within the nodes that are added", async () => {
+    for (const { bytes } of [encoder(), conv(), ifModel(), ir3()]) {
+      const { schemes, tensors } = await inspect(bytes);
+      for (const { scheme, bytes: estimate, reason } of schemes) {
+        if (reason) continue;
+        const { report } = await run(bytes, { quantize: scheme as "w8" });
+        expect(Math.abs(report.output.bytes - (estimate as number))).toBeLessThan(200 * tensors.length + 400);
+      }
+    }
+  });
+
+  test("tells why a scheme cannot be used", async () => {
+    expect((await inspect(ir3().bytes)).schemes.find(({ scheme }) => scheme === "bf16")?.reason).toContain("opset 13");
+  });
+
+  test("reads a stream as it reads a source", async () => {
+    for (const model of [bigOnnx({ bytes: 4 << 20 }), bigSafetensors({ bytes: 4 << 20 })]) {
+      const bytes = concat(model.chunks());
+      expect(await inspect(streamOf(bytes))).toEqual(await inspect(bytes));
+      expect((await inspect(bytes)).bytes).toBe(bytes.byteLength);
+    }
+  });
+});
