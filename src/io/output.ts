@@ -1,3 +1,4 @@
+import { orAborted } from "./abort.ts";
 import { BLOCK, type BlockPool } from "./blocks.ts";
 import { Sha256 } from "./sha256.ts";
 import type { Sink } from "./sink.ts";
@@ -5,6 +6,7 @@ import type { Sink } from "./sink.ts";
 /** Gathers small writes into chunks, counts and hashes. `put` is synchronous; `drain` waits for the sink (backpressure). */
 export class Output {
   readonly #sink: Sink;
+  readonly #signal: AbortSignal | undefined;
   readonly #hash = new Sha256();
   readonly #full: Uint8Array[] = [];
   readonly #blocks: BlockPool;
@@ -16,8 +18,9 @@ export class Output {
   /** Most bytes that waited at once. */
   peak = BLOCK;
 
-  constructor(sink: Sink, blocks: BlockPool) {
+  constructor(sink: Sink, blocks: BlockPool, signal?: AbortSignal) {
     this.#sink = sink;
+    this.#signal = signal;
     this.#blocks = blocks;
     this.#chunk = blocks.take();
   }
@@ -47,7 +50,8 @@ export class Output {
       const taken = chunk;
       this.#hash.update(taken);
       await this.#writing;
-      this.#writing = this.#sink.write(taken).then(() => this.#blocks.give(taken));
+      const written = this.#sink.write(taken).then(() => this.#blocks.give(taken));
+      this.#writing = orAborted(written, this.#signal);
       this.#writing.catch(() => {}); // a failure surfaces where it is awaited
     }
   }
@@ -74,7 +78,7 @@ export class Output {
     if (this.#fill === 0) return;
     const rest = this.#chunk.subarray(0, this.#fill);
     this.#hash.update(rest);
-    await this.#sink.write(rest);
+    await orAborted(this.#sink.write(rest), this.#signal);
     this.#fill = 0;
   }
 

@@ -9,7 +9,7 @@ export interface Sink {
   close(): Promise<void>;
   /** Reads what was written, once closed. Sinks that patch have it, so that the result can be hashed. */
   reopen?(): Promise<Source>;
-  /** Drops everything written: no partial output may remain. */
+  /** Drops everything written: no partial output may remain. After an abort signal it may come while a write waits. */
   abort(reason: unknown): Promise<void>;
 }
 
@@ -97,7 +97,10 @@ export function pipeSink(): { sink: Sink; readable: ReadableStream<Uint8Array> }
       if (!cancelled) controller.close();
     },
     async abort(reason) {
-      if (!cancelled) controller.error(reason);
+      if (cancelled) return;
+      controller.error(reason);
+      cancelled = { reason };
+      wake();
     },
   };
   return { sink, readable };

@@ -1,6 +1,7 @@
 /** Graphs made to cost more than they weigh: `n` is a count of nodes or of tensors. */
+
+import { DataType, encodeModel, type GraphSpec, type NodeSpec, node, randn, type TensorSpec, tensor, value } from "../kit/onnx.ts";
 import { toFloat16Bits } from "../kit/reference.ts";
-import { DataType, encodeModel, type GraphSpec, node, type NodeSpec, randn, type TensorSpec, tensor, value } from "../kit/onnx.ts";
 
 const data = Uint16Array.from(randn(1024, 1, 0.2), toFloat16Bits);
 const half = (name: string): TensorSpec => tensor(name, DataType.FLOAT16, [32, 32], data);
@@ -20,7 +21,11 @@ export const chain = (n: number, comb = false): Uint8Array => {
   return model([...casts, ...teeth], [half("w")]);
 };
 
-export const manyReaders = (n: number): Uint8Array => model(list(n, (i) => product("w", i)), [half("w")]);
+export const manyReaders = (n: number): Uint8Array =>
+  model(
+    list(n, (i) => product("w", i)),
+    [half("w")],
+  );
 
 /** Branches may use one name again and again: each weight then needs names of its own. */
 export const oneName = (n: number): Uint8Array => {
@@ -52,11 +57,16 @@ export const listed = (n: number): Uint8Array =>
   );
 
 /** A cycle of n nodes. */
-export const ring = (n: number): Uint8Array => model(list(n, (i) => node("Relu", [`r${i}`], [`r${(i + 1) % n}`], {}, { name: "" })), [half("w")]);
+export const ring = (n: number): Uint8Array =>
+  model(
+    list(n, (i) => node("Relu", [`r${i}`], [`r${(i + 1) % n}`], {}, { name: "" })),
+    [half("w")],
+  );
 
 /** An If in an If in an If. */
 export function nested(depth: number): Uint8Array {
   let graph: GraphSpec = { nodes: [product("w", 0)], initializers: [half("w")], inputs: [], outputs: [] };
-  for (let i = 0; i < depth; i++) graph = { nodes: [node("If", ["x"], [`y${i}`], { then_branch: { graph } })], inputs: i === depth - 1 ? [x] : [], outputs: [] };
+  for (let i = 0; i < depth; i++)
+    graph = { nodes: [node("If", ["x"], [`y${i}`], { then_branch: { graph } })], inputs: i === depth - 1 ? [x] : [], outputs: [] };
   return encodeModel({ graph, opsets: { "": 13 } });
 }
