@@ -1,5 +1,6 @@
 import type { Sink } from "../io/sink.ts";
 import type { OpenPipe } from "./ports.ts";
+import { GoneError } from "./problem.ts";
 
 /** Output that is held back before the 200 goes out, so that a small bad model gets its problem document. */
 export const HELD_BYTES = 1 << 20;
@@ -71,10 +72,13 @@ export class Gate implements Sink {
     return new Promise((resolve, reject) => {
       this.#fail = reject;
       if (this.#signal.aborted) reject(this.#signal.reason);
-      work.then(() => {
-        this.#moved();
-        resolve();
-      }, reject);
+      work.then(
+        () => {
+          this.#moved();
+          resolve();
+        },
+        (cause: unknown) => reject(cause instanceof TypeError ? cause : Object.assign(new GoneError(), { cause })), // nobody reads any more
+      );
     });
   }
 }

@@ -48,6 +48,13 @@ export class StallError extends HttpProblem {
   }
 }
 
+/** What a run ends with whose client does not wait for it. Nobody reads this but who asks for the report. */
+export class GoneError extends HttpProblem {
+  constructor() {
+    super(400, "The client closed the connection before the end");
+  }
+}
+
 const problem = (status: ProblemStatus, detail: string, more: Place & { limit?: string } = {}): Problem => ({
   type: "about:blank",
   title: TITLES[status],

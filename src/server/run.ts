@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { Input } from "../io/input.ts";
 import type { Limits } from "./ports.ts";
-import { StallError } from "./problem.ts";
+import { GoneError, StallError } from "./problem.ts";
 import type { Slot, Slots } from "./slots.ts";
 import { uploadInput } from "./upload.ts";
 
@@ -33,7 +33,7 @@ export class Run {
   readonly #slot: Slot | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #request: AbortSignal;
-  readonly #gone = (): void => this.abort(this.#request.reason);
+  readonly #gone = (): void => this.abort(new GoneError());
   #moved: number | undefined = performance.now();
   /** Called with each beat of the interval, while the run lives. */
   onBeat: (() => void) | undefined;

@@ -2,6 +2,7 @@ import type { Dirent } from "node:fs";
 import { mkdir, open, readdir, realpath, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import type { Store, StoredInfo } from "../server/ports.ts";
+import { HttpProblem } from "../server/problem.ts";
 import { fileSink } from "./folder-file.ts";
 import { infoOf, storedFile } from "./folder-read.ts";
 import { pump } from "./pump.ts";
@@ -10,6 +11,9 @@ import { pump } from "./pump.ts";
 const PRIVATE = ".edgeslim~";
 /** Another run may remove a directory, as empty, just before a file is made in it. */
 const ATTEMPTS = 5;
+
+/** What a file system says when a folder is where a file should be, or the other way round. */
+const CLASHES = ["ENOTDIR", "EISDIR", "EEXIST", "ENOTEMPTY"];
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
 
@@ -52,10 +56,11 @@ export function folderStore(root: string): Store {
           at = dirname(at);
           real = await realpath(at).catch(nothing);
         }
-        if (real !== base && !real.startsWith(base + sep)) throw new Error(`${at} leads out of the folder.`);
+        if (real !== base && !real.startsWith(base + sep)) throw new HttpProblem(409, "A link on this path leads out of the store");
         await mkdir(dirname(path), { recursive: true });
         return await make();
       } catch (error) {
+        if (CLASHES.includes(codeOf(error))) throw new HttpProblem(409, "A file and a folder cannot have the same name in this store");
         if (codeOf(error) !== "ENOENT" || attempt === ATTEMPTS) throw error;
       }
     }

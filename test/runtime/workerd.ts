@@ -64,7 +64,7 @@ export async function startWorker(
       compatibilityFlags: ["nodejs_compat"],
       bindings,
       ...(r2 ? { r2Buckets: ["MODELS"] } : {}),
-      ...(persist === undefined ? {} : { r2Persist: persist }),
+      ...(persist === undefined ? {} : { resourcePersistencePath: persist }),
     }),
   );
 }

@@ -361,15 +361,24 @@ describe("a folder store", () => {
       symlinkSync(join(outside, "secret"), join(folder, "file"));
       for (const path of ["/v1/models/link/secret", "/v1/models/link"]) expect((await app.request(path)).status).toBe(404);
       expect((await app.request("/v1/models/link/secret", { method: "DELETE" })).status).toBe(404);
-      expect((await put("/v1/models/link/new")).status).toBe(500);
+      expect((await put("/v1/models/link/new")).status).toBe(409);
       expect(await readFile(join(outside, "secret"), "utf8")).toBe("secret");
       expect(readdirSync(outside)).toEqual(["secret"]);
     } finally {
       await rm(outside, { recursive: true });
       await rm(join(folder, "link"));
       await rm(join(folder, "file"));
-      logged.length = 0;
     }
+  });
+
+  test("tells when a file and a folder have the same name", async () => {
+    await put("/v1/models/n/a/b");
+    expect((await problem(await put("/v1/models/n/a"))).status).toBe(409);
+    expect((await problem(await put("/v1/models/n/a/b/c"))).status).toBe(409);
+    expect((await app.request("/v1/models/n/a")).status).toBe(404);
+    expect(files()).toEqual(["n/a/b"]);
+    await app.request("/v1/models/n", { method: "DELETE" });
+    expect(logged).toEqual([]);
   });
 
   test("keeps its own things out of reach", async () => {
