@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { emptyGraph, type Graph, makeNode, type Node, Values } from "../../src/graph/graph.ts";
+import { roleOf } from "../../src/graph/role.ts";
+import type { DType } from "../../src/tensor.ts";
+
+/** The role of `w` in a graph of nodes. */
+function role(shape: number[], nodes: Node[], { outputs = ["y"], dtype = "float32" as DType } = {}) {
+  const main: Graph = { ...emptyGraph(), outputs, initializers: ["w"] };
+  const values = new Values(main);
+  for (const node of nodes) {
+    main.nodes.push(node);
+    values.add(node);
+  }
+  for (const name of outputs) values.addOutput(name);
+  return roleOf(values, { name: "w", dtype, shape }, main);
+}
+
+const node = makeNode;
+
+describe("the role of a weight", () => {
+  test.each([
+    ["MatMul, right", [64, 32], [node("MatMul", ["x", "w"], ["y"])], { op: "MatMul", channel_axis: 1, k_axis: 0 }],
+    ["MatMul, left", [64, 32], [node("MatMul", ["w", "x"], ["y"])], { op: "MatMul", channel_axis: 0 }],
+    ["batched MatMul", [4, 64, 32], [node("MatMul", ["x", "w"], ["y"])], { op: "MatMul", channel_axis: 2 }],
+    ["Gemm", [64, 32], [node("Gemm", ["x", "w", "c"], ["y"])], { op: "Gemm", channel_axis: 1, k_axis: 0 }],
+    ["Gemm with transB", [64, 32], [node("Gemm", ["x", "w"], ["y"], { transB: 1 })], { op: "Gemm", channel_axis: 0, k_axis: 1 }],
+    ["Gemm with alpha", [64, 32], [node("Gemm", ["x", "w"], ["y"], { transB: 1, alpha: 0.5 })], { op: "Gemm", channel_axis: 0 }],
+    ["Gemm's C", [64, 32], [node("Gemm", ["x", "v", "w"], ["y"])], { op: "Gemm", keep: "a bias" }],
+    ["Conv", [64, 3, 7, 7], [node("Conv", ["x", "w", "b"], ["y"])], { op: "Conv", channel_axis: 0 }],
+    ["ConvTranspose", [64, 32, 2, 2], [node("ConvTranspose", ["x", "w"], ["y"])], { op: "ConvTranspose", channel_axis: 1 }],
+    ["Gather", [1000, 32], [node("Gather", ["w", "i"], ["y"])], { op: "Gather", channel_axis: 0 }],
+    ["Gather along its last axis", [32, 1000], [node("Gather", ["w", "i"], ["y"], { axis: -1 })], { op: "Gather", channel_axis: 1 }],
+    ["LSTM", [1, 256, 64], [node("LSTM", ["x", "w", "r", "b"], ["y"])], { op: "LSTM", channel_axis: 1 }],
+    [
+      "LayerNormalization",
+      [64, 64],
+      [node("LayerNormalization", ["x", "w"], ["y"])],
+      { op: "LayerNormalization", keep: "a normalization parameter" },
+    ],
+    ["Add", [64, 64], [node("Add", ["x", "w"], ["y"])], { op: "Add" }],
+    ["nothing", [64, 64], [], { op: "no node" }],
+    [
+      "through Cast",
+      [64, 32],
+      [node("Cast", ["w"], ["v"], { to: 1 }), node("MatMul", ["x", "v"], ["y"])],
+      { op: "MatMul", channel_axis: 1, k_axis: 0 },
+    ],
+    [
+      "through Transpose",
+      [64, 32],
+      [node("Transpose", ["w"], ["v"]), node("MatMul", ["x", "v"], ["y"])],
+      { op: "MatMul", channel_axis: 0, k_axis: 1 },
+    ],
+    [
+      "cut up and joined for a recurrent layer",
+      [256, 64],
+      [node("Slice", ["w", "s", "e"], ["v"]), node("LSTM", ["x", "v"], ["y"])],
+      { op: "Slice", channel_axis: 0 },
+    ],
+  ] as const)("in %s", (_what, shape, nodes, expected) => {
+    expect(role([...shape], [...nodes])).toEqual(expected);
+  });
+
+  test("a tied embedding has the channels of both its uses, and cannot be packed for one of them", () => {
+    const tied = [node("Gather", ["w", "i"], ["e"]), node("Transpose", ["w"], ["t"], { perm: [1, 0] }), node("MatMul", ["e", "t"], ["y"])];
+    expect(role([1000, 64], tied)).toEqual({ op: "Gather", channel_axis: 0 });
+  });
+
+  test("a weight that leaves the graph is not packed", () => {
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])], { outputs: ["y", "w"] }).k_axis).toBeUndefined();
+  });
+
+  test("products in double precision are not packed", () => {
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])], { dtype: "float64" }).k_axis).toBeUndefined();
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])], { dtype: "float16" }).k_axis).toBe(0);
+  });
+
+  test("a cycle of Casts ends", () => {
+    expect(role([64, 32], [node("Cast", ["w"], ["a"], { to: 1 }), node("Cast", ["a"], ["w"], { to: 1 })])).toMatchObject({ op: "no node" });
+  });
+
+  test("a subgraph's name hides the outer one", () => {
+    const inner: Graph = { ...emptyGraph(), initializers: ["w"], outputs: ["z"] };
+    const main: Graph = { ...emptyGraph(), initializers: ["w"], outputs: ["y"] };
+    inner.parent = main;
+    inner.nodes.push(node("MatMul", ["x", "w"], ["z"]));
+    const branch: Node = { ...node("If", ["c"], ["y"]), graphs: [inner] };
+    main.nodes.push(branch);
+    const values = new Values(main);
+    values.add(branch);
+    expect(roleOf(values, { name: "w", dtype: "float32", shape: [64, 32] }, main)).toEqual({ op: "no node" });
+    expect(roleOf(values, { name: "w", dtype: "float32", shape: [64, 32] }, inner)).toMatchObject({ op: "MatMul", channel_axis: 1 });
+  });
+});
