@@ -4,8 +4,7 @@ import type { Reader } from "../io/reader.ts";
 /** First bytes of files that people take for models. */
 const KNOWN: readonly (readonly [magic: readonly number[], what: string])[] = [
   [[0x50, 0x4b, 0x03, 0x04], "a zip archive (a PyTorch checkpoint?); export it to ONNX or save it as safetensors"],
-  [[0x80, 0x02], "a Python pickle; save it as safetensors"],
-  [[0x80, 0x04], "a Python pickle; save it as safetensors"],
+  ...[2, 3, 4, 5].map((protocol) => [[0x80, protocol], "a Python pickle; save it as safetensors"] as const),
   [[0x47, 0x47, 0x55, 0x46], "GGUF"],
   [[0x1f, 0x8b], "gzip; decompress it first"],
   [[0x89, 0x48, 0x44, 0x46], "HDF5 (Keras?); export it to ONNX"],

@@ -75,7 +75,8 @@ async function inspectSafetensors(reader: Reader): Promise<Inspection> {
   const { tensors, metadata, dataOffset, dataBytes } = await readHeader(reader);
   await reader.skip(dataBytes, "tensor data");
   await reader.expectEnd("after the last tensor");
-  const weights = tensors.map((entry): Weight => ({ ...entry, role: safetensorsRole(entry) }));
+  const names = new Set(tensors.map(({ name }) => name));
+  const weights = tensors.map((entry): Weight => ({ ...entry, role: safetensorsRole(entry, names) }));
   return { format: "safetensors", metadata, ...summary(weights, dataOffset + dataBytes) };
 }
 

@@ -11,8 +11,23 @@ const pattern = z
   .string()
   .min(1)
   .max(MAX_PATTERN)
-  .refine((source) => compiles(source) && safe(source), "must be a regular expression without nested repetition")
+  .refine(
+    (source) => compiles(source) && safe(source) && !repeatsChoice(source),
+    "must be a regular expression without nested repetition, or repeated alternatives",
+  )
   .describe("A regular expression over tensor names.");
+
+/** Whether a group of alternatives is repeated, as in `(a|a)*`: matching may then take time exponential in a name's length. */
+function repeatsChoice(source: string): boolean {
+  const plain = source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gsu, "x"); // escapes and classes hold no groups
+  const groups: boolean[] = [];
+  for (const [i, char] of [...plain].entries()) {
+    if (char === "(") groups.push(false);
+    else if (char === "|") groups.fill(true);
+    else if (char === ")" && groups.pop() && /[*+{]/.test([...plain][i + 1] ?? "")) return true;
+  }
+  return false;
+}
 
 function compiles(source: string): boolean {
   try {

@@ -28,7 +28,7 @@ export async function compressSafetensors(run: SafetensorsRun, source: Source | 
   const header = await readHeader(reader);
   const names = new Set(header.tensors.map(({ name }) => name));
   const planned = header.tensors.map((entry): Planned => {
-    const decision = avoidCollision(entry, decider.decide({ ...entry, role: roleOf(entry) }), names);
+    const decision = avoidCollision(entry, decider.decide({ ...entry, role: roleOf(entry, names) }), names);
     if (decision.kind !== "keep") return { entry, encoding: decision, parts: partsOf(entry, decision) };
     log.kept(entry, decision.reason, entry.bytes);
     return { entry, parts: [{ info: entry }] };

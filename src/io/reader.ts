@@ -123,7 +123,7 @@ export class Reader {
     const start = this.position;
     const buffered = this.#chunk.byteLength - this.#at;
     if (n > buffered && this.#input.skip && !this.#hash) {
-      if (this.size !== undefined && start + n > this.size) throw this.truncated(what, start, n);
+      if (this.size !== undefined && start + n > this.size) throw this.truncated(what, start, n, this.size - start);
       this.#input.skip(n - buffered);
       this.#base += this.#chunk.byteLength + (n - buffered);
       this.#chunk = NO_BYTES;
@@ -143,8 +143,8 @@ export class Reader {
       throw new FormatError(`The ${this.#format} goes on ${where}`, { offset: this.position, format: this.#format });
   }
 
-  truncated(what: string, offset: number, needed?: number): FormatError {
-    const missing = needed === undefined ? "" : `: ${needed} bytes were declared, ${this.position - offset} are there`;
+  truncated(what: string, offset: number, needed?: number, there = this.position - offset): FormatError {
+    const missing = needed === undefined ? "" : `: ${needed} bytes were declared, ${there} are there`;
     return new FormatError(`The ${this.#format} ends in the middle of ${what}${missing}`, { offset, format: this.#format });
   }
 

@@ -138,9 +138,9 @@ export class Parser {
       length: end - reader.position,
       again: false,
       async *chunks() {
-        while (reader.position < end) {
+        for (const start = reader.position; reader.position < end; ) {
           const view = await reader.view(end - reader.position);
-          if (!view) throw reader.truncated("tensor data", reader.position, end - reader.position);
+          if (!view) throw reader.truncated("tensor data", start, end - start);
           yield view;
         }
       },

@@ -125,7 +125,7 @@ function countKeys(bytes: Uint8Array): number[] {
 
 function checkMetadata(value: unknown): Record<string, string> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Object.values(value).some((v) => typeof v !== "string"))
+  if (typeof value !== "object" || value === null || Array.isArray(value) || Object.values(value).some((v) => typeof v !== "string"))
     throw bad("__metadata__ must map strings to strings", 8);
   return value as Record<string, string>;
 }
@@ -136,7 +136,12 @@ function entry(name: string, value: unknown): Entry {
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) throw bad(`Tensor '${name}' has the unknown key '${unknown}'`, 8, name);
   const dtype = typeof word === "string" && Object.hasOwn(DTYPES, word) ? DTYPES[word] : undefined;
-  if (!dtype) throw bad(`Tensor '${name}' has dtype ${JSON.stringify(word)}, expected one of ${Object.keys(DTYPES).join(", ")}`, 8, name);
+  if (!dtype)
+    throw bad(
+      `Tensor '${name}' has dtype ${typeof word === "string" ? JSON.stringify(word) : typeof word}, expected one of ${Object.keys(DTYPES).join(", ")}`,
+      8,
+      name,
+    );
   const isSize = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
   if (!Array.isArray(shape) || !shape.every(isSize)) throw bad(`Tensor '${name}' has a shape that is not a list of sizes`, 8, name);
   if (!Array.isArray(data_offsets) || data_offsets.length !== 2 || !data_offsets.every(isSize))

@@ -2,10 +2,13 @@ import { around, BLOCK_SIZE, type Encoding, matrix, type Role } from "../../enco
 import type { TensorInfo } from "../../tensor.ts";
 
 /** Layer kinds that a name tells, in the words of the frameworks that write safetensors. */
-const EMBEDDING = /(^|[._])(wte|wpe|shared|embed\w*|\w*embeddings?|\w*_embed|relative_attention_bias)([._]|$)/i;
+const EMBEDDING = /(^|[._])(wte|wpe|shared|embed\w*|relative_attention_bias)([._]|$)|(embeddings?|_embed)([._]|$)/i;
+const PART = /_(scale|zero_point)$/;
 
-/** What a file without a graph tells of a weight: rank 2 is a linear layer [out, in], higher ranks are convolutions [out, in, …]. */
-export function roleOf({ name, shape }: TensorInfo): Role {
+/** What a file without a graph, with tensors of these names, tells of a weight: rank 2 is a linear layer [out, in], higher ranks are convolutions [out, in, …]. */
+export function roleOf({ name, shape }: TensorInfo, names: ReadonlySet<string>): Role {
+  const whole = name.replace(PART, "");
+  if (whole !== name && (names.has(whole) || names.has(`${whole}_packed`))) return { op: "a loader", keep: "part of a quantized weight" };
   if (EMBEDDING.test(name))
     return { op: "an embedding", float: "an embedding by its name: loaders of compressed-tensors quantize linear layers only" };
   if (shape.length > 2) return { op: "a convolution", channel_axis: 0 };
