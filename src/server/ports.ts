@@ -69,10 +69,12 @@ export interface Limits {
   STALL_SECONDS: number;
   /** A run that has not been heard of for so long is reported as lost, and its place given to another. */
   LOST_SECONDS: number;
+  /** Longest model whose SHA-256 the report tells: hashing is the dearest part of a run, and a Worker's processor time is limited. */
+  MAX_HASHED_BYTES: number;
 }
 
 /** A Worker has 128 MB: a run may hold 32 MiB of look-ahead, its slabs and, on the way to R2, three parts. So two at once. */
-export const WORKER_LIMITS: Limits = { MAX_RUNNING: 2, STALL_SECONDS: 60, LOST_SECONDS: 180 };
+export const WORKER_LIMITS: Limits = { MAX_RUNNING: 2, STALL_SECONDS: 60, LOST_SECONDS: 180, MAX_HASHED_BYTES: 64 << 20 };
 
 /** A machine of one's own. Kernels run on one thread, so more runs at once would only share it. */
-export const HOST_LIMITS: Limits = { MAX_RUNNING: 16, STALL_SECONDS: 60, LOST_SECONDS: 180 };
+export const HOST_LIMITS: Limits = { MAX_RUNNING: 16, STALL_SECONDS: 60, LOST_SECONDS: 180, MAX_HASHED_BYTES: Number.POSITIVE_INFINITY };

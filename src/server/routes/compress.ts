@@ -72,13 +72,14 @@ async function prepare(
 }
 
 /** What a run needs beside its sink, and gives back when it ends. */
-function options({ store }: Ports, { run, stored }: Job, onPlan: (plan: Plan) => void) {
+function options({ store, limits }: Ports, { run, stored }: Job, onPlan: (plan: Plan) => void) {
   const spool = store && storeSpool(store, crypto.randomUUID());
   const end = async (): Promise<void> => {
     await stored?.close();
     run.end();
   };
-  return { options: { signal: run.signal, onProgress: run.moved, onPlan, spool }, end };
+  const maxHashedBytes = store ? limits.MAX_HASHED_BYTES : 0; // without a store there is no report to tell it
+  return { options: { signal: run.signal, onProgress: run.moved, onPlan, spool, maxHashedBytes }, end };
 }
 
 async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: Query): Promise<Response> {
