@@ -1,9 +1,4 @@
-import type { Encoding } from "../encoding.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import type { FloatDType } from "../tensor.ts";
-import { halfEncoder } from "./half.ts";
-import { int4Encoder } from "./int4.ts";
-import { int8Encoder } from "./int8.ts";
 
 /** One walk over a weight's elements. Slabs come in order, each whole units long but the last. */
 export interface Pass {
@@ -40,18 +35,6 @@ export interface EncodingError {
 
 /** A largest unit (a row, a panel), in elements: 4 MiB of float32. Longer rows are walked twice in pieces instead. */
 export const MAX_UNIT = 1 << 20;
-
-/** The encoder of a weight of the given shape. Its memory is the kernels' arena: the caller marks and resets it. */
-export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly number[], encoding: Encoding): Encoder {
-  switch (encoding.kind) {
-    case "half":
-      return halfEncoder(kernels, dtype, shape, encoding.dtype);
-    case "int8":
-      return int8Encoder(kernels, shape, encoding.axis);
-    case "int4":
-      return int4Encoder(kernels, shape, encoding.k_axis);
-  }
-}
 
 export const NOTHING = new Uint8Array(0);
 

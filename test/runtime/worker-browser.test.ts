@@ -1,14 +1,10 @@
 /** A browser's fetch reads only after it has sent all: what it can do with the Worker, and that it is not left hanging. */
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Miniflare } from "miniflare";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasChromium, launchChromium } from "./chromium.ts";
 import { startWorker } from "./workerd.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
 const STALL_SECONDS = 2;
 
 /** In the page: a safetensors file with one float tensor of `megabytes`. */
@@ -22,33 +18,19 @@ const makeModel = `async (megabytes) => {
   return new Blob([head, data]);
 }`;
 
-describe.skipIf(!existsSync(CHROMIUM))("Chromium (Debian package chromium)", () => {
+describe.skipIf(!hasChromium())("Chromium (Debian package chromium)", () => {
   let mf: Miniflare;
-  let profile: string;
-  let browser: BrowserContext;
+  let browser: Awaited<ReturnType<typeof launchChromium>>;
   let page: Page;
   beforeAll(async () => {
     mf = await startWorker({ bindings: { STALL_SECONDS: String(STALL_SECONDS) } });
-    profile = await mkdtemp(join(tmpdir(), "edgeslim-chromium-"));
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: CHROMIUM,
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-      ],
-    });
-    page = browser.pages()[0] ?? (await browser.newPage());
+    browser = await launchChromium();
+    page = browser.page;
     await page.goto((await mf.ready).origin);
   });
   afterAll(async () => {
     await browser?.close();
     await mf?.dispose();
-    if (profile) await rm(profile, { recursive: true, force: true });
   });
 
   test("reads the page", async () => {

@@ -1,0 +1,19 @@
+import type { Encoding } from "../encoding.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import type { FloatDType } from "../tensor.ts";
+import type { Encoder } from "./encoder.ts";
+import { halfEncoder } from "./half.ts";
+import { int4Encoder } from "./int4.ts";
+import { int8Encoder } from "./int8.ts";
+
+/** The encoder of a weight of the given shape. Its memory is the kernels' arena: the caller marks and resets it. */
+export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly number[], encoding: Encoding): Encoder {
+  switch (encoding.kind) {
+    case "half":
+      return halfEncoder(kernels, dtype, shape, encoding.dtype);
+    case "int8":
+      return int8Encoder(kernels, shape, encoding.axis);
+    case "int4":
+      return int4Encoder(kernels, shape, encoding.k_axis);
+  }
+}
