@@ -7,8 +7,10 @@ import { isPayload, type Kind, Model, OPEN, TensorProto, WIRES } from "./proto.t
 
 /** Subgraphs within subgraphs that a reader follows: ONNX models in use nest two or three; more is an attack on the stack. */
 export const MAX_DEPTH = 24;
-/** Everything that is not bulk data (nodes, names, small tensors) is held until the end: 32 MiB is some 200,000 nodes. */
+/** Everything that is not bulk data (nodes, names, small tensors) is held until the end: 32 MiB is some 20,000 nodes. */
 export const MAX_GRAPH_BYTES = 32 << 20;
+/** What V8 takes for the objects that stand for a field, a message, and a node or tensor with what is made of it; measured. */
+const COST = { field: 136, message: 144, whole: 400 };
 /** Tensor data shorter than this is part of the graph; the smallest weight a scheme takes (1024 × 16 bits) is not. */
 const INLINE = 2048;
 /** Fields of a tensor that tell what its data is, or are data. */
@@ -86,6 +88,7 @@ export class Parser {
   async *#initializer(tag: Tag, limit: number): AsyncGenerator<Item> {
     const start = await this.#length(tag, limit).then((end) => ({ end, offset: this.#reader.position }));
     const message: Message = { kind: "tensor", offset: start.offset, fields: [] };
+    this.#account(0, tag, COST.whole);
     const item: Item = { kind: "initializer", message, length: start.end - start.offset, passing: undefined };
     let passed = false;
     while (this.#reader.position < start.end) {
@@ -167,7 +170,7 @@ export class Parser {
     if (depth > MAX_DEPTH) throw new LimitError("MAX_DEPTH", `Messages nest deeper than ${MAX_DEPTH} levels`, { offset: tag.offset });
     const end = await this.#length(tag, limit);
     const message: Message = { kind, offset: this.#reader.position, fields: [] };
-    this.#account(0, tag);
+    this.#account(0, tag, kind === "attribute" ? COST.message : COST.whole);
     while (this.#reader.position < end) message.fields.push(await this.#field(await this.#tag(kind), kind, end, depth + 1));
     this.#exact(end, tag);
     return message;
@@ -253,8 +256,8 @@ export class Parser {
   }
 
   /** Counts what is held, with what an object costs. */
-  #account(bytes: number, tag: Tag): void {
-    this.#held += bytes + 64;
+  #account(bytes: number, tag: Tag, cost = COST.field): void {
+    this.#held += bytes + cost;
     if (this.#held > MAX_GRAPH_BYTES) {
       throw new LimitError("MAX_GRAPH_BYTES", `The graph without its large tensors takes more than ${MAX_GRAPH_BYTES} bytes`, {
         offset: tag.offset,
