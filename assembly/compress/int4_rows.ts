@@ -132,13 +132,15 @@ function q4_span(n: i32, x: usize, y: usize, scale: usize): void {
   memory.fill(BLOCKS, 0, 512);
   memory.copy(BLOCKS, x, (<usize>n) << 2);
   q4_blocks4(1, BLOCKS, BYTES, SCALES);
-  memory.copy(y, BYTES, blocks << 4);
+  const bytes = (<usize>(n + 1)) >> 1;
+  memory.copy(y, BYTES, bytes);
+  memory.fill(y + bytes, 0, (blocks << 4) - bytes);
   memory.copy(scale, SCALES, blocks << 2);
 }
 
 /**
  * Quantizes `rows` of `k` floats to int4 in blocks of 32 for MatMulNBits: `y` is [rows, ceil(k / 32), 16] bytes, the even value of a pair
- * in the low nibble, 8 after the end of a row; `scale` is f32[rows, ceil(k / 32)].
+ * in the low nibble; after the end of a row come 8 to the end of its byte and zeros, as MLAS has them; `scale` is f32[rows, ceil(k / 32)].
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
  */
 export function f32_qb4w_rows(rows: i32, k: i32, x: usize, y: usize, scale: usize): void {

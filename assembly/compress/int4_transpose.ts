@@ -129,12 +129,15 @@ function q4_column(k: i32, stride: usize, x: usize, y: usize, scale: usize): voi
 
 /**
  * Quantizes one panel of `k` ≤ 32 rows and `n` columns of a matrix in the MatMul layout, whose rows lie `ld` ≥ `n` floats apart, to block
- * number `block` of `blocks` of each column: bytes at `y + (column * blocks + block) * 16`, scale at `scale + (column * blocks + block) * 4`. The values are those of
+ * number `block` of `blocks` of each column: bytes at `y + (column * blocks + block) * 16`, scale at
+ * `scale + (column * blocks + block) * 4`. The values are those of
  * `f32_qb4w_rows` on the transposed matrix.
  */
 export function f32_qb4w_transpose(k: i32, n: i32, ld: i32, x: usize, y: usize, scale: usize, block: i32, blocks: i32): void {
   if (k <= 0) return;
   const stride = (<usize>ld) << 2;
+  const used = (<usize>(k + 1)) >> 1;
+  const unused: usize = 16 - used;
   const y_step = (<usize>blocks) << 4;
   const scale_step = (<usize>blocks) << 2;
   y += (<usize>block) << 4;
@@ -153,5 +156,6 @@ export function f32_qb4w_transpose(k: i32, n: i32, ld: i32, x: usize, y: usize, 
       q4_columns8(TILE, R, to, y_step);
       q4_columns8(TILE + 32, R + 32, to + 8 * y_step, y_step);
     }
+    if (unused > 0) for (let c: usize = 0; c < <usize>min(n, WIDTH); ++c) memory.fill(to + c * y_step + used, 0, unused);
   }
 }

@@ -43,7 +43,7 @@ export interface CompressKernels {
   /**
    * int4 in blocks of 32 of f32[rows, k] as MatMulNBits reads it and MLAS quantizes it: s the finite value of largest magnitude (of a tie the
    * negative one), scale = s / -8, y = round(x / scale + 8) in 0..15, half away from zero. NaN becomes 8, which is zero. `y` is
-   * [rows, ceil(k / 32), 16] bytes, the earlier value of a pair in the low nibble, 8 after the end of a row; `scale` is
+   * [rows, ceil(k / 32), 16] bytes, the earlier value of a pair in the low nibble; a byte cut by a row's end is filled with 8, the bytes after it with 0; `scale` is
    * f32[rows, ceil(k / 32)], -0 where 1 / scale overflows, and every value of such a block is 8.
    * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
    */
@@ -79,7 +79,17 @@ export interface CompressKernels {
   /** `f32_error` of what `f32_qb4w_rows` wrote. */
   qb4w_error_rows(rows: number, k: number, x: number, q: number, scale: number, acc: number): void;
   /** `f32_error` of what `f32_qb4w_transpose` wrote for the same panel. */
-  qb4w_error_transpose(k: number, n: number, ld: number, x: number, q: number, scale: number, block: number, blocks: number, acc: number): void;
+  qb4w_error_transpose(
+    k: number,
+    n: number,
+    ld: number,
+    x: number,
+    q: number,
+    scale: number,
+    block: number,
+    blocks: number,
+    acc: number,
+  ): void;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }

@@ -89,7 +89,7 @@ function q4_block(values: Float32Array, y: Uint8Array): number {
     const t = f(f((values[i] ?? 0) * r) + 8);
     return Number.isNaN(t) ? 8 : Math.floor(clamp(t, 0, 15) + 0.5);
   };
-  for (let i = 0; i < 16; i++) y[i] = q(2 * i) | (q(2 * i + 1) << 4);
+  for (let i = 0; i < 16; i++) y[i] = 2 * i < values.length ? q(2 * i) | (q(2 * i + 1) << 4) : 0;
   return scale;
 }
 

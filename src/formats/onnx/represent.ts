@@ -20,7 +20,7 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
       const { n, blocks } = matrix(shape, encoding.k_axis);
       return [
         { name: fresh(`${name}_Q4`), dtype: "uint8", shape: [n, blocks, BLOCK_SIZE / 2] },
-        { name: fresh(`${name}_scales`), dtype: "float32", shape: [n * blocks] },
+        { name: fresh(`${name}_scales`), dtype: "float32", shape: [n, blocks] },
       ];
     }
   }
