@@ -1,58 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compress, compressInto, FormatError, inspect, type ModelSource, type Source, type Spool } from "../../src/index.ts";
-import type { Payload } from "../../src/payload.ts";
+import { compress, compressInto, FormatError, inspect, type ModelSource, type Source } from "../../src/index.ts";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
 import { concat } from "../kit/wire.ts";
 import { drain, WatchedSink } from "./attempt.ts";
 import { dense } from "./corpus.ts";
+import { source, upload, WatchedSpool } from "./ends.ts";
 
 const recipe = { quantize: "w8" } as const;
 const onnx = concat([...bigOnnx({ bytes: 6 << 20, k: 512, n: 512 }).chunks()]);
 const formats = { onnx, safetensors: concat([...bigSafetensors({ bytes: 6 << 20, rows: 512, cols: 512 }).chunks()]) };
 const reason = new Error("enough");
-
-/** Chunks of a model, and what became of the stream. `fail` ends it with that error instead of its last chunk. */
-function upload(bytes: Uint8Array, { size = 65536, fail, hang }: { size?: number; fail?: unknown; hang?: boolean } = {}) {
-  const state = { pulled: 0, cancelled: [] as unknown[] };
-  let at = 0;
-  const stream = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      state.pulled++;
-      if (at > bytes.length / 2 && fail !== undefined) return controller.error(fail);
-      if (at > bytes.length / 2 && hang) return new Promise<void>(() => {});
-      controller.enqueue(bytes.slice(at, (at += size)));
-      if (at >= bytes.length) controller.close();
-    },
-    cancel: (why) => void state.cancelled.push(why),
-  });
-  return { stream, state };
-}
-
-const source = (bytes: Uint8Array, onRead = (_read: number): void => {}): Source => {
-  let read = 0;
-  return { size: bytes.length, read: async (offset, length) => (onRead((read += length)), bytes.slice(offset, offset + length)) };
-};
-
-/** A spool in memory that counts. */
-class WatchedSpool implements Spool {
-  written = 0;
-  cleared = 0;
-  async write(payload: Payload): Promise<Payload> {
-    this.written++;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of payload.chunks()) chunks.push(chunk.slice());
-    return {
-      length: payload.length,
-      again: true,
-      chunks: async function* () {
-        yield* chunks;
-      },
-    };
-  }
-  async clear(): Promise<void> {
-    this.cleared++;
-  }
-}
 
 const unhandled: unknown[] = [];
 const note = (error: unknown): void => void unhandled.push(error);

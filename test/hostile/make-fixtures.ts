@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { onnxFixtures } from "./fixtures-onnx.ts";
 import { otherFixtures } from "./fixtures-other.ts";
 import { safetensorsFixtures } from "./fixtures-safetensors.ts";
+import { wireFixtures } from "./fixtures-wire.ts";
 
 export interface Fixture {
   name: string;
@@ -16,7 +17,7 @@ export interface Fixture {
 }
 
 export const FOLDER = fileURLToPath(new URL("../fixtures/hostile/", import.meta.url));
-export const fixtures: readonly Fixture[] = [...onnxFixtures, ...safetensorsFixtures, ...otherFixtures];
+export const fixtures: readonly Fixture[] = [...onnxFixtures, ...wireFixtures, ...safetensorsFixtures, ...otherFixtures];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(FOLDER, { recursive: true });
