@@ -57,8 +57,7 @@ export const quantizeSchema = z.strictObject({
     .describe("Other schemes for some tensors; the first match counts."),
 });
 
-/** A recipe: what to do to a model, and in `target` how far. */
-export const recipeSchema = z
+const documentSchema = z
   .strictObject({
     optimize: z.boolean().optional(),
     prune: z
@@ -77,7 +76,7 @@ export const recipeSchema = z
       })
       .optional(),
     distill: z.looseObject({}).optional(),
-    quantize: z.union([quantizeSchema, scheme.transform((name) => ({ scheme: name }))]).optional(),
+    quantize: quantizeSchema.optional(),
     target: z
       .strictObject({
         max_bytes: z.int().min(1).optional(),
@@ -89,18 +88,22 @@ export const recipeSchema = z
   })
   .describe("What to do to a model.");
 
+/** A recipe: what to do to a model, and in `target` how far. A part's short form is a word. */
+export const recipeSchema = documentSchema.extend({ quantize: z.union([quantizeSchema, scheme]).optional() });
+
 export type RecipeInput = z.input<typeof recipeSchema>;
-export type Recipe = z.output<typeof recipeSchema>;
+export type Recipe = z.output<typeof documentSchema>;
 export type QuantizeRecipe = z.output<typeof quantizeSchema>;
 
 /** Checks a recipe, in its document form or with the short form of its parts (`quantize: "w8"`). */
 export function parseRecipe(input: unknown): Recipe {
   if (input === "auto") throw new UnsupportedError('The recipe "auto" is not in this version; name a scheme, as in { "quantize": "w8" }');
-  const parsed = recipeSchema.safeParse(input);
+  // A word becomes the document it stands for first, so that an error names what is wrong with the word.
+  const words = isObject(input) && "quantize" in input && typeof input.quantize === "string";
+  const parsed = documentSchema.safeParse(words ? { ...input, quantize: { scheme: input.quantize } } : input);
   if (parsed.success) return parsed.data;
-  throw new FormatError(`The recipe fails its schema: ${z.prettifyError(parsed.error).replaceAll("\n", " ").replaceAll("✖ ", "")}`, {
-    format: "recipe",
-  });
+  const issues = parsed.error.issues.map(({ path, message }) => `${path.length > 0 ? `${path.join(".")}: ` : ""}${message}`);
+  throw new FormatError(`The recipe fails its schema: ${issues.join("; ")}`, { format: "recipe" });
 }
 
 /** The short forms that a query string and a command line share; they override the document. */

@@ -28,7 +28,7 @@ export class Reader {
   constructor(input: Input, options: ReaderOptions = {}) {
     this.#input = input;
     this.#options = options;
-    this.#hash = options.hash ? new Sha256() : undefined;
+    this.#hash = options.hash && (input.size ?? 0) <= options.hash ? new Sha256() : undefined;
   }
 
   /** Bytes consumed so far. */
