@@ -1,13 +1,17 @@
 import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, type Weight } from "../encoding.ts";
-import { UnsupportedError } from "../errors.ts";
+import { LimitError, UnsupportedError } from "../errors.ts";
 import { half } from "../quantize/half.ts";
 import { w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
+import { Pattern } from "./pattern.ts";
 import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
 
 /** A tensor of fewer elements gains less than its scales and nodes cost. */
 export const MIN_ELEMENTS = 1024;
+
+/** Steps that a recipe's patterns may take over all names: some ten seconds of a matcher that backtracks at its worst. */
+export const MAX_PATTERN_WORK = 1e10;
 
 type Warn = (code: string, message: string, tensor: string) => void;
 type Scheme = (weight: Weight, recipe: QuantizeRecipe) => Decision;
@@ -25,10 +29,11 @@ export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
 /** Decides about tensors by a recipe, and remembers which of its patterns have matched. */
 export class Decider {
   readonly #quantize: QuantizeRecipe;
-  readonly #exclude: readonly RegExp[];
-  readonly #overrides: readonly (readonly [RegExp, Scheme])[];
+  readonly #exclude: readonly Pattern[];
+  readonly #overrides: readonly (readonly [Pattern, Scheme])[];
   readonly #scheme: Scheme;
-  readonly #unmatched: Set<RegExp>;
+  readonly #unmatched: Set<Pattern>;
+  #work = 0;
   readonly #warn: Warn;
 
   /** `warn` is told of tensors that do not become what the scheme's name says. */
@@ -46,15 +51,15 @@ export class Decider {
       throw new UnsupportedError(`granularity cannot be chosen for ${this.#quantize.scheme}, only for w8`);
     }
     this.#scheme = schemeOf(this.#quantize.scheme);
-    this.#exclude = (this.#quantize.exclude ?? []).map((p) => new RegExp(p, "u"));
-    this.#overrides = (this.#quantize.overrides ?? []).map(({ match, scheme }) => [new RegExp(match, "u"), schemeOf(scheme)] as const);
+    this.#exclude = (this.#quantize.exclude ?? []).map((p) => new Pattern(p));
+    this.#overrides = (this.#quantize.overrides ?? []).map(({ match, scheme }) => [new Pattern(match), schemeOf(scheme)] as const);
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
   }
 
   /** What becomes of a weight. */
   decide(weight: Weight): Decision {
-    const excluded = this.#exclude.filter((p) => p.test(weight.name));
-    const overriding = this.#overrides.filter(([p]) => p.test(weight.name));
+    const excluded = this.#exclude.filter((p) => this.#matches(p, weight.name));
+    const overriding = this.#overrides.filter(([p]) => this.#matches(p, weight.name));
     for (const p of [...excluded, ...overriding.map(([match]) => match)]) this.#unmatched.delete(p);
     const plain = plainReason(weight);
     if (plain) return keep(plain);
@@ -68,6 +73,15 @@ export class Decider {
       this.#warn("w4-as-w8", `Stored as w8: w4 packs weights of matrix products only`, weight.name);
     }
     return decision;
+  }
+
+  #matches(pattern: Pattern, name: string): boolean {
+    this.#work += pattern.worst(name.length);
+    if (this.#work > MAX_PATTERN_WORK) {
+      const what = `The recipe's pattern '${pattern.source}' may take too long on tensor names like '${name}'; use fewer of * + ? and |`;
+      throw new LimitError("MAX_PATTERN_WORK", what, { tensor: name });
+    }
+    return pattern.test(name);
   }
 
   /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */

@@ -46,6 +46,32 @@ describe("a recipe that is broken", () => {
   });
 });
 
+describe("a pattern that may take long", () => {
+  const name = `${"a".repeat(2000)}!`;
+  const bytes = safetensors({ [name]: { dtype: "F32", shape: [32, 32], data_offsets: [0, 4096] } }, new Uint8Array(4096));
+
+  test.each(["a*a*a*$", "a+.*a+a+$", ".*.*.*.*b", `${"a?".repeat(20)}${"a".repeat(20)}b.*`, "(a|aa)".repeat(36), "(a*)a\\1b"])(
+    "%s",
+    async (pattern) => {
+      const error = await run(bytes, { quantize: { scheme: "w8", exclude: [pattern] } }).catch((error: unknown) => error);
+      expect(String(error)).toMatch(/MAX_PATTERN_WORK|nothing|matches no tensor/);
+    },
+  );
+
+  test("patterns in use do not, on a thousand names", async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `model.decoder.layers.${i}.self_attention.query_key_value.weight`);
+    const header = Object.fromEntries(
+      names.map((each, i) => [each, { dtype: "F16", shape: [32, 32], data_offsets: [i * 2048, (i + 1) * 2048] }]),
+    );
+    const many = safetensors(header, new Uint8Array(2048 * names.length));
+    const exclude = ["layers\\.(0|1|2)\\.", ".*attention.*query.*", "^model\\..*\\.9\\d\\..*weight$", names.slice(0, 3).join("|")];
+    expect((await run(many, { quantize: { scheme: "w8", exclude: exclude.slice(0, 1).concat(exclude.slice(2)) } })).length).toBeGreaterThan(
+      1 << 20,
+    );
+    await expect(run(many, { quantize: { scheme: "w8", exclude } })).rejects.toThrow(/excluded by the recipe/);
+  });
+});
+
 describe("a recipe that would change nothing", () => {
   test.each<[string, RecipeInput, RegExp]>([
     ["no recipe", {}, /change nothing: name a scheme/],
