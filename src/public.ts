@@ -8,4 +8,5 @@ export type { Report, TensorReport, Warning } from "./engine/report.ts";
 export { FormatError, LimitError, type Place, UnsupportedError } from "./errors.ts";
 export { MemorySink, type Sink } from "./io/sink.ts";
 export { blobSource, memorySource, type Source } from "./io/source.ts";
+export type { Payload } from "./payload.ts";
 export { VERSION } from "./version.ts";

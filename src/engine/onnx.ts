@@ -80,6 +80,7 @@ export class OnnxStream {
   readonly #encoded: Encoded[] = [];
   readonly #holds = new Map<Payload, Held>();
   #pending: Pending[] = [];
+  #scanned = -1;
 
   constructor(run: OnnxRun, layout: "patched" | "pieced") {
     this.#run = run;
@@ -201,7 +202,10 @@ export class OnnxStream {
 
   /** Under pressure, weights whose first use is known are encoded by what is known. */
   async #makeRoom(bytes: number): Promise<void> {
-    if (!this.#run.lookahead.fits(bytes)) await this.#settle((definition) => this.#isUsed(definition));
+    const nodes = this.#document.main.nodes.length;
+    if (this.#run.lookahead.fits(bytes) || this.#scanned === nodes) return; // without new nodes no use is new
+    this.#scanned = nodes;
+    await this.#settle((definition) => this.#isUsed(definition));
   }
 
   /** Decides about waiting weights and writes those that stand by themselves. */
