@@ -1,4 +1,4 @@
-// One run of bench/node.ts, in a process of its own so that its memory can be told: `node bench/node-one.ts edgeslim|protobufjs|nothing MiB`.
+// One run of bench/node.ts, in a process of its own so that its memory can be told: `node bench/node-one.ts edgeslim|hashing|protobufjs|nothing MiB`.
 import { compressInto, type Sink } from "../src/index.ts";
 import { bigOnnx } from "../test/kit/big.ts";
 import { decodeAndEncode } from "./baselines/protobufjs.ts";
@@ -24,8 +24,10 @@ const nowhere: Sink = { write: async () => {}, close: async () => {}, abort: asy
 
 let bytes = 0;
 const start = performance.now();
-if (what === "edgeslim") bytes = (await compressInto(stream(), { quantize: "w8" }, nowhere)).output.bytes;
-else if (what === "protobufjs") {
+if (what === "edgeslim" || what === "hashing") {
+  const maxHashedBytes = what === "hashing" ? Number.POSITIVE_INFINITY : 0;
+  bytes = (await compressInto(stream(), { quantize: "w8" }, nowhere, { maxHashedBytes })).output.bytes;
+} else if (what === "protobufjs") {
   const whole = new Uint8Array(model.size);
   let fill = 0;
   for (const chunk of model.chunks()) {

@@ -60,11 +60,12 @@ export interface UploadOptions {
 export function uploadInput(request: Request, { signal, canAnswer, waitUntil }: UploadOptions): Input | undefined {
   if (!request.body) return undefined;
   const input = streamInput(request.body);
+  const length = request.headers.get("content-length");
   let pending: Promise<unknown> = Promise.resolve();
   let fail = (_reason: unknown): void => {};
   let cancelled = false;
   return {
-    size: undefined,
+    size: length === null ? undefined : Number(length),
     pull: () =>
       new Promise((resolve, reject) => {
         fail = reject;
