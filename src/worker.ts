@@ -2,15 +2,22 @@ import type { ExecutionContext, R2Bucket } from "@cloudflare/workers-types";
 import type { Hono } from "hono";
 import * as engine from "./index.workerd.ts";
 import { writableSink } from "./io/sink.ts";
-import { createApp, type OpenPipe, WORKER_LIMITS } from "./server/app.ts";
+import { createApp, type Limits, type OpenPipe } from "./server/app.ts";
 import { r2Store } from "./store/r2.ts";
 
 export interface Env {
   /** The model store; without it models only pass through. */
   MODELS?: R2Bucket;
-  /** Overrides STALL_SECONDS, for tests. */
+  /** Override the limits of these names (server/ports.ts). */
   STALL_SECONDS?: string;
+  MAX_HASHED_BYTES?: string;
 }
+
+/** Limits that the deployment's variables set. */
+const overrides = (env: Env): Partial<Limits> =>
+  Object.fromEntries(
+    (["STALL_SECONDS", "MAX_HASHED_BYTES"] as const).flatMap((name) => (env[name] === undefined ? [] : [[name, Number(env[name])]])),
+  );
 
 /** workerd's own streams: bytes between them and the socket pass no JavaScript. */
 const openPipe: OpenPipe = (bytes) => {
@@ -28,7 +35,7 @@ export default {
       store: env.MODELS && r2Store(env.MODELS),
       openPipe,
       log: (error) => console.error(error),
-      limits: env.STALL_SECONDS === undefined ? WORKER_LIMITS : { STALL_SECONDS: Number(env.STALL_SECONDS) },
+      limits: overrides(env),
     });
     return app.fetch(request, env, context as never);
   },

@@ -28,8 +28,8 @@ export interface MeasuredWorker {
 }
 
 /** Starts the Worker, with R2 as it is deployed. */
-export async function measuredWorker(entry = "bench/worker/entry.ts"): Promise<MeasuredWorker> {
-  const worker = await startWorker({ entry });
+export async function measuredWorker(entry = "bench/worker/entry.ts", bindings: Record<string, string> = {}): Promise<MeasuredWorker> {
+  const worker = await startWorker({ entry, bindings });
   const url = (await worker.ready).href.replace(/\/$/, "");
   const pid = await childNamed("workerd");
   const status = async (field: string): Promise<number> => {
