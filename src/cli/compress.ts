@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import type { Plan } from "../engine/compress.ts";
 import { type RecipeInput, withShortForms } from "../engine/recipe.ts";
@@ -133,9 +133,17 @@ async function writeReport(path: string, sink: Sink, report: Report, model: stri
 async function tell(path: string, { output, report: reportPath }: CompressFlags, report: Report): Promise<void> {
   for (const line of warningLines(report)) await writeErr(`edgeslim: warning: ${line}\n`);
   const line = `${summary(report, path, output)}\n`;
-  if (output !== "-" && reportPath !== "-") await writeOut(line);
+  const carriesOther = output === "-" || reportPath === "-" || !(await isRegular(output));
+  if (!carriesOther) await writeOut(line);
   else if (process.stderr.isTTY) await writeErr(line);
 }
+
+/** A device or a pipe may be standard output by another name (/dev/stdout). */
+const isRegular = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 
 /** Says which model an error is about; the engine knows it by its bytes only. */
 function withName(error: unknown, name: string): unknown {

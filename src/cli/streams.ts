@@ -1,34 +1,19 @@
 /** The process's own streams, as the engine's streams and sinks. */
+import { orAborted } from "../io/abort.ts";
 import type { Sink } from "../io/sink.ts";
 import { UsageError } from "./exit.ts";
-
-/** Rejects when `signal` aborts. */
-function aborted(signal: AbortSignal): { promise: Promise<never>; off(): void } {
-  let off = (): void => {};
-  const promise = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop, { once: true });
-    off = () => signal.removeEventListener("abort", stop);
-  });
-  promise.catch(() => {}); // whoever waits hears of it
-  return { promise, off };
-}
 
 /** Reads `stream`, standard input or a pipe, until it ends or `signal` aborts, even while no bytes come. */
 export function readableStream(stream: AsyncIterable<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
   const chunks = stream[Symbol.asyncIterator]();
-  const stop = aborted(signal);
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await Promise.race([chunks.next(), stop.promise]);
-        if (!done) return controller.enqueue(value);
-        stop.off();
-        controller.close();
+        const { done, value } = await orAborted(chunks.next(), signal);
+        if (done) controller.close();
+        else controller.enqueue(value);
       },
       cancel() {
-        stop.off();
         chunks.return?.().catch(() => {}); // not awaited: it waits for a read that may never end
       },
     },
@@ -54,14 +39,9 @@ function written(stream: NodeJS.WriteStream, bytes: Uint8Array | string): Promis
 /** Standard output as a sink; what was written cannot be taken back, so a failure shows in the exit code. */
 export function standardOutput(signal: AbortSignal): Sink {
   if (process.stdout.isTTY) throw new UsageError("Cannot write a model to a terminal: redirect standard output, or name a file with -o");
-  const stop = aborted(signal);
   return {
-    write: (bytes) => Promise.race([writeOut(bytes), stop.promise]),
-    async close() {
-      stop.off();
-    },
-    async abort() {
-      stop.off();
-    },
+    write: (bytes) => orAborted(writeOut(bytes), signal),
+    async close() {},
+    async abort() {},
   };
 }

@@ -24,12 +24,14 @@ export interface Plan {
 }
 
 export interface Progress {
-  /** Bytes of the source read so far; a source that is read twice is counted twice. */
+  /** Bytes of the source read so far, in the first pass over it. */
   bytes: number;
   /** Bytes that will be read, where known. */
   total: number | undefined;
   /** Bytes written so far. */
   written: number;
+  /** Tensors done so far, kept ones included. */
+  tensors: number;
 }
 
 export interface CompressOptions {
@@ -58,18 +60,22 @@ export async function compressInto(
   options: CompressOptions = {},
 ): Promise<Report> {
   const started = performance.now();
+  const log = new Log();
+  let read = 0;
+  const tell = (bytes: number): void =>
+    options.onProgress?.({ bytes, total: source?.size, written: out.length, tensors: log.tensors.length });
   const out = new Output(sink, blocks, options.signal);
   const lookahead = new Lookahead(blocks, options.spool);
   const source = isSource(from) ? abortableSource(from, options.signal) : undefined;
   const reader = new Reader(inputOf(source ?? from), {
     hash: options.maxHashedBytes ?? Number.POSITIVE_INFINITY,
     signal: options.signal,
-    onRead: (bytes) => options.onProgress?.({ bytes, total: source?.size, written: out.length }),
+    onRead: (bytes) => tell((read = bytes)),
   });
+  out.onWrite = () => tell(read);
   const release = cancelOnAbort(reader, options.signal);
   try {
     const parsed = parseRecipe(recipe);
-    const log = new Log();
     const run = {
       kernels,
       out,

@@ -70,7 +70,11 @@ export class Decider {
       return keep(`would not be smaller: ${decision.kind} and its scales take ${encodedBytes(weight.shape, decision)} bytes`);
     }
     if (decision.kind === "int8" && scheme === w4) {
-      this.#warn("w4-as-w8", `Stored as w8: w4 packs weights of matrix products only`, weight.name);
+      this.#warn(
+        "w4-as-w8",
+        "Stored as w8: w4 packs what only matrix products use, in safetensors with rows of a multiple of 32",
+        weight.name,
+      );
     }
     return decision;
   }

@@ -1,7 +1,7 @@
-import type { Decision, Encoding } from "../encoding.ts";
+import { type Decision, type Encoding, keep } from "../encoding.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
-import { constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
+import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
 import { blockwiseProduct, MICROSOFT, partsOf, restore } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
@@ -20,6 +20,8 @@ export interface Definition {
   /** The Constant node that holds it. */
   constant?: Node;
   payload: Payload | undefined;
+  /** Why it stays as it is, where that is known by its form. */
+  kept?: string;
   /** The fields that carry the data, where it is bulk: emptied once the weight is encoded. */
   bulk: readonly Bulk[];
 }
@@ -44,6 +46,8 @@ export async function* nestedDefinitions(
   for (const node of nodes) {
     const message = constantTensor(node, document.origins);
     if (message) yield { ...(await define(message, home, read, node.output[0])), constant: node };
+    const list = constantList(node, document.origins);
+    if (list) yield { info: list.info, home, payload: undefined, bulk: [], kept: list.reason };
     for (const graph of node.graphs) {
       for (const initializer of subgraphTensors(graph, document.origins)) yield await define(initializer, graph, read);
       yield* nestedDefinitions(document, graph, graph.nodes, read);
@@ -92,8 +96,10 @@ export class Names {
   };
 }
 
-export function decide(decider: Decider, document: Document, { info, home }: Definition): Decision {
-  return decider.decide({ ...info, role: roleOf(document.values, info, home) });
+export function decide(decider: Decider, document: Document, { info, home, kept }: Definition): Decision {
+  if (kept === undefined) return decider.decide({ ...info, role: roleOf(document.values, info, home) });
+  decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
+  return keep(kept);
 }
 
 export const encodedParts = (definition: Definition, encoding: Encoding, names: Names): Encoded => ({

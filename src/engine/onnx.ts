@@ -102,6 +102,7 @@ export class OnnxStream {
     if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
     checkGraph(document.main);
     await this.#settle(() => true);
+    noteUntouched(document, log);
     decider.finish();
     if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
@@ -123,7 +124,7 @@ export class OnnxStream {
     if (field.field !== GraphProto.node || !node) return;
     this.#names.addNode(node);
     for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
-      const plain = plainReason(definition.info);
+      const plain = definition.kept ?? plainReason(definition.info);
       if (plain) this.#keep(definition.info, plain);
       else this.#pending.push({ definition, held: undefined });
     }
@@ -287,6 +288,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
     const made = choose(definition);
     if (made) lifted.push(made);
   }
+  noteUntouched(document, log);
   decider.finish();
   if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   const patch = new Patch();
@@ -318,6 +320,12 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   for (const field of late) await writeField(run, writer, field);
   for (const bytes of tail) out.put(bytes);
   return { opset: document.opset, layout: "canonical" };
+}
+
+/** Says of weights that no scheme reaches that they are there. */
+function noteUntouched({ sparse, untouched }: Document, log: Log): void {
+  for (const info of sparse) log.kept(info, "sparse", bytesOf(info));
+  for (const part of untouched) log.warn("untouched", "Weights in these parts of the model are not looked at and stay as they are", part);
 }
 
 function encodedLength({ parts }: Encoded): number {

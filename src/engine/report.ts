@@ -34,6 +34,9 @@ export interface Report {
   timing: { seconds: number; bytes_per_second: number; peak_memory_bytes: number };
 }
 
+/** Signal to noise below which a weight does not do its work: noise of half the signal's size. */
+const LOST_DB = 6;
+
 /** Gathers what the report says while a model passes. */
 export class Log {
   readonly tensors: TensorReport[] = [];
@@ -48,9 +51,15 @@ export class Log {
     const row: TensorReport = { name: info.name, shape: info.shape, action, bytes: [before, after] };
     if (Number.isFinite(sqnr)) row.sqnr_db = Math.round(sqnr * 100) / 100;
     this.tensors.push(row);
+    if (Number.isFinite(sqnr) && sqnr < LOST_DB)
+      this.warn("signal-lost", `Weights are lost: less than ${LOST_DB} dB are left of them; exclude them, or use bf16`, info.name);
     if (!Number.isFinite(noise)) this.warn("overflow", "Weights are too large for 16 bits and became Infinity; use bf16 or w8", info.name);
     if (nonfinite > 0)
-      this.warn("non-finite", "The source's weights hold NaN or Infinity; integers hold 0 and the largest value instead", info.name);
+      this.warn(
+        "non-finite",
+        "The source's weights hold NaN or Infinity: 16 bits keep them, integers hold 0 and the largest value instead",
+        info.name,
+      );
   }
 
   /** Adds a tensor to a warning. */

@@ -40,9 +40,9 @@ const gemm: Consumer = (node, index) => {
 };
 
 const weighted =
-  (channel: number, weights: readonly number[]): Consumer =>
+  (channel: number, weights: readonly number[], bias: number): Consumer =>
   (_node, index) =>
-    weights.includes(index) ? { channel } : BIAS;
+    weights.includes(index) ? { channel } : index === bias ? BIAS : {};
 
 const normalization: Consumer = (_node, index) => (index > 0 ? NORMALIZATION : {});
 
@@ -51,22 +51,22 @@ const CONSUMERS: ReadonlyMap<string, Consumer> = new Map(
   Object.entries<Consumer>({
     MatMul: matmul,
     Gemm: gemm,
-    Conv: weighted(0, [1]),
-    DeformConv: weighted(0, [1]),
-    ConvTranspose: weighted(1, [1]),
+    Conv: weighted(0, [1], 2),
+    DeformConv: weighted(0, [1], 3),
+    ConvTranspose: weighted(1, [1], 2),
     Gather: (node, index, rank) => (index === 0 ? { channel: (attribute(node, "axis", 0) + rank) % rank } : {}),
-    LSTM: weighted(1, [1, 2]),
-    GRU: weighted(1, [1, 2]),
-    RNN: weighted(1, [1, 2]),
+    LSTM: weighted(1, [1, 2], 3),
+    GRU: weighted(1, [1, 2], 3),
+    RNN: weighted(1, [1, 2], 3),
     BatchNormalization: normalization,
     InstanceNormalization: normalization,
     LayerNormalization: normalization,
     GroupNormalization: normalization,
-    "com.microsoft.FusedConv": weighted(0, [1]),
+    "com.microsoft.FusedConv": weighted(0, [1], 2),
     "com.microsoft.FusedMatMul": (node, index, rank) =>
       index === 1 && rank >= 2 ? { channel: attribute(node, "transB", 0) ? rank - 2 : rank - 1 } : {},
     "com.microsoft.FusedGemm": (node, index) => (index === 2 ? BIAS : { channel: gemm(node, index, 2).channel ?? 0 }),
-    "com.microsoft.Attention": weighted(1, [1]),
+    "com.microsoft.Attention": weighted(1, [1], 2),
     "com.microsoft.SkipLayerNormalization": (_node, index) => (index > 1 ? NORMALIZATION : {}),
   }),
 );

@@ -46,6 +46,7 @@ export function streamInput(stream: ReadableStream<Uint8Array>): Input {
     };
   }
   const chunks = stream.getReader();
+  let empty = 0;
   return {
     size: undefined,
     async pull() {
@@ -55,6 +56,7 @@ export function streamInput(stream: ReadableStream<Uint8Array>): Input {
         if (!(value instanceof Uint8Array))
           throw new TypeError(`Cannot read the model: the stream gave ${typeof value}, expected Uint8Array chunks.`);
         if (value.byteLength > 0) return value;
+        if (++empty % 1000 === 0) await new Promise((resolve) => setTimeout(resolve)); // a stream of nothing must not keep timers waiting
       }
     },
     cancel: (reason) => chunks.cancel(reason).catch(() => {}),

@@ -15,6 +15,8 @@ export class Output {
   #writing: Promise<void> = Promise.resolve();
   /** Bytes put so far. */
   length = 0;
+  /** Called when a chunk has been taken. */
+  onWrite: () => void = () => {};
   /** Most bytes that waited at once. */
   peak = BLOCK;
 
@@ -50,7 +52,10 @@ export class Output {
       const taken = chunk;
       this.#hash.update(taken);
       await this.#writing;
-      const written = this.#sink.write(taken).then(() => this.#blocks.give(taken));
+      const written = this.#sink.write(taken).then(() => {
+        this.#blocks.give(taken);
+        this.onWrite();
+      });
       this.#writing = orAborted(written, this.#signal);
       this.#writing.catch(() => {}); // a failure surfaces where it is awaited
     }

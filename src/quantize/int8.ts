@@ -8,7 +8,7 @@ export function w8(weight: Weight, granularity: "per_channel" | "per_tensor" = "
   const { op, channel_axis, float } = weight.role;
   if (float) return keep(float);
   if (granularity === "per_tensor") return { kind: "int8", axis: null };
-  if (channel_axis === undefined) return keep(`used by ${op}, which gives it no output channels`);
+  if (channel_axis === undefined) return keep(`used by ${op}: no axis of output channels is known`);
   return { kind: "int8", axis: channel_axis };
 }
 

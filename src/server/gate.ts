@@ -21,10 +21,15 @@ export class Gate implements Sink {
   readonly #moved: () => void;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
+  #taken = 0;
+  #last: Uint8Array | undefined;
+  readonly #total: () => number | undefined;
   #sink: Sink | undefined;
   #fail = (_reason: unknown): void => {};
 
-  constructor(openPipe: () => ReturnType<OpenPipe>, signal: AbortSignal, moved: () => void) {
+  /** `total` tells the answer's length where it is known. */
+  constructor(openPipe: () => ReturnType<OpenPipe>, total: () => number | undefined, signal: AbortSignal, moved: () => void) {
+    this.#total = total;
     this.#openPipe = openPipe;
     this.#signal = signal;
     this.#moved = moved;
@@ -41,7 +46,12 @@ export class Gate implements Sink {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#sink) return this.#orAborted(this.#sink.write(bytes));
+    this.#taken += bytes.byteLength;
+    if (this.#sink) {
+      if (this.#taken !== this.#total()) return this.#orAborted(this.#sink.write(bytes));
+      this.#last = bytes.slice();
+      return;
+    }
     this.#held.push(bytes.slice());
     this.#heldBytes += bytes.byteLength;
     if (this.#heldBytes < HELD_BYTES) return;
@@ -53,8 +63,14 @@ export class Gate implements Sink {
     for (const chunk of held) await this.#orAborted(sink.write(chunk));
   }
 
-  async close(): Promise<void> {
-    if (this.#sink) return this.#orAborted(this.#sink.close());
+  /** The engine has written all. The last bytes wait for `end`, so that the report can be read when the client has the answer. */
+  async close(): Promise<void> {}
+
+  async end(): Promise<void> {
+    if (this.#sink) {
+      if (this.#last) await this.#orAborted(this.#sink.write(this.#last));
+      return this.#orAborted(this.#sink.close());
+    }
     const bytes = new Uint8Array(this.#heldBytes);
     this.#held.reduce((at, chunk) => (bytes.set(chunk, at), at + chunk.byteLength), 0);
     this.#held = [];

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compress, FormatError, inspect, LimitError, MAX_LOOKAHEAD, type RecipeInput, UnsupportedError } from "../../src/index.ts";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
 import { constants, conv, encoder, everyModel, ifModel, ir3, mlp } from "../kit/models.ts";
-import { encodeModel, f32, node, randn, value } from "../kit/onnx.ts";
+import { encodeModel, f32, type NodeSpec, node, randn, value } from "../kit/onnx.ts";
 import { everyWeight, readOnnx } from "../kit/readonnx.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
 import { concat } from "../server/http.ts";
@@ -76,6 +76,15 @@ describe("the report", () => {
     const large = randn(4096, 1).map((x) => x * 1e5);
     expect((await run(product(large, 64, 64), { quantize: "fp16" })).report.warnings).toMatchObject([{ code: "overflow", tensors: ["w"] }]);
     expect((await run(product(large, 64, 64), { quantize: "bf16" })).report.warnings).toEqual([]);
+    const tiny = await run(
+      product(
+        large.map((x) => x * 1e-16),
+        64,
+        64,
+      ),
+      { quantize: "fp16" },
+    );
+    expect(tiny.report.warnings).toMatchObject([{ code: "signal-lost", tensors: ["w"] }]);
     const broken = randn(4096, 1).map((x, i) => (i === 7 ? Number.NaN : i === 9 ? Number.POSITIVE_INFINITY : x));
     const { report: odd } = await run(product(broken, 64, 64), { quantize: "w8" });
     expect(odd.warnings).toMatchObject([{ code: "non-finite", tensors: ["w"] }]);
@@ -89,6 +98,52 @@ describe("the report", () => {
     expect(metadata.get("edgeslim.version")).toBe(report.edgeslim);
     const kept = report.tensors.filter((t) => t.action === "kept" && !t.reason?.includes("not a float")).map((t) => t.name);
     expect(JSON.parse(metadata.get("edgeslim.kept") as string)).toEqual(kept);
+  });
+});
+
+describe("weights in other forms", () => {
+  const spec = (nodes: NodeSpec[]) => ({
+    opsets: { "": 13 },
+    graph: {
+      name: "g",
+      nodes,
+      initializers: [f32("w", [64, 64], randn(4096, 1))],
+      inputs: [value("x", 1, [1, 64])],
+      outputs: [value("y", 1, [1, 64])],
+    },
+  });
+
+  test("a list in a Constant node is reported", async () => {
+    const model = encodeModel(
+      spec([
+        node("Constant", [], ["c"], { value_floats: { floats: Array.from(randn(64, 2)) } }),
+        node("MatMul", ["x", "w"], ["h"]),
+        node("Add", ["h", "c"], ["y"]),
+      ]),
+    );
+    for (const source of [model, streamOf(model)]) {
+      const { report } = await run(source, { quantize: "w8" });
+      expect(report.tensors.find(({ name }) => name === "c")).toMatchObject({
+        shape: [64],
+        action: "kept",
+        reason: "a list of numbers in a Constant node",
+      });
+    }
+  });
+
+  test("a sparse initializer passes through and is reported", async () => {
+    const model = encodeModel(spec([node("MatMul", ["x", "w"], ["h"]), node("MatMul", ["h", "s"], ["y"])]));
+    // SparseTensorProto { values { dims 2, data_type FLOAT, name "s", raw_data }, indices { … }, dims 64, dims 64 } as GraphProto field 15
+    const values = [0x08, 2, 0x10, 1, 0x42, 1, 0x73, 0x4a, 8, 0, 0, 128, 63, 0, 0, 0, 64];
+    const indices = [0x08, 2, 0x10, 7, 0x4a, 16, ...new Uint8Array(new BigInt64Array([5n, 900n]).buffer)];
+    const sparse = [0x0a, values.length, ...values, 0x12, indices.length, ...indices, 0x18, 64, 0x18, 64];
+    const piece = [0x7a, sparse.length, ...sparse];
+    const whole = new Uint8Array([...model, 0x3a, piece.length, ...piece]);
+    for (const source of [whole, streamOf(whole)]) {
+      const { bytes, report } = await run(source, { quantize: "w8" });
+      expect(report.tensors.find(({ name }) => name === "s")).toMatchObject({ shape: [64, 64], action: "kept", reason: "sparse" });
+      expect(Buffer.from(bytes).includes(Buffer.from(sparse))).toBe(true);
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import { FormatError } from "../../errors.ts";
 import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
-import { Origins, valueName } from "./graph.ts";
+import type { TensorInfo } from "../../tensor.ts";
+import { Origins, sparseInfo, valueName } from "./graph.ts";
 import { isLeaf, isNested, type Leaf, numberOf, open, textOf } from "./message.ts";
 import type { Item } from "./parse.ts";
 import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
@@ -17,6 +18,10 @@ export class Document {
   readonly graphLeaves: Leaf[] = [];
   readonly main: Graph = emptyGraph();
   readonly origins = new Origins();
+  /** Initializers that are sparse: no scheme touches them. */
+  readonly sparse: TensorInfo[] = [];
+  /** Parts of the model that hold weights of their own and are left as they are. */
+  readonly untouched = new Set<string>();
   ir_version = 0;
   /** Opset versions by domain; ai.onnx is ''. */
   readonly opsets = new Map<string, number>();
@@ -45,6 +50,11 @@ export class Document {
         this.main.outputs.push(valueName(item.field));
         this.values.addOutput(valueName(item.field));
       }
+      if (item.field.field === GraphProto.sparse_initializer) {
+        const info = sparseInfo(item.field);
+        this.sparse.push(info);
+        this.main.initializers.push(info.name);
+      }
       this.graphLeaves.push(item.field);
     }
   }
@@ -68,6 +78,8 @@ export class Document {
   }
 
   #model(field: Leaf): void {
+    if (field.field === Model.functions) this.untouched.add("functions");
+    if (field.field === Model.training_info) this.untouched.add("training_info");
     if (field.field === Model.ir_version) this.ir_version = field.value;
     if (field.field === Model.opset_import) {
       const entry = open(field);

@@ -1,7 +1,8 @@
 import { FormatError } from "../../errors.ts";
 import { type Attribute, emptyGraph, type Graph, type Node } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
-import { concat, float, int, message as messageField, packed, string } from "../../io/protobuf.ts";
+import { BYTES, concat, float, int, message as messageField, packed, string } from "../../io/protobuf.ts";
+import type { TensorInfo } from "../../tensor.ts";
 import {
   content,
   type Field,
@@ -17,7 +18,7 @@ import {
   textOf,
   textsOf,
 } from "./message.ts";
-import { AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto, ValueInfo } from "./proto.ts";
+import { AttributeProto, AttributeType, DATA_TYPES, GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInfo } from "./proto.ts";
 
 /** Which message each node and subgraph came from. */
 export class Origins {
@@ -135,7 +136,7 @@ const MAX_LIST_BYTES = 1024;
 function listOf(ints: readonly Leaf[], message: Message): number[] | undefined {
   if (ints.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES) return undefined;
   try {
-    return ints.flatMap((f) => (f.bytes[0] === 0x42 ? [...packed(content(f))] : [f.value]));
+    return ints.flatMap((f) => ((f.bytes[0] as number) % 8 === BYTES ? [...packed(content(f))] : [f.value]));
   } catch {
     const name = textOf(message, AttributeProto.name);
     throw new FormatError(`Attribute '${name}' ends in the middle of a number`, { offset: message.offset, format: "onnx" });
@@ -172,6 +173,35 @@ export function constantTensor(node: Node, origins: Origins): Message | undefine
   if (!message || node.op_type !== "Constant" || node.domain !== "" || !node.output[0]) return undefined;
   const value = nestedOf(message, NodeProto.attribute).find((a) => textOf(a, AttributeProto.name) === "value");
   return value && nestedOf(value, AttributeProto.t)[0];
+}
+
+/** Numbers that a Constant node holds in another form than a tensor: a list, a sparse tensor. */
+export function constantList(node: Node, origins: Origins): { info: TensorInfo; reason: string } | undefined {
+  const message = origins.node(node);
+  const [name] = node.output;
+  if (!message || node.op_type !== "Constant" || node.domain !== "" || !name) return undefined;
+  const attribute = nestedOf(message, NodeProto.attribute).find((a) =>
+    /^(value_floats|sparse_value)$/.test(textOf(a, AttributeProto.name)),
+  );
+  if (!attribute) return undefined;
+  const leaves = attribute.fields.filter(isLeaf);
+  const sparse = leaves.find((f) => f.field === AttributeProto.sparse_tensor);
+  if (sparse) return { info: { ...sparseInfo(sparse), name }, reason: "sparse" };
+  const bytes = leaves.filter((f) => f.field === AttributeProto.floats).reduce((n, f) => n + content(f).byteLength, 0);
+  return { info: { name, dtype: "float32", shape: [bytes / 4] }, reason: "a list of numbers in a Constant node" };
+}
+
+/** Name, type and shape of a SparseTensorProto that was kept as a leaf. */
+export function sparseInfo(field: Leaf): TensorInfo {
+  const fields = open(field).fields.filter(isLeaf);
+  const values = fields.find((f) => f.field === SparseTensorProto.values);
+  const dims = fields.filter((f) => f.field === SparseTensorProto.dims);
+  const opened = values && open(values);
+  return {
+    name: opened ? textOf(opened, TensorProto.name) : "",
+    dtype: DATA_TYPES[(opened && numberOf(opened, TensorProto.data_type)) ?? 1] ?? "float32",
+    shape: listOf(dims, { kind: "leaf", offset: -1, fields: dims }) ?? [],
+  };
 }
 
 /** The initializers of a subgraph. */

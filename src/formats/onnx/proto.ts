@@ -1,7 +1,7 @@
 /** Field numbers and data types of ONNX: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 import type { DType } from "../../tensor.ts";
 
-export const Model = { ir_version: 1, graph: 7, opset_import: 8, metadata_props: 14 } as const;
+export const Model = { ir_version: 1, graph: 7, opset_import: 8, metadata_props: 14, training_info: 20, functions: 25 } as const;
 export const GraphProto = {
   node: 1,
   name: 2,
@@ -25,6 +25,7 @@ export const AttributeProto = {
   strings: 9,
   tensors: 10,
   graphs: 11,
+  sparse_tensor: 22,
   type: 20,
 } as const;
 export const TensorProto = {
@@ -41,6 +42,7 @@ export const TensorProto = {
   external_data: 13,
   data_location: 14,
 } as const;
+export const SparseTensorProto = { values: 1, indices: 2, dims: 3 } as const;
 export const ValueInfo = { name: 1, type: 2 } as const;
 export const StringStringEntry = { key: 1, value: 2 } as const;
 export const OperatorSetId = { domain: 1, version: 2 } as const;

@@ -10,7 +10,7 @@ export function roleOf({ name, shape }: TensorInfo, names: ReadonlySet<string>):
   const whole = name.replace(PART, "");
   if (whole !== name && (names.has(whole) || names.has(`${whole}_packed`))) return { op: "a loader", keep: "part of a quantized weight" };
   if (EMBEDDING.test(name))
-    return { op: "an embedding", float: "an embedding by its name: loaders of compressed-tensors quantize linear layers only" };
+    return { op: "an embedding", float: "an embedding by its name: engines that read compressed-tensors look it up in float" };
   if (shape.length > 2) return { op: "a convolution", channel_axis: 0 };
   const blockwise = shape.length === 2 && (shape[1] as number) % BLOCK_SIZE === 0;
   return { op: "a linear layer", channel_axis: 0, ...(blockwise ? { k_axis: 1 as const } : {}) };

@@ -8,7 +8,7 @@ import { Gate } from "../gate.ts";
 import { openModel, requireStore } from "../models.ts";
 import { readForm } from "../multipart.ts";
 import type { Ports, StoredObject } from "../ports.ts";
-import { problemOf } from "../problem.ts";
+import { HttpProblem, problemOf } from "../problem.ts";
 import { parseQuery, type Query } from "../query.ts";
 import { ReportEntry } from "../reports.ts";
 import { Run, waitUntil } from "../run.ts";
@@ -44,6 +44,8 @@ export function compressRoute(ports: Ports, slots: Slots): (c: Context) => Promi
   };
 }
 
+const sendsBody = ({ headers }: Request): boolean => Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding");
+
 async function prepare(
   c: Context,
   ports: Ports,
@@ -53,7 +55,9 @@ async function prepare(
   recipe: Recipe | undefined,
 ): Promise<Job> {
   if (query.model !== undefined) {
-    const stored = await openModel(requireStore(ports.store), query.model);
+    const store = requireStore(ports.store);
+    if (sendsBody(c.req.raw)) throw new HttpProblem(400, "The request names a stored model and sends another; give one of them");
+    const stored = await openModel(store, query.model);
     return { run, recipe: recipe ?? query.recipe(), from: stored.source, stored };
   }
   const body = run.upload(c);
@@ -94,12 +98,15 @@ async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: 
     run.onBeat = () => entry?.beat();
     return ports.openPipe(plan?.bytes);
   };
-  const gate = new Gate(openPipe, run.signal, run.moved);
+  const gate = new Gate(openPipe, () => plan?.bytes, run.signal, run.moved);
   const settings = options(ports, job, (p) => void (plan = p));
   const work = engine
     .compressInto(from, recipe, gate, settings.options)
     .then(
-      (report) => entry?.done(report),
+      async (report) => {
+        await entry?.done(report).catch(log); // the model is good without its report
+        await gate.end();
+      },
       async (error: unknown) => {
         await gate.abort(error); // where the engine failed before it had the sink
         if (!run.answered) return; // the answer says it
