@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { pipeSink } from "../io/sink.ts";
+import { Metrics, metricsRoute } from "./metrics.ts";
 import { type Ports, WORKER_LIMITS } from "./ports.ts";
 import { HttpProblem, problemOf, problemResponse, StallError } from "./problem.ts";
 import { deleteFiles, listFiles, listNames } from "./routes/collections.ts";
@@ -32,6 +33,7 @@ export type AppOptions = Pick<Ports, "engine"> & Partial<Omit<Ports, "limits">> 
 export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, limits }: AppOptions): Hono {
   const ports: Ports = { engine, store, openPipe, log, limits: { ...WORKER_LIMITS, ...limits } };
   const slots = new Slots(ports.limits);
+  const metrics = new Metrics();
   const app = new Hono();
 
   /** A path and its methods; any other method is answered 405. HEAD comes with GET. */
@@ -47,7 +49,8 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
 
   route("/", { GET: page });
   route("/openapi.json", { GET: openapi });
-  route("/v1/compress", { POST: compressRoute(ports, slots) });
+  route("/metrics", { GET: metricsRoute(metrics, slots) });
+  route("/v1/compress", { POST: compressRoute(ports, slots, metrics) });
   route("/v1/inspect", { POST: inspectRoute(ports, slots) });
   route("/v1/reports/:id", { GET: reportRoute(ports) });
   for (const room of ["models", "data"] as const) {

@@ -23,6 +23,11 @@ export class Slots {
     this.#limits = limits;
   }
 
+  /** Runs under way. */
+  get taken(): number {
+    return this.#beats.size;
+  }
+
   /** @throws {HttpProblem} 503 when all are taken. */
   take(): Slot {
     const now = Date.now();

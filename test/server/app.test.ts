@@ -58,6 +58,22 @@ function form(parts: [name: string, value: string | Blob][]): FormData {
 }
 const blob = new Blob([model]);
 
+test("GET /metrics counts runs and bytes", async () => {
+  const app = createApp({ engine });
+  const post = (body: Uint8Array) => app.request("/v1/compress?quantize=w8", { method: "POST", body: body as Uint8Array<ArrayBuffer> });
+  const { bytes } = mlp();
+  const made = await (await post(bytes)).arrayBuffer();
+  await post(bytes.subarray(0, 999));
+  const response = await app.request("/metrics");
+  expect(response.headers.get("content-type")).toContain("application/openmetrics-text");
+  const text = await response.text();
+  expect(text).toContain('edgeslim_runs_total{outcome="done"} 1');
+  expect(text).toContain('edgeslim_runs_total{outcome="failed"} 1');
+  expect(text).toContain(`edgeslim_source_bytes_total ${bytes.byteLength}`);
+  expect(text).toContain(`edgeslim_output_bytes_total ${made.byteLength}`);
+  expect(text.endsWith("# EOF\n")).toBe(true);
+});
+
 describe("POST /v1/compress", () => {
   test("answers with the model, and its report can be read at once", async () => {
     const response = await post("/v1/compress?quantize=w8");

@@ -1,10 +1,12 @@
 import type { Context } from "hono";
 import type { Plan } from "../../engine/compress.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { Recipe } from "../../engine/recipe.ts";
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { Input } from "../../io/input.ts";
 import type { Source } from "../../io/source.ts";
 import { Gate } from "../gate.ts";
+import type { Metrics } from "../metrics.ts";
 import { openModel, requireStore } from "../models.ts";
 import { readForm } from "../multipart.ts";
 import type { Ports, StoredObject } from "../ports.ts";
@@ -24,7 +26,8 @@ interface Job {
 }
 
 /** POST /v1/compress: a body, a form or a stored model; to the response or into the store. */
-export function compressRoute(ports: Ports, slots: Slots): (c: Context) => Promise<Response> {
+export function compressRoute(ports: Ports, slots: Slots, metrics: Metrics): (c: Context) => Promise<Response> {
+  const counting = { ...ports, engine: counted(ports.engine, metrics) };
   return async (c) => {
     const query = parseQuery(new URL(c.req.url).searchParams);
     if (query.output !== undefined && !ports.store)
@@ -37,12 +40,27 @@ export function compressRoute(ports: Ports, slots: Slots): (c: Context) => Promi
     try {
       const job = await prepare(c, ports, run, query, isForm ? type : undefined, recipe);
       handedOver = true;
-      return await (query.output === undefined ? respond(c, ports, job, query) : store(c, ports, job, query.output));
+      return await (query.output === undefined ? respond(c, counting, job, query) : store(c, counting, job, query.output));
     } finally {
       if (!handedOver) run.end();
     }
   };
 }
+
+/** The engine, its runs counted. */
+const counted = (engine: Engine, metrics: Metrics): Engine => ({
+  ...engine,
+  async compressInto(...run) {
+    try {
+      const report = await engine.compressInto(...run);
+      metrics.done(report);
+      return report;
+    } catch (error) {
+      metrics.failed();
+      throw error;
+    }
+  },
+});
 
 const sendsBody = ({ headers }: Request): boolean => Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding");
 

@@ -146,6 +146,12 @@ const document = (): Json => ({
     },
     ...store("models"),
     ...store("data"),
+    "/metrics": {
+      get: {
+        summary: "Runs and bytes since the start (OpenMetrics)",
+        responses: { 200: { description: "OpenMetrics text.", content: { "application/openmetrics-text": { schema: text } } } },
+      },
+    },
     "/v2": {
       get: {
         summary: "Server metadata (Open Inference Protocol)",
