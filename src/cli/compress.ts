@@ -41,6 +41,7 @@ export async function compressCommand(path: string, flags: CompressFlags, signal
     const sink = await open(flags.output);
     const run = { signal, spool: fileSpool(), ...watch(bar, sink, "size" in model.source ? model.source.size : undefined) };
     const report = await compressInto(model.source, recipe as RecipeInput, run.sink, run);
+    if (flags.output !== "-") report.output.files = [basename(flags.output)];
     bar.stop();
     if (reportSink) await writeReport(flags.report as string, reportSink, report, basename(path));
     await tell(path, flags, report);

@@ -28,6 +28,7 @@ export interface Report {
   edgeslim: string;
   recipe: Recipe;
   source: { format: string; opset?: number; bytes: number; sha256?: string };
+  /** `files` where the result went to some: their names, or their paths in the store. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
   tensors: TensorReport[];
   warnings: Warning[];

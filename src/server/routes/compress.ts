@@ -163,6 +163,7 @@ async function store(c: Context, ports: Ports, job: Job, name: string): Promise<
     work.catch(() => {}),
   );
   const report = await work;
+  report.output.files = [`/v1/${key()}`];
   await entry.done(report).catch(ports.log);
   return c.json(report, 201, { location: `/v1/${key()}`, "cache-control": "no-store", "edgeslim-report": entry.path });
 }
