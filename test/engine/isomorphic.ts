@@ -4,7 +4,14 @@
  * mean equal computations, and equal graphs have the same numbers equally often.
  */
 import { DataType } from "../kit/onnx.ts";
-import type { DecodedAttribute, DecodedGraph, DecodedModel, DecodedNode, DecodedTensor } from "../kit/readonnx.ts";
+import {
+  type DecodedAttribute,
+  type DecodedGraph,
+  type DecodedModel,
+  type DecodedNode,
+  type DecodedTensor,
+  everyGraph,
+} from "../kit/readonnx.ts";
 
 /** Numbers for descriptions. */
 class Table {
@@ -109,12 +116,7 @@ class Scope {
   }
 
   all(): Numbered {
-    const weights = [...this.#graph.initializers.values()].map((tensor) => ({
-      number: this.#table.of(tensorText(tensor)),
-      text: `${tensor.name}: type ${tensor.data_type} [${tensor.dims}]`,
-      from: [],
-    }));
-    const parts = [...weights, ...this.#graph.nodes.map((node) => this.#part(node))];
+    const parts = this.#graph.nodes.map((node) => this.#part(node));
     const outputs = this.#graph.outputs.map(({ name, data_type }) =>
       this.#around ? this.number(name) : `${name} ${data_type} is ${this.number(name)}`,
     );
@@ -125,6 +127,17 @@ class Scope {
   get given(): number[] {
     return [this.#table.of("nothing"), ...this.#graph.inputs.map(({ name }) => this.number(name))];
   }
+}
+
+/** The weights of all graphs of a model: in which of them one stands does not count. */
+function weights(model: DecodedModel, table: Table): Part[] {
+  return [...everyGraph(model)].flatMap(({ initializers }) =>
+    [...initializers.values()].map((tensor) => ({
+      number: table.of(tensorText(tensor)),
+      text: `${tensor.name}: type ${tensor.data_type} [${tensor.dims}]`,
+      from: [],
+    })),
+  );
 }
 
 /** What `parts` has more often than `others`, where it begins: not what only follows from a difference before it. */
@@ -160,7 +173,11 @@ export function difference(actual: DecodedModel, expected: DecodedModel): Differ
   const table = new Table();
   const [ours, theirs] = [actual, expected].map((model) => new Scope(table, model)) as [Scope, Scope];
   const [a, b] = [ours.all(), theirs.all()];
-  const found = { missing: surplus(b.parts, a.parts, table), surplus: surplus(a.parts, b.parts, table), other: [] as string[] };
+  const [aParts, bParts] = [
+    [...weights(actual, table), ...a.parts],
+    [...weights(expected, table), ...b.parts],
+  ] as const;
+  const found = { missing: surplus(bParts, aParts, table), surplus: surplus(aParts, bParts, table), other: [] as string[] };
   if (opsetsOf(actual) !== opsetsOf(expected)) found.other.push(`opsets ${opsetsOf(actual)}, not ${opsetsOf(expected)}`);
   if (String(ours.given) !== String(theirs.given)) found.other.push("other inputs");
   if (a.outputs !== b.outputs && found.missing.length + found.surplus.length === 0) found.other.push("other outputs");
