@@ -160,6 +160,7 @@ describe("difference", () => {
     ],
     ["an output's name", "tied.int8.onnx", (copy) => void (copy.outputs = structuredClone(copy.inputs)), { other: ["other outputs"] }],
     ["an opset", "tied.int8.onnx", (copy) => void copy.opsets.set("", 14), { other: one("14") }],
+    ["a domain's version", "branches.q4.onnx", (copy) => void copy.opsets.delete("com.microsoft"), { other: one("com.microsoft") }],
     ["an input's shape", "tied.int8.onnx", (copy) => void (copy.inputs[0]!.dims = [1, 24]), { other: ["other inputs"] }],
   ])("finds %s", (_, file, change, found) => {
     const copy = structuredClone(golden(file));

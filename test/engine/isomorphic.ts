@@ -153,9 +153,10 @@ function surplus(parts: readonly Part[], others: readonly Part[], table: Table):
 }
 
 /** The versions of the domains that a model's nodes come from. */
-const opsetsOf = ({ opsets, nodes }: DecodedModel): string => {
+const opsetsOf = (model: DecodedModel): string => {
+  const nodes = [...everyGraph(model)].flatMap((graph) => graph.nodes);
   const used = new Set(["", ...nodes.map(({ domain }) => (domain === "ai.onnx" ? "" : domain))]);
-  return JSON.stringify([...opsets].filter(([domain]) => used.has(domain)).sort());
+  return JSON.stringify([...model.opsets].filter(([domain]) => used.has(domain)).sort());
 };
 
 export interface Difference {
