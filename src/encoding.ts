@@ -8,6 +8,13 @@ export interface Role {
   channel_axis?: number;
   /** The axis of K, for a rank-2 weight all of whose uses are matrix products that a block-wise one can replace. */
   k_axis?: 0 | 1;
+  /** For a weight of rank 2 that only MatMul reads, as its right side and without a detour. */
+  matmul?: true;
+  /**
+   * For a weight that dynamic quantization takes: whether all its products want it the other way round (Gemm with transB),
+   * and whether it is looked up (Gather) before anything else.
+   */
+  dynamic?: { transposed: boolean; lookup: boolean };
   /** A reason to leave the weight as it is under every scheme. */
   keep?: string;
   /** A reason to leave it in float under the integer schemes. */
@@ -17,6 +24,8 @@ export interface Role {
 /** A float tensor of the model and what it is used for. */
 export interface Weight extends TensorInfo {
   role: Role;
+  /** Whether the model convolves: dynamic quantization then takes uint8, as ConvInteger wants it. */
+  convolves?: boolean;
 }
 
 /** What a weight becomes. */
@@ -26,7 +35,9 @@ export type Encoding =
   /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
   | { kind: "int8"; axis: number | null }
   /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8. */
-  | { kind: "int4"; k_axis: 0 | 1 };
+  | { kind: "int4"; k_axis: 0 | 1 }
+  /** One scale and zero point for all: uint8 over [min, max], int8 over ±absmax. `transposed`: [N, K] stored as [K, N]. */
+  | { kind: "affine8"; dtype: "int8" | "uint8"; transposed: boolean };
 
 /** Elements that share a scale in int4. */
 export const BLOCK_SIZE = 32;

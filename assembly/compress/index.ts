@@ -16,3 +16,4 @@ export function memory_copy(n: i32, x: usize, y: usize): void {
 
 /** The first byte that the kernels leave alone. */
 export { __heap_base };
+export { f32_qa8_quantize, qa8_f32 } from "./affine8";

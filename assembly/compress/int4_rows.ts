@@ -138,9 +138,15 @@ function q4_span(n: i32, x: usize, y: usize, scale: usize): void {
   memory.copy(scale, SCALES, blocks << 2);
 }
 
+/** The unused nibble of a row's last byte, as MLAS leaves it: what the byte before has there, or 0 where it starts 64 rows anew. */
+export function q4_odd(last: usize, anew: bool): void {
+  const high = anew ? 0 : load<u8>(last - 1) & 0xf0;
+  store<u8>(last, (load<u8>(last) & 15) | high);
+}
+
 /**
  * Quantizes `rows` of `k` floats to int4 in blocks of 32 for MatMulNBits: `y` is [rows, ceil(k / 32), 16] bytes, the even value of a pair
- * in the low nibble; after the end of a row come 8 to the end of its byte and zeros, as MLAS has them; `scale` is f32[rows, ceil(k / 32)].
+ * in the low nibble; after the end of a row come zeros, and in its last byte what `q4_odd` says; `scale` is f32[rows, ceil(k / 32)].
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
  */
 export function f32_qb4w_rows(rows: i32, k: i32, x: usize, y: usize, scale: usize): void {
@@ -151,6 +157,7 @@ export function f32_qb4w_rows(rows: i32, k: i32, x: usize, y: usize, scale: usiz
   const blocks = (<usize>(k + 31)) >> 5;
   for (; rows > 0; --rows) {
     q4_span(k, x, y, scale);
+    if (k & 1) q4_odd(y + ((<usize>(k - 1)) >> 1), (k & 63) == 1);
     x += (<usize>k) << 2;
     y += blocks << 4;
     scale += blocks << 2;

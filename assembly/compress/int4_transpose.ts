@@ -1,3 +1,4 @@
+import { q4_odd } from "./int4_rows";
 import { LEAST_SCALE, any_special, extreme, invertible, q4_block, q4x4 } from "./int4";
 
 /** Columns in a group: a cache line of each row. */
@@ -156,6 +157,7 @@ export function f32_qb4w_transpose(k: i32, n: i32, ld: i32, x: usize, y: usize, 
       q4_columns8(TILE, R, to, y_step);
       q4_columns8(TILE + 32, R + 32, to + 8 * y_step, y_step);
     }
+    if (k & 1) for (let c: usize = 0; c < <usize>min(n, WIDTH); ++c) q4_odd(to + c * y_step + used - 1, k == 1 && (block & 1) == 0);
     if (unused > 0) for (let c: usize = 0; c < <usize>min(n, WIDTH); ++c) memory.fill(to + c * y_step + used, 0, unused);
   }
 }

@@ -1,7 +1,8 @@
 import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, type Weight } from "../encoding.ts";
 import { LimitError, UnsupportedError } from "../errors.ts";
+import { dynamic } from "../quantize/affine8.ts";
 import { half } from "../quantize/half.ts";
-import { w4 } from "../quantize/int4.ts";
+import { q4, w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
@@ -14,14 +15,27 @@ export const MIN_ELEMENTS = 1024;
 export const MAX_PATTERN_WORK = 1e10;
 
 type Warn = (code: string, message: string, tensor: string) => void;
-type Scheme = (weight: Weight, recipe: QuantizeRecipe) => Decision;
+type Choose = (weight: Weight, recipe: QuantizeRecipe) => Decision;
+
+interface Scheme {
+  choose: Choose;
+  /** Whether it makes what another tool makes, which takes every weight however small. */
+  faithful: boolean;
+}
+
+const own = (choose: Choose): Scheme => ({ choose, faithful: false });
+const faithful = (choose: Choose): Scheme => ({ choose, faithful: true });
 
 /** The schemes of this version: a new one is a file in quantize/ and a line here. */
 const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
-  fp16: half("float16"),
-  bf16: half("bfloat16"),
-  w8: (weight, { granularity }) => w8(weight, granularity),
-  w4,
+  fp16: own(half("float16")),
+  bf16: own(half("bfloat16")),
+  w8: own((weight, { granularity }) => w8(weight, granularity)),
+  w4: own((weight) => w4(weight)),
+  q8: faithful(dynamic(undefined)),
+  int8: faithful(dynamic("int8")),
+  uint8: faithful(dynamic("uint8")),
+  q4: faithful(q4),
 };
 
 export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
@@ -61,22 +75,35 @@ export class Decider {
     const excluded = this.#exclude.filter((p) => this.#matches(p, weight.name));
     const overriding = this.#overrides.filter(([p]) => this.#matches(p, weight.name));
     for (const p of [...excluded, ...overriding.map(([match]) => match)]) this.#unmatched.delete(p);
-    const plain = plainReason(weight);
+    const scheme = overriding[0]?.[1] ?? this.#scheme;
+    const plain = plainReason(weight, scheme.faithful);
     if (plain) return keep(plain);
     if (excluded.length > 0) return keep("excluded by the recipe");
-    const scheme = overriding[0]?.[1] ?? this.#scheme;
-    const decision = scheme(weight, this.#quantize);
-    if (decision.kind !== "keep" && encodedBytes(weight.shape, decision) >= byteLength(weight.dtype, weight.shape)) {
+    const decision = scheme.choose(weight, this.#quantize);
+    if (!scheme.faithful && decision.kind !== "keep" && encodedBytes(weight.shape, decision) >= byteLength(weight.dtype, weight.shape)) {
       return keep(`would not be smaller: ${decision.kind} and its scales take ${encodedBytes(weight.shape, decision)} bytes`);
     }
-    if (decision.kind === "int8" && scheme === w4) {
+    if (decision.kind === "int8" && scheme === SCHEMES.w4) {
       this.#warn(
         "w4-as-w8",
         "Stored as w8: w4 packs what only matrix products use, in safetensors with rows of a multiple of 32",
         weight.name,
       );
     }
+    if (decision.kind === "affine8" && weight.role.op === "Conv") {
+      this.#warn(
+        "dynamic-conv",
+        "Dynamic quantization of convolutions costs accuracy, and time in most runtimes; w8 keeps both",
+        weight.name,
+      );
+    }
     return decision;
+  }
+
+  /** Why a tensor stays as it is whatever uses it; undefined for one whose use must be known. */
+  plainReason(tensor: TensorInfo): string | undefined {
+    const any = [this.#scheme, ...this.#overrides.map(([, scheme]) => scheme)].some((scheme) => scheme.faithful);
+    return plainReason(tensor, any);
   }
 
   #matches(pattern: Pattern, name: string): boolean {
@@ -101,9 +128,9 @@ function schemeOf(name: SchemeName): Scheme {
   return scheme;
 }
 
-/** Why a tensor stays as it is under every scheme; undefined for one that can be compressed. */
-export function plainReason(tensor: TensorInfo & { role?: Weight["role"] }): string | undefined {
+function plainReason(tensor: TensorInfo & { role?: Weight["role"] }, faithful: boolean): string | undefined {
   if (!isFloat(tensor.dtype)) return `${tensor.dtype}, not a float tensor`;
+  if (faithful) return elements(tensor.shape) === 0 ? "empty" : undefined;
   if (elements(tensor.shape) < MIN_ELEMENTS) return `fewer than ${MIN_ELEMENTS} elements`;
   if (tensor.shape.filter((d) => d > 1).length < 2) return "one-dimensional: a bias or a normalization parameter";
   return tensor.role?.keep;
@@ -120,9 +147,21 @@ export function encodedBytes(shape: readonly number[], encoding: Encoding): numb
       const { n, blocks } = matrix(shape, encoding.k_axis);
       return n * blocks * (BLOCK_SIZE / 2 + 4);
     }
+    case "affine8":
+      return elements(shape) + 5;
   }
 }
 
 /** The scheme word for what was done to a weight. */
-export const actionOf = (encoding: Encoding): string =>
-  encoding.kind === "half" ? (encoding.dtype === "float16" ? "fp16" : "bf16") : encoding.kind === "int8" ? "w8" : "w4";
+export function actionOf(encoding: Encoding): string {
+  switch (encoding.kind) {
+    case "half":
+      return encoding.dtype === "float16" ? "fp16" : "bf16";
+    case "int8":
+      return "w8";
+    case "int4":
+      return "w4";
+    case "affine8":
+      return encoding.dtype;
+  }
+}

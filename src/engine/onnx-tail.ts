@@ -1,10 +1,11 @@
 import type { Document } from "../formats/onnx/document.ts";
 import { valueName } from "../formats/onnx/graph.ts";
+import { initializerHeader } from "../formats/onnx/layout.ts";
 import { type Field, type Leaf, leaf } from "../formats/onnx/message.ts";
 import { dataType, GraphProto, Model, OperatorSetId, StringStringEntry, ValueInfo } from "../formats/onnx/proto.ts";
 import { MICROSOFT } from "../formats/onnx/represent.ts";
 import type { Patch } from "../graph/patch.ts";
-import { int, message, string } from "../io/protobuf.ts";
+import { concat, int, message, string } from "../io/protobuf.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { type Encoded, needsMicrosoft } from "./onnx-weights.ts";
 import { type Log, metadata } from "./report.ts";
@@ -22,6 +23,7 @@ export function graphFields(document: Document, encoded: readonly Encoded[], pat
     }
     return false;
   });
+  for (const [name, values] of patch.vectors(main)) rest.push(vector(name, values));
   const nodes = patch.nodes(main).map((node) => origins.field(node, patch));
   if (ir_version < IR_WITHOUT_INPUTS) {
     const at = rest.findLastIndex((field) => field.field === GraphProto.input) + 1;
@@ -29,6 +31,13 @@ export function graphFields(document: Document, encoded: readonly Encoded[], pat
     return { nodes, rest: [...rest.slice(0, at), ...inputs, ...rest.slice(at)] };
   }
   return { nodes, rest };
+}
+
+/** An int64 initializer of one dimension. */
+function vector(name: string, values: readonly number[]): Leaf {
+  const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  const bytes = concat([initializerHeader({ name, dtype: "int64", shape: [values.length] }, data.byteLength), data]);
+  return leaf(GraphProto.initializer, bytes, bytes.byteLength);
 }
 
 /** A graph input (ValueInfoProto) of fixed shape. */

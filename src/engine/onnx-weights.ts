@@ -1,9 +1,10 @@
 import { type Decision, type Encoding, keep } from "../encoding.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
+import { DynamicQuantization, type QuantizedWeight } from "../formats/onnx/dynamic.ts";
 import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
-import { blockwiseProduct, MICROSOFT, partsOf, restore } from "../formats/onnx/represent.ts";
+import { blockwiseProduct, MICROSOFT, opsetRefusal, partsOf, restore } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
 import type { Patch } from "../graph/patch.ts";
@@ -97,7 +98,8 @@ export class Names {
 }
 
 export function decide(decider: Decider, document: Document, { info, home, kept }: Definition): Decision {
-  if (kept === undefined) return decider.decide({ ...info, role: roleOf(document.values, info, home) });
+  const convolves = document.values.operators.has("Conv");
+  if (kept === undefined) return decider.decide({ ...info, role: roleOf(document.values, info, home), convolves });
   decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
   return keep(kept);
 }
@@ -110,9 +112,14 @@ export const encodedParts = (definition: Definition, encoding: Encoding, names: 
 
 /** Edits the graph so that it reads the encoded weights. */
 export function patchGraph(document: Document, encoded: readonly Encoded[], patch: Patch, names: Names): void {
+  quantizeDynamically(document, encoded, patch, names);
   for (const { definition, encoding, parts } of encoded) {
     const { info, home, constant } = definition;
     if (!constant) patch.undefine(home, info.name);
+    if (encoding.kind === "affine8") {
+      if (constant) patch.remove(constant);
+      continue;
+    }
     if (encoding.kind === "int4") {
       if (constant) patch.remove(constant);
       replaceProducts(document, { definition, encoding, parts }, patch, names);
@@ -129,6 +136,26 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], patc
     if (constant) patch.replace(constant, local);
     else patch.prepend(home, local);
   }
+}
+
+/** Rewrites the main graph around weights of dynamic quantization. */
+function quantizeDynamically(document: Document, encoded: readonly Encoded[], patch: Patch, names: Names): void {
+  const weights = new Map<string, QuantizedWeight>();
+  for (const { definition, encoding, parts } of encoded) {
+    if (encoding.kind !== "affine8") continue;
+    const { info, home } = definition;
+    const refusal = opsetRefusal(encoding, document.opset);
+    if (refusal)
+      throw new UnsupportedError(`Tensor '${info.name}': ${refusal}, and the model has opset ${document.opset}`, { tensor: info.name });
+    if (!roleOf(document.values, info, home).dynamic)
+      throw new UnsupportedError(
+        `Tensor '${info.name}' was quantized, but a node that came after it in the file needs it otherwise; give the model as a source that can be read again`,
+        { tensor: info.name },
+      );
+    const [values = "", scale = "", zero_point = ""] = parts.map(({ name }) => name);
+    weights.set(info.name, { values, scale, zero_point, transposed: encoding.transposed, rank: info.shape.length });
+  }
+  if (weights.size > 0) new DynamicQuantization(document.main, weights, patch, names.fresh).apply();
 }
 
 /** Puts MatMulNBits in the place of every product with the weight, and drops the nodes that only led to them. */

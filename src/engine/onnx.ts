@@ -12,7 +12,7 @@ import type { Reader } from "../io/reader.ts";
 import type { Source } from "../io/source.ts";
 import { memoryPayload, type Payload, rangePayload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
-import { actionOf, type Decider, plainReason } from "./decide.ts";
+import { actionOf, type Decider } from "./decide.ts";
 import type { Held, Lookahead } from "./lookahead.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
@@ -124,7 +124,7 @@ export class OnnxStream {
     if (field.field !== GraphProto.node || !node) return;
     this.#names.addNode(node);
     for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
-      const plain = definition.kept ?? plainReason(definition.info);
+      const plain = definition.kept ?? this.#run.decider.plainReason(definition.info);
       if (plain) this.#keep(definition.info, plain);
       else this.#pending.push({ definition, held: undefined });
     }
@@ -139,7 +139,7 @@ export class OnnxStream {
     if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
     const payload = passing ? passing.payload : await tensorData(message, info);
     const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
-    const plain = plainReason(info);
+    const plain = this.#run.decider.plainReason(info);
     if (!plain && payload && !this.#isUsed(definition)) return this.#wait(definition, message, passing);
 
     const decision = plain || !payload ? undefined : decide(this.#run.decider, this.#document, definition);

@@ -6,7 +6,7 @@ import type { Source } from "../io/source.ts";
 import type { Payload } from "../payload.ts";
 import { rangePayload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
-import { actionOf, plainReason } from "./decide.ts";
+import { actionOf } from "./decide.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { metadata } from "./report.ts";
 import { encodeWeight } from "./weight.ts";
@@ -75,7 +75,7 @@ export async function compressSafetensors(run: SafetensorsRun, source: Source | 
 
 /** A part whose name the file has already cannot be added: loaders know it by that name only. */
 function avoidCollision(entry: Entry, decision: Decision, names: ReadonlySet<string>): Decision {
-  if (decision.kind === "keep" || plainReason(entry)) return decision;
+  if (decision.kind === "keep") return decision;
   const taken = partsOf(entry, decision).find(({ info }) => info.name !== entry.name && names.has(info.name));
   return taken ? { kind: "keep", reason: `a tensor named '${taken.info.name}' stands beside it already` } : decision;
 }

@@ -19,7 +19,7 @@ export interface Workshop {
 const MAX_RESIDENT = MAX_LOOKAHEAD;
 
 /**
- * Encodes one weight: its values, then its scales. `begin` is called with the number and length of a part before its bytes.
+ * Encodes one weight: its values, then its scales and zero points. `begin` is called with the number and length of a part before its bytes.
  * `hold` keeps a payload that can be read once, where the encoding needs more than one pass and it is too large for WASM memory.
  */
 export async function encodeWeight(
@@ -34,7 +34,7 @@ export async function encodeWeight(
   const mark = arena.mark();
   let held: Held | undefined;
   try {
-    const { passes, takes, unit, lengths, scale, error } = encoder(kernels, weight.dtype as FloatDType, weight.shape, encoding);
+    const { passes, takes, unit, lengths, rest, error } = encoder(kernels, weight.dtype as FloatDType, weight.shape, encoding);
     const count = elements(weight.shape);
     const slabs = new Slabs(kernels, weight.dtype as FloatDType, takes, unit, count);
     const again = passes.length > 1 && !payload.again;
@@ -49,9 +49,9 @@ export async function encodeWeight(
       }
       for (const bytes of pass.end?.() ?? []) await out.write(bytes);
     }
-    if (lengths[1] !== undefined) {
-      begin(1, lengths[1]);
-      await out.write(scale());
+    for (const [i, bytes] of rest().entries()) {
+      begin(i + 1, lengths[i + 1] as number);
+      await out.write(bytes);
     }
     return error();
   } catch (cause) {

@@ -65,6 +65,8 @@ export function* graphs(graph: Graph): Generator<Graph> {
 
 /** Who reads each value, scope by scope; grows with the nodes of the main graph. */
 export class Values {
+  /** Operators of the main graph, so far. */
+  readonly operators = new Set<string>();
   readonly #main: Graph;
   readonly #defined = new Map<Graph, Set<string>>();
   readonly #uses = new Map<Graph, Map<string, Use[]>>();
@@ -78,6 +80,7 @@ export class Values {
 
   /** Takes in a node of the main graph, with its subgraphs. */
   add(node: Node): void {
+    this.operators.add(node.op_type);
     for (const graph of node.graphs) this.#define(graph);
     this.#read(node, this.#main);
     for (const graph of node.graphs) this.#readGraph(graph);
@@ -207,7 +210,7 @@ function cyclic(graph: Graph): Node | undefined {
 }
 
 /** Names that a node or its subgraphs read, less those the subgraphs define themselves. */
-function* reads(node: Node): Generator<string> {
+export function* reads(node: Node): Generator<string> {
   yield* node.input;
   for (const graph of node.graphs) {
     const own = new Set(definedNames(graph));

@@ -7,6 +7,7 @@ import type { Graph, Node } from "./graph.ts";
 export class Patch {
   readonly #replaced = new Map<Node, readonly Node[]>();
   readonly #prepended = new Map<Graph, Node[]>();
+  readonly #vectors = new Map<Graph, Map<string, readonly number[]>>();
   readonly #dropped = new Map<Graph, Set<string>>();
 
   /** Puts `nodes` where `node` stood. */
@@ -23,6 +24,17 @@ export class Patch {
     const list = this.#prepended.get(graph);
     if (list) list.push(...nodes);
     else this.#prepended.set(graph, [...nodes]);
+  }
+
+  /** Adds an int64 initializer of one dimension. */
+  addVector(graph: Graph, name: string, values: readonly number[]): void {
+    const list = this.#vectors.get(graph) ?? new Map<string, readonly number[]>();
+    this.#vectors.set(graph, list.set(name, values));
+  }
+
+  /** The vectors that were added to a graph, by name. */
+  vectors(graph: Graph): ReadonlyMap<string, readonly number[]> {
+    return this.#vectors.get(graph) ?? new Map();
   }
 
   /** Takes a name out of the graph's initializers and inputs: something else defines it now. */

@@ -124,6 +124,26 @@ function transposed(axes: readonly number[], node: Node): readonly number[] {
   return (perm as readonly number[]).map((p) => axes[p] ?? 0);
 }
 
+/** How a node reads a weight under dynamic quantization: as it lies, turned round, or not at all. */
+export function dynamicConsumer({ domain, op_type, input, attributes }: Node, name: string): "plain" | "turned" | undefined {
+  if (domain !== "") return undefined;
+  if (op_type === "Gather" && input[0] === name) return "plain";
+  if (input[0] === name || input[1] !== name) return undefined;
+  if (op_type === "MatMul" || op_type === "Conv") return "plain";
+  if (op_type !== "Gemm" || (attributes.alpha ?? 1) !== 1 || (attributes.beta ?? 1) !== 1 || (attributes.transA ?? 0) !== 0)
+    return undefined;
+  return (attributes.transB ?? 0) === 0 ? "plain" : "turned";
+}
+
+/** Whether dynamic quantization takes a weight: one that a product or a lookup of its own graph reads, and no subgraph. */
+function dynamicUse(found: readonly Path[], name: string, home: Graph): Role["dynamic"] | undefined {
+  if (home.parent || found.some(({ use }) => use.graph !== home)) return undefined;
+  const uses = found.flatMap(({ use }) => dynamicConsumer(use.node, name) ?? []);
+  if (uses.length === 0) return undefined;
+  const first = home.nodes.find((node) => dynamicConsumer(node, name));
+  return { transposed: uses.every((use) => use === "turned"), lookup: first?.op_type === "Gather" };
+}
+
 /** What the graph makes of a weight with the given shape. */
 export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home: Graph): Role {
   const { paths: found, leaves } = paths(values, name, home, shape.length);
@@ -148,8 +168,13 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const kept = ends.find((end) => end.keep !== undefined);
   const [k] = ends.map((end) => end.k);
   const product = !leaves && shape.length === 2 && (k === 0 || k === 1) && ends.every((end) => end.k === k);
+  const taken = dynamicUse(found, name, home);
+  const matmul =
+    k === 0 && product && found.every(({ use }) => use.node.op_type === "MatMul" && use.node.input[1] === name && use.graph === home);
   return {
     op: chief.op,
+    ...(matmul ? { matmul } : {}),
+    ...(taken ? { dynamic: taken } : {}),
     ...(chief.channel === undefined ? {} : { channel_axis: chief.channel }),
     ...(product ? { k_axis: k } : {}),
     ...(kept?.keep && chief.channel === undefined ? { keep: kept.keep } : {}),

@@ -27,6 +27,13 @@ export interface CompressKernels {
    */
   f32_qs8_quantize(n: number, x: number, y: number, inv_scale: number, zero_point: number): void;
   /**
+   * `clamp(roundTiesToEven(x / scale) + zero_point, low, high)` as bytes: f32[n] to int8[n] where `low` is negative, else to uint8[n]. A
+   * division, as the ONNX tools of Python divide. NaN becomes `zero_point`, ±Infinity saturates.
+   */
+  f32_qa8_quantize(n: number, x: number, y: number, scale: number, zero_point: number, low: number, high: number): void;
+  /** `(q - zero_point) * scale`: int8[n] where `low` is negative, else uint8[n], to f32[n]. */
+  qa8_f32(n: number, q: number, y: number, scale: number, zero_point: number, low: number): void;
+  /**
    * Symmetric int8 of `c` rows of `inner` floats: scale = f32(m / 127) of a row's finite absmax m, y = roundTiesToEven(x * f32(127 / m)) in
    * [-127, 127]. NaN becomes 0, ±Infinity ±127. A row with m < 2^-100 is zero: scale 1. Otherwise the error of a finite value is at most
    * scale / 2 * (1 + 2^-14). `scale` is f32[c]. https://arxiv.org/abs/2004.09602, section 3.1.2
@@ -43,7 +50,7 @@ export interface CompressKernels {
   /**
    * int4 in blocks of 32 of f32[rows, k] as MatMulNBits reads it and MLAS quantizes it: s the finite value of largest magnitude (of a tie the
    * negative one), scale = s / -8, y = round(x / scale + 8) in 0..15, half away from zero. NaN becomes 8, which is zero. `y` is
-   * [rows, ceil(k / 32), 16] bytes, the earlier value of a pair in the low nibble; a byte cut by a row's end is filled with 8, the bytes after it with 0; `scale` is
+   * [rows, ceil(k / 32), 16] bytes, the earlier value of a pair in the low nibble; after a row's end come zeros, and in a byte cut by it the high nibble of the byte before, as MLAS leaves it; `scale` is
    * f32[rows, ceil(k / 32)], -0 where 1 / scale overflows, and every value of such a block is 8.
    * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
    */

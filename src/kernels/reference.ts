@@ -30,6 +30,26 @@ export function f32_qs8_quantize(n: number, x: Float32Array, y: Int8Array, inv_s
   for (let i = 0; i < n; i++) y[i] = q8(x[i]!, inv_scale, zero_point, -128);
 }
 
+/** numpy: `np.clip((x / scale).round() + zero_point, low, high)` in float32. */
+export function f32_qa8_quantize(
+  n: number,
+  x: Float32Array,
+  y: Uint8Array,
+  scale: number,
+  zero_point: number,
+  low: number,
+  high: number,
+): void {
+  for (let i = 0; i < n; i++) {
+    const p = f(x[i]! / f(scale));
+    y[i] = Number.isNaN(p) ? zero_point : clamp(roundTiesToEven(p) + zero_point, low, high);
+  }
+}
+
+export function qa8_f32(n: number, q: Uint8Array, y: Float32Array, scale: number, zero_point: number, low: number): void {
+  for (let i = 0; i < n; i++) y[i] = f(((low < 0 ? (q[i]! << 24) >> 24 : q[i]!) - zero_point) * f(scale));
+}
+
 function q8(x: number, inv_scale: number, zero_point = 0, low = -127): number {
   const p = f(x * f(inv_scale));
   return Number.isNaN(p) ? zero_point : clamp(roundTiesToEven(p) + zero_point, low, 127);
@@ -101,6 +121,12 @@ export function f32_qb4w_rows(rows: number, k: number, x: Float32Array, y: Uint8
     const at = (i % blocks) * 32;
     scale[i] = q4_block(x.subarray(row * k + at, row * k + Math.min(at + 32, k)), y.subarray(i * 16, i * 16 + 16));
   }
+  if (k % 2 === 1) for (let row = 0; row < rows; row++) q4_odd(y, row * blocks * 16 + (k - 1) / 2, k % 64 === 1);
+}
+
+/** MLAS writes the unused nibble of a column's last byte with what it had in hand: that of the byte before; 0 at the start of 64 rows. */
+function q4_odd(y: Uint8Array, last: number, anew: boolean): void {
+  y[last] = (y[last]! & 15) | (anew ? 0 : y[last - 1]! & 0xf0);
 }
 
 /** `f32_qb4w_rows` of the panel, transposed first. */
@@ -118,7 +144,8 @@ export function f32_qb4w_transpose(
   for (let j = 0; j < n; j++) {
     const column = Float32Array.from({ length: k }, (_, i) => x[i * ld + j]!);
     const at = j * blocks + block;
-    f32_qb4w_rows(1, k, column, y.subarray(at * 16, at * 16 + 16), scale.subarray(at, at + 1));
+    scale[at] = q4_block(column, y.subarray(at * 16, at * 16 + 16));
+    if (k % 2 === 1) q4_odd(y, at * 16 + (k - 1) / 2, k === 1 && block % 2 === 0);
   }
 }
 

@@ -189,6 +189,30 @@ export const table: readonly Row[] = [
     bench: bench((n) => [n, input(weights(n)), int8s(n), 800, 3]),
   },
   {
+    name: "f32_qa8_quantize",
+    doc: "int8 or uint8 with a given scale and zero point, by division",
+    reference: reference.f32_qa8_quantize,
+    cases: () =>
+      each(
+        COUNTS.flatMap((n) => [[n, 0.079, 0, -127, 127] as const, [n, 0.5, 128, 0, 255] as const, [n, 1e-37, 37, 0, 255] as const]),
+        ([n]) => n,
+        ([n, scale, zero_point, low, high], x) => [n, input(x), bytes(n), scale, zero_point, low, high],
+      ),
+    bench: bench((n) => [n, input(weights(n)), bytes(n), 0.00125, 128, 0, 255]),
+  },
+  {
+    name: "qa8_f32",
+    doc: "float from int8 or uint8 with a scale and zero point",
+    reference: reference.qa8_f32,
+    cases: () =>
+      each(
+        COUNTS.flatMap((n) => [[n, 0.079, 0, -127] as const, [n, 0.5, 128, 0] as const]),
+        ([n]) => n,
+        ([n, scale, zero_point, low], _x, next) => [n, any4(n, next), scales(n), scale, zero_point, low],
+      ),
+    bench: bench((n) => [n, input(new Uint8Array(n).fill(77)), scales(n), 0.00125, 128, 0]),
+  },
+  {
     name: "f32_qc8w_rows",
     doc: "int8 with a scale a row",
     reference: reference.f32_qc8w_rows,

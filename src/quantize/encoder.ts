@@ -9,7 +9,7 @@ export interface Pass {
 }
 
 /**
- * Turns one weight into its parts: the values, then (for the integer kinds) the scales.
+ * Turns one weight into its parts: the values, then (for the integer kinds) scales and zero points.
  * Where slabs end makes no difference to the bytes.
  */
 export interface Encoder {
@@ -19,10 +19,10 @@ export interface Encoder {
   readonly unit: number;
   /** Walks over the elements; more than one needs the weight in memory or in a source that is read again. */
   readonly passes: readonly Pass[];
-  /** Bytes of each part, known before the first is made. */
-  readonly lengths: readonly [values: number, scale?: number];
-  /** The scales, after the last pass. */
-  scale(): Uint8Array;
+  /** Bytes of each part, known before the first is made: the values, then scales and zero points. */
+  readonly lengths: readonly [values: number, ...rest: number[]];
+  /** The parts after the values, once the last pass has ended. */
+  rest(): readonly Uint8Array[];
   /** Σx², Σ(x−x̂)² and the number of NaN and ±Infinity so far. */
   readonly error: () => EncodingError;
 }

@@ -1,6 +1,7 @@
 import type { Encoding } from "../encoding.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { FloatDType } from "../tensor.ts";
+import { affine8Encoder } from "./affine8.ts";
 import type { Encoder } from "./encoder.ts";
 import { halfEncoder } from "./half.ts";
 import { int4Encoder } from "./int4.ts";
@@ -15,5 +16,7 @@ export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly num
       return int8Encoder(kernels, shape, encoding.axis);
     case "int4":
       return int4Encoder(kernels, shape, encoding.k_axis);
+    case "affine8":
+      return affine8Encoder(kernels, shape, encoding.dtype, encoding.transposed);
   }
 }

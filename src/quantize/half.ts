@@ -26,7 +26,7 @@ export function halfEncoder(kernels: Kernels, from: FloatDType, shape: readonly 
     takes: "source",
     unit: 1,
     lengths: [elements(shape) * 2],
-    scale: () => new Uint8Array(0),
+    rest: () => [],
     error: readError(kernels, acc),
     passes: [
       {

@@ -1,4 +1,4 @@
-import { BLOCK_SIZE, type Decision, matrix, type Weight } from "../encoding.ts";
+import { BLOCK_SIZE, type Decision, keep, matrix, type Weight } from "../encoding.ts";
 import { LimitError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { type Encoder, MAX_UNIT, NOTHING, type Pass, readError } from "./encoder.ts";
@@ -9,6 +9,10 @@ export function w4(weight: Weight): Decision {
   const { k_axis } = weight.role;
   return k_axis === undefined ? w8(weight) : { kind: "int4", k_axis };
 }
+
+/** `q4`: the same for the weights of MatMul, and nothing else: what the ONNX tools of Python make. */
+export const q4 = (weight: Weight): Decision =>
+  weight.role.matmul ? { kind: "int4", k_axis: 0 } : keep(`used by ${weight.role.op}: q4 packs weights that only MatMul reads`);
 
 /** Packed output and scales of one pass over a [K, N] weight: 16 MiB. A wider weight is read again for its next columns. */
 const MAX_PACKED = 1 << 24;
@@ -28,7 +32,7 @@ export function int4Encoder(kernels: Kernels, shape: readonly number[], k_axis: 
   const common = {
     takes: "float32" as const,
     lengths: [n * blocks * BYTES_A_BLOCK, n * blocks * 4] as const,
-    scale: () => arena.u8(scale, n * blocks * 4),
+    rest: () => [arena.u8(scale, n * blocks * 4)],
     error: readError(kernels, acc),
   };
 

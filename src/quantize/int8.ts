@@ -35,7 +35,7 @@ export function int8Encoder(kernels: Kernels, shape: readonly number[], axis: nu
   const common = {
     takes: "float32" as const,
     lengths: [total, channels * 4] as const,
-    scale: () => arena.u8(scale, channels * 4),
+    rest: () => [arena.u8(scale, channels * 4)],
     error: readError(kernels, acc),
   };
 

@@ -188,7 +188,7 @@ describe("a recipe", () => {
 
   test.each([
     [{}, UnsupportedError, "would change nothing: name a scheme"],
-    [{ quantize: "q8" }, UnsupportedError, "q8 is not in this version"],
+    [{ quantize: "bnb4" }, UnsupportedError, "bnb4 is not in this version"],
     [{ quantize: "w8", prune: { structure: "2:4" } }, UnsupportedError, "'prune'"],
     [{ quantize: "w9" }, FormatError, "fails its schema"],
     [{ quantise: "w8" }, FormatError, "quantise"],
@@ -268,7 +268,7 @@ describe("inspect", () => {
       for (const { scheme, bytes: estimate, reason } of schemes) {
         if (reason) continue;
         const { report } = await run(bytes, { quantize: scheme as "w8" });
-        expect(Math.abs(report.output.bytes - (estimate as number))).toBeLessThan(200 * tensors.length + 400);
+        expect(Math.abs(report.output.bytes - (estimate as number))).toBeLessThan(600 * tensors.length + 400); // five nodes a product under dynamic quantization
       }
     }
   });

@@ -58,12 +58,30 @@ describe("the role of a weight", () => {
       { op: "Slice", channel_axis: 0 },
     ],
   ] as const)("in %s", (_what, shape, nodes, expected) => {
-    expect(role([...shape], [...nodes])).toEqual(expected);
+    const { dynamic: _dynamic, matmul: _matmul, ...rest } = role([...shape], [...nodes]);
+    expect(rest).toEqual(expected);
   });
 
   test("a tied embedding has the channels of both its uses, and cannot be packed for one of them", () => {
     const tied = [node("Gather", ["w", "i"], ["e"]), node("Transpose", ["w"], ["t"], { perm: [1, 0] }), node("MatMul", ["e", "t"], ["y"])];
-    expect(role([1000, 64], tied)).toEqual({ op: "Gather", channel_axis: 0 });
+    expect(role([1000, 64], tied)).toEqual({ op: "Gather", channel_axis: 0, dynamic: { transposed: false, lookup: true } });
+  });
+
+  test.each([
+    ["MatMul", [node("MatMul", ["x", "w"], ["y"])], { transposed: false, lookup: false }],
+    ["MatMul's left side", [node("MatMul", ["w", "x"], ["y"])], undefined],
+    ["Gemm with transB", [node("Gemm", ["x", "w"], ["y"], { transB: 1 })], { transposed: true, lookup: false }],
+    ["Gemm with beta", [node("Gemm", ["x", "w", "c"], ["y"], { beta: 0.5 })], undefined],
+    ["Gather, then MatMul", [node("Gather", ["w", "i"], ["e"]), node("MatMul", ["e", "w"], ["y"])], { transposed: false, lookup: true }],
+    ["ConvTranspose", [node("ConvTranspose", ["x", "w"], ["y"])], undefined],
+  ] as const)("under dynamic quantization, in %s", (_what, nodes, expected) => {
+    expect(role([64, 64], [...nodes]).dynamic).toEqual(expected);
+  });
+
+  test("only a weight that nothing but MatMul reads, without a detour, is one for q4", () => {
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])]).matmul).toBe(true);
+    expect(role([64, 32], [node("Gemm", ["x", "w"], ["y"])]).matmul).toBeUndefined();
+    expect(role([64, 32], [node("Cast", ["w"], ["v"], { to: 1 }), node("MatMul", ["x", "v"], ["y"])]).matmul).toBeUndefined();
   });
 
   test("a weight that leaves the graph is not packed", () => {

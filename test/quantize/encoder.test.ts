@@ -33,7 +33,7 @@ function encode(
   const mark = kernels.arena.mark();
   try {
     const made: Uint8Array[] = [];
-    const { passes, takes, unit, lengths, scale } = encoder(kernels, dtype, shape, encoding);
+    const { passes, takes, unit, lengths, rest } = encoder(kernels, dtype, shape, encoding);
     const slabs = new Slabs(kernels, dtype, takes, unit, elements(shape));
     for (const pass of passes) {
       for (let at = 0, i = 0; at < bytes.byteLength; i++) {
@@ -46,9 +46,12 @@ function encode(
     }
     const values = new Uint8Array(Buffer.concat(made));
     expect(values.byteLength, "the plan's length of the values").toBe(lengths[0]);
-    if (lengths[1] !== undefined) expect(scale().byteLength, "the plan's length of the scales").toBe(lengths[1]);
-    expect(lengths[0] + (lengths[1] ?? 0)).toBe(encodedBytes(shape, encoding));
-    return { values, scale: new Float32Array(scale().slice().buffer), passes: passes.length };
+    expect(
+      rest().map((part) => part.byteLength),
+      "the plan's lengths of the other parts",
+    ).toEqual(lengths.slice(1));
+    expect(lengths.reduce((a, b) => a + b)).toBe(encodedBytes(shape, encoding));
+    return { values, scale: new Float32Array(rest()[0]?.slice().buffer ?? new ArrayBuffer(0)), passes: passes.length };
   } finally {
     kernels.arena.reset(mark);
   }
@@ -64,6 +67,8 @@ function encodings(shape: readonly number[]): Encoding[] {
     { kind: "half", dtype: "float16" },
     { kind: "half", dtype: "bfloat16" },
     { kind: "int8", axis: null },
+    { kind: "affine8", dtype: "int8", transposed: false },
+    { kind: "affine8", dtype: "uint8", transposed: shape.length === 2 },
     ...shape.map((_, axis): Encoding => ({ kind: "int8", axis })),
     ...(shape.length === 2
       ? ([

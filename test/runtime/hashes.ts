@@ -1,7 +1,7 @@
 /** SHA-256 of what each scheme makes of each model, for any runtime: from a stream, and from a source that can be read again. */
 import type { Engine } from "../../src/engine/engine.ts";
 
-export const SCHEMES = ["fp16", "bf16", "w8", "w4"] as const;
+export const SCHEMES = ["fp16", "bf16", "w8", "w4", "q8", "q4"] as const;
 
 const hex = async (stream: ReadableStream<Uint8Array>): Promise<string> => {
   const digest = await crypto.subtle.digest("SHA-256", await new Response(stream as never).arrayBuffer());

@@ -23,12 +23,19 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
         { name: fresh(`${name}_scales`), dtype: "float32", shape: [n, blocks] },
       ];
     }
+    case "affine8":
+      return [
+        { name: fresh(`${name}_quantized`), dtype: encoding.dtype, shape: encoding.transposed ? [...shape].reverse() : shape },
+        { name: fresh(`${name}_scale`), dtype: "float32", shape: [] },
+        { name: fresh(`${name}_zero_point`), dtype: encoding.dtype, shape: [] },
+      ];
   }
 }
 
 /** Why a model of the given opset cannot hold a weight so encoded; undefined where it can. */
 export function opsetRefusal(encoding: Encoding, opset: number): string | undefined {
   if (opset < 7) return "compressed weights need opset 7";
+  if (encoding.kind === "affine8" && opset < 11) return "DynamicQuantizeLinear needs opset 11";
   if (encoding.kind === "half" && encoding.dtype === "bfloat16" && opset < 13) return "Cast from bfloat16 needs opset 13";
   return undefined;
 }
@@ -49,7 +56,8 @@ export function restore(
   }
   const [values = "", scale = ""] = parts.map((part) => part.name);
   const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
-  if (encoding.kind === "int4") throw new TypeError("int4 weights have no float form: MatMulNBits reads them.");
+  if (encoding.kind === "int4" || encoding.kind === "affine8")
+    throw new TypeError("These weights have no float form here: their consumers change.");
   if (encoding.kind === "half") return [cast(values, weight.dtype as FloatDType, weight.name)];
 
   const { axis } = encoding;
