@@ -35,7 +35,7 @@ export type Encoding =
   /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
   | { kind: "int8"; axis: number | null }
   /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8. */
-  | { kind: "int4"; k_axis: 0 | 1 }
+  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" }
   /** One scale and zero point for all: uint8 over [min, max], int8 over ±absmax. `transposed`: [N, K] stored as [K, N]. */
   | { kind: "affine8"; dtype: "int8" | "uint8"; transposed: boolean };
 

@@ -160,7 +160,7 @@ export function actionOf(encoding: Encoding): string {
     case "int8":
       return "w8";
     case "int4":
-      return "w4";
+      return encoding.scheme;
     case "affine8":
       return encoding.dtype;
   }

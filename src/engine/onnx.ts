@@ -1,21 +1,14 @@
-import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
-import { Document } from "../formats/onnx/document.ts";
-import { enclosedLength, GraphWriter, initializerHeader, type Layout, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
-import { encodeField, type Field, fieldLength, isBulk, type Message } from "../formats/onnx/message.ts";
-import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
-import { GraphProto, Model } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
-import { checkGraph } from "../graph/graph.ts";
-import { Patch } from "../graph/patch.ts";
-import { bytesHeader } from "../io/protobuf.ts";
+/** What both ways through an ONNX model share: one pass over a stream (onnx-stream.ts), or two over a source (onnx-source.ts). */
+import { LimitError } from "../errors.ts";
+import type { Document } from "../formats/onnx/document.ts";
+import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
+import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
 import type { Reader } from "../io/reader.ts";
-import type { Source } from "../io/source.ts";
-import { memoryPayload, type Payload, rangePayload } from "../payload.ts";
+import type { Payload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
 import { actionOf, type Decider } from "./decide.ts";
-import type { Held, Lookahead } from "./lookahead.ts";
-import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import type { Lookahead } from "./lookahead.ts";
+import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import { encodeWeight, type Workshop } from "./weight.ts";
 
@@ -37,7 +30,12 @@ export interface OnnxFacts {
 }
 
 /** Encodes a definition into initializers. */
-async function writeEncoded(run: OnnxRun, writer: GraphWriter, { definition, encoding, parts }: Encoded, payload: Payload): Promise<void> {
+export async function writeEncoded(
+  run: OnnxRun,
+  writer: GraphWriter,
+  { definition, encoding, parts }: Encoded,
+  payload: Payload,
+): Promise<void> {
   const { info } = definition;
   const begin = (part: number, length: number): void => {
     const header = initializerHeader(parts[part] as TensorInfo, length);
@@ -51,291 +49,20 @@ async function writeEncoded(run: OnnxRun, writer: GraphWriter, { definition, enc
   run.log.encoded(info, actionOf(encoding), byteLength(info.dtype, info.shape), after, error);
 }
 
-async function writeField(run: OnnxRun, writer: GraphWriter, field: Field): Promise<void> {
+export async function writeField(run: OnnxRun, writer: GraphWriter, field: Field): Promise<void> {
   writer.piece(fieldLength(field));
   for await (const bytes of encodeField(field)) await run.out.write(bytes);
 }
 
-const NO_DATA = memoryPayload(new Uint8Array(0));
-
-const bytesOf = (info: TensorInfo): number => byteLength(info.dtype, info.shape);
-
-/** A weight that waits for the nodes that use it. */
-interface Pending {
-  definition: Definition;
-  /** The initializer as it came; nested ones are written with their node. */
-  message?: Message;
-  held: Held | undefined;
-}
-
-/**
- * Compresses a model that is read once. Weights are encoded as they pass, where the nodes that use them have been read;
- * others are held until they are, at the latest until the end. Nodes are written last, when the opset is known.
- */
-export class OnnxStream {
-  readonly #run: OnnxRun;
-  readonly #writer: GraphWriter;
-  readonly #document = new Document();
-  readonly #names = new Names();
-  readonly #encoded: Encoded[] = [];
-  readonly #holds = new Map<Payload, Held>();
-  #pending: Pending[] = [];
-  #scanned = -1;
-
-  constructor(run: OnnxRun, layout: "patched" | "pieced") {
-    this.#run = run;
-    this.#writer = new GraphWriter(run.out, layout);
-    run.onPlan({ format: "onnx", layout });
-  }
-
-  async compress(): Promise<OnnxFacts> {
-    const { reader, out, log, decider, recipe } = this.#run;
-    const document = this.#document;
-    for await (const item of new Parser(reader, (payload) => this.#holdNested(payload), headerComplete).items()) {
-      if (item.kind !== "model" && !document.begun) for (const leaf of document.before) out.put(leaf.bytes);
-      if (item.kind === "initializer") await this.#initializer(item);
-      else {
-        document.add(item);
-        if (item.kind === "graph") await this.#node(item.field);
-      }
-    }
-    if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
-    checkGraph(document.main);
-    await this.#settle(() => true);
-    noteUntouched(document, log);
-    decider.finish();
-    if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
-
-    const patch = new Patch();
-    patchGraph(document, this.#encoded, patch, this.#names);
-    const fields = graphFields(document, this.#encoded, patch, log);
-    const all = [...fields.nodes, ...fields.rest];
-    this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));
-    for (const field of all) for await (const bytes of encodeField(field)) await out.write(bytes);
-    await this.#writer.close();
-    for (const bytes of modelTail(document, this.#encoded, recipe, log)) out.put(bytes);
-    if (out.length > MAX_MODEL_BYTES) throw tooLarge(out.length);
-    return { opset: document.opset, layout: this.#writer.layout };
-  }
-
-  /** Weights inside a node that has just been read wait for its readers, which follow it. */
-  async #node(field: Field): Promise<void> {
-    const node = this.#document.main.nodes.at(-1);
-    if (field.field !== GraphProto.node || !node) return;
-    this.#names.addNode(node);
-    for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
-      const plain = definition.kept ?? this.#run.decider.plainReason(definition.info);
-      if (plain) this.#keep(definition.info, plain);
-      else this.#pending.push({ definition, held: undefined });
-    }
-  }
-
-  async #initializer(item: Item & { kind: "initializer" }): Promise<void> {
-    const { message, passing } = item;
-    const info = tensorInfo(message);
-    refuseExternal(message, info);
-    this.#document.add(item, info.name);
-    this.#names.add(info.name);
-    if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
-    const payload = passing ? passing.payload : await tensorData(message, info);
-    const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
-    const plain = this.#run.decider.plainReason(info);
-    if (!plain && payload && !this.#isUsed(definition)) return this.#wait(definition, message, passing);
-
-    const decision = plain || !payload ? undefined : decide(this.#run.decider, this.#document, definition);
-    if (decision && decision.kind !== "keep" && payload) {
-      const encoded = encodedParts(definition, decision, this.#names);
-      this.#encoded.push(encoded);
-      await this.#makeRoom(payload.length);
-      await writeEncoded(this.#run, this.#writer, encoded, payload);
-      return this.#release(definition);
-    }
-    this.#keep(info, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
-    if (passing) await this.#passThrough(message, passing);
-    else await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
-    this.#release(definition);
-  }
-
-  /** Gives back what the parser had held of a definition that has been written. */
-  #release({ bulk }: Definition): void {
-    for (const field of bulk) {
-      this.#holds.get(field.payload)?.release();
-      this.#holds.delete(field.payload);
-      field.payload = NO_DATA;
-    }
-  }
-
-  /** Copies an initializer that is passing by. */
-  async #passThrough(message: Message, { field, payload, trailing }: Passing): Promise<void> {
-    const { out } = this.#run;
-    const header = bytesHeader(field, payload.length);
-    const length = message.fields.reduce((n, f) => n + fieldLength(f), 0) + header.byteLength + payload.length + trailing.length;
-    this.#writer.piece(enclosedLength(GraphProto.initializer, length));
-    out.put(bytesHeader(GraphProto.initializer, length));
-    for (const before of message.fields) for await (const bytes of encodeField(before)) out.put(bytes);
-    out.put(header);
-    for await (const chunk of payload.chunks()) await out.write(chunk);
-    for await (const chunk of trailing.chunks()) await out.write(chunk);
-  }
-
-  async #wait(definition: Definition, message: Message, passing: Passing | undefined): Promise<void> {
-    let held: Held | undefined;
-    if (passing) {
-      await this.#makeRoom(passing.payload.length);
-      held = await this.#run.lookahead.hold(passing.payload, definition.info.name, "no node before it in the file uses it");
-      passing.payload = held.payload;
-      definition.payload = held.payload;
-    }
-    this.#pending.push({ definition, message, held });
-  }
-
-  async #holdNested(payload: Payload): Promise<Payload> {
-    await this.#makeRoom(payload.length);
-    const held = await this.#run.lookahead.hold(payload, "within a node", "the nodes that use it follow it in the file");
-    this.#holds.set(held.payload, held);
-    return held.payload;
-  }
-
-  #isUsed({ info, home }: Definition): boolean {
-    const { values } = this.#document;
-    return values.uses(info.name, home).length > 0 || values.isOutput(info.name, home);
-  }
-
-  /** Under pressure, weights whose first use is known are encoded by what is known. */
-  async #makeRoom(bytes: number): Promise<void> {
-    const nodes = this.#document.main.nodes.length;
-    if (this.#run.lookahead.fits(bytes) || this.#scanned === nodes) return; // without new nodes no use is new
-    this.#scanned = nodes;
-    await this.#settle((definition) => this.#isUsed(definition));
-  }
-
-  /** Decides about waiting weights and writes those that stand by themselves. */
-  async #settle(ready: (definition: Definition) => boolean): Promise<void> {
-    const waiting = this.#pending;
-    this.#pending = waiting.filter(({ definition }) => !ready(definition));
-    for (const { definition, message, held } of waiting) {
-      if (!ready(definition)) continue;
-      const decision = decide(this.#run.decider, this.#document, definition);
-      if (decision.kind === "keep" || !definition.payload) {
-        this.#keep(definition.info, decision.kind === "keep" ? decision.reason : "no data");
-        if (!message) continue; // it stays in its node
-        await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
-      } else {
-        const encoded = encodedParts(definition, decision, this.#names);
-        this.#encoded.push(encoded);
-        await writeEncoded(this.#run, this.#writer, encoded, definition.payload);
-      }
-      this.#release(definition);
-      held?.release();
-    }
-  }
-
-  #keep(info: TensorInfo, reason: string): void {
-    this.#run.decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
-    this.#run.log.kept(info, reason, bytesOf(info));
-  }
-}
-
-/**
- * Compresses a model that can be read again: a first pass reads everything but bulk data, every decision is made,
- * and the file is written in its usual order with its length known.
- */
-export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<OnnxFacts> {
-  const { reader, out, log, decider } = run;
-  const document = new Document();
-  const names = new Names();
-  const initializers: { message: Message; definition: Definition }[] = [];
-  const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
-  for await (const item of parser.items()) {
-    if (item.kind !== "initializer") {
-      document.add(item);
-      continue;
-    }
-    const { message, passing } = item;
-    const info = tensorInfo(message);
-    refuseExternal(message, info);
-    document.add(item, info.name);
-    if (passing) {
-      checkLength(info, passing.field, passing.payload.length, passing.offset);
-      passing.payload = rangePayload(source, passing.offset, passing.payload.length);
-    }
-    initializers.push({
-      message,
-      definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info), bulk: [] },
-    });
-  }
-  if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
-  checkGraph(document.main);
-  for (const node of document.main.nodes) names.addNode(node);
-  for (const { definition } of initializers) names.add(definition.info.name);
-  for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
-
-  const encoded: Encoded[] = [];
-  /** Decides, and notes what is kept. */
-  const choose = (definition: Definition): Encoded | undefined => {
-    const decision = decide(decider, document, definition);
-    if (decision.kind === "keep" || !definition.payload) {
-      log.kept(definition.info, decision.kind === "keep" ? decision.reason : "no data", bytesOf(definition.info));
-      return undefined;
-    }
-    const made = encodedParts(definition, decision, names);
-    encoded.push(made);
-    return made;
-  };
-  const own = initializers.map(({ message, definition }) => ({ message, encoded: choose(definition) }));
-  const lifted: Encoded[] = [];
-  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) {
-    const made = choose(definition);
-    if (made) lifted.push(made);
-  }
-  noteUntouched(document, log);
-  decider.finish();
-  if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
-  const patch = new Patch();
-  patchGraph(document, encoded, patch, names);
-
-  const fields = graphFields(document, encoded, patch, log);
-  const weights: (Encoded | Field)[] = [
-    ...own.map(({ message, encoded: made }): Encoded | Field => made ?? { field: GraphProto.initializer, message }),
-    ...lifted,
-  ];
-  const early = fields.rest.filter((field) => field.field < GraphProto.initializer);
-  const late = fields.rest.filter((field) => field.field >= GraphProto.initializer);
-  const sum = (list: readonly Field[]): number => list.reduce((n, field) => n + fieldLength(field), 0);
-  const graphLength =
-    sum(fields.nodes) + sum(fields.rest) + weights.reduce((n, w) => n + ("parts" in w ? encodedLength(w) : fieldLength(w)), 0);
-  const head = document.before.map((leaf) => leaf.bytes);
-  const tail = modelTail(document, encoded, run.recipe, log);
-  const total = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0) + enclosedLength(Model.graph, graphLength);
-  if (total > MAX_MODEL_BYTES) throw tooLarge(total);
-
-  run.onPlan({ format: "onnx", layout: "canonical", bytes: total });
-  const writer = new GraphWriter(out, "canonical", graphLength);
-  for (const bytes of head) out.put(bytes);
-  for (const field of [...fields.nodes, ...early]) await writeField(run, writer, field);
-  for (const weight of weights) {
-    if ("parts" in weight) await writeEncoded(run, writer, weight, weight.definition.payload as Payload);
-    else await writeField(run, writer, weight);
-  }
-  for (const field of late) await writeField(run, writer, field);
-  for (const bytes of tail) out.put(bytes);
-  return { opset: document.opset, layout: "canonical" };
-}
+export const bytesOf = (info: TensorInfo): number => byteLength(info.dtype, info.shape);
 
 /** Says of weights that no scheme reaches that they are there. */
-function noteUntouched({ sparse, untouched }: Document, log: Log): void {
+export function noteUntouched({ sparse, untouched }: Document, log: Log): void {
   for (const info of sparse) log.kept(info, "sparse", bytesOf(info));
   for (const part of untouched) log.warn("untouched", "Weights in these parts of the model are not looked at and stay as they are", part);
 }
 
-function encodedLength({ parts }: Encoded): number {
-  return parts.reduce((n, part) => {
-    const length = byteLength(part.dtype, part.shape);
-    return n + initializerHeader(part, length).byteLength + length;
-  }, 0);
-}
-
-const tooLarge = (bytes: number): LimitError =>
+export const tooLarge = (bytes: number): LimitError =>
   new LimitError(
     "MAX_MODEL_BYTES",
     `The result takes ${bytes} bytes; an ONNX file ends at 2 GiB. Use a scheme that makes it smaller, or safetensors`,

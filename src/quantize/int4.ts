@@ -7,12 +7,14 @@ import { w8 } from "./int8.ts";
 /** `w4`: symmetric int4 in blocks of 32 along K for the weights of matrix products; the rest as `w8`. */
 export function w4(weight: Weight): Decision {
   const { k_axis } = weight.role;
-  return k_axis === undefined ? w8(weight) : { kind: "int4", k_axis };
+  return k_axis === undefined ? w8(weight) : { kind: "int4", k_axis, scheme: "w4" };
 }
 
 /** `q4`: the same for the weights of MatMul, and nothing else: what the ONNX tools of Python make. */
 export const q4 = (weight: Weight): Decision =>
-  weight.role.matmul ? { kind: "int4", k_axis: 0 } : keep(`used by ${weight.role.op}: q4 packs weights that only MatMul reads`);
+  weight.role.matmul
+    ? { kind: "int4", k_axis: 0, scheme: "q4" }
+    : keep(`used by ${weight.role.op}: q4 packs weights that only MatMul reads`);
 
 /** Packed output and scales of one pass over a [K, N] weight: 16 MiB. A wider weight is read again for its next columns. */
 const MAX_PACKED = 1 << 24;

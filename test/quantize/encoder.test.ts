@@ -72,8 +72,8 @@ function encodings(shape: readonly number[]): Encoding[] {
     ...shape.map((_, axis): Encoding => ({ kind: "int8", axis })),
     ...(shape.length === 2
       ? ([
-          { kind: "int4", k_axis: 0 },
-          { kind: "int4", k_axis: 1 },
+          { kind: "int4", k_axis: 0, scheme: "w4" },
+          { kind: "int4", k_axis: 1, scheme: "w4" },
         ] as const)
       : []),
   ];
@@ -132,11 +132,11 @@ describe("an encoder", () => {
   test("packs the columns of a wide matrix in panels, in as many passes", () => {
     const [k, n] = [4096, 9000]; // 18 MB packed, more than a panel
     const data = randn(k * n, 3);
-    const { values, scale, passes } = encode(bytesOf(data), "float32", [k, n], { kind: "int4", k_axis: 0 }, [1 << 20]);
+    const { values, scale, passes } = encode(bytesOf(data), "float32", [k, n], { kind: "int4", k_axis: 0, scheme: "w4" }, [1 << 20]);
     expect(passes).toBe(2);
     const transposed = new Float32Array(k * n);
     for (let i = 0; i < k; i++) for (let j = 0; j < n; j++) transposed[j * k + i] = data[i * n + j] as number;
-    const rows = encode(bytesOf(transposed), "float32", [n, k], { kind: "int4", k_axis: 1 }, [1 << 20]);
+    const rows = encode(bytesOf(transposed), "float32", [n, k], { kind: "int4", k_axis: 1, scheme: "w4" }, [1 << 20]);
     expect(Buffer.compare(values, rows.values)).toBe(0);
     expect(Buffer.compare(bytesOf(scale), bytesOf(rows.scale))).toBe(0);
   });
@@ -152,7 +152,7 @@ describe("an encoder", () => {
       [0, [k, n], "kn"],
       [1, [n, k], "nk"],
     ] as const) {
-      const { values, scale } = encode(bytesOf(data), "float32", shape, { kind: "int4", k_axis });
+      const { values, scale } = encode(bytesOf(data), "float32", shape, { kind: "int4", k_axis, scheme: "w4" });
       const { codes, scales } = int4Block(data, shape, layout);
       expect(Array.from(scale)).toEqual(Array.from(scales));
       const blocks = Math.ceil(k / 32);
