@@ -2,8 +2,8 @@ import { MAX_FINITE, finite } from "../lanes";
 
 // int4 in blocks of 32, as MatMulNBits reads it and as MLAS quantizes it (MlasQuantizeBlockwise, symmetric): s is the finite value of
 // largest magnitude, the negative one of a tie; scale = f32(s / -8); t = f32(f32(x * f32(1 / scale)) + 8) clamped to [0, 15];
-// q = t rounded half away from zero. NaN becomes 8, which is zero. Where 1 / scale overflows the block counts as zero: scale is -0, as
-// MLAS has it for a block of zeros, and every q is 8.
+// q = t rounded half away from zero. NaN becomes 8, which is zero. Where 1 / scale overflows the block counts as zero: scale is a
+// zero, of the sign that the first value has not, as MLAS has it for a block of zeros, and every q is 8.
 //
 // The code takes q = min(15, trunc(f32(u + 8.5))) with u = f32(x * r), |u| < 8.001. It is the same number: both u + 8 and u + 8.5 are exact
 // for u <= -4; above, they lie in one binade and round alike, save where u + 8.5 crosses 8 or 16 and so rounds to that very integer or up
@@ -38,6 +38,13 @@ export function any_special(signed: v128, unsigned: v128): bool {
 @inline
 export function invertible(scale: v128, mask: v128, least: v128): v128 {
   return i32x4.gt_s(v128.and(scale, mask), least);
+}
+
+/** Scales where `ok`, elsewhere a zero of the sign that the first value of the block has not. */
+// @ts-ignore: decorator
+@inline
+export function kept(scale: v128, ok: v128, first: v128): v128 {
+  return v128.or(v128.and(scale, ok), v128.andnot(v128.andnot(i32x4.splat(0x80000000), first), ok));
 }
 
 /** trunc(p) of 0 <= p < 17, as integers. */
@@ -79,7 +86,7 @@ export function q4_block(x: usize, y: usize, scale: usize): void {
   let s: f32 = (hi > -lo ? hi : lo) * -0.125;
   let r: f32 = <f32>1 / s;
   if (!finite(r)) {
-    s = -0.0;
+    s = load<i32>(x) < 0 ? 0.0 : -0.0;
     r = 0;
   }
   store<f32>(scale, s);

@@ -1,4 +1,4 @@
-import { LEAST_SCALE, any_special, extreme, invertible, q4_block, q4x4 } from "./int4";
+import { LEAST_SCALE, any_special, extreme, invertible, kept, q4_block, q4x4 } from "./int4";
 
 /** Scratch for blocks that are short or few, read and written as four whole ones: 128 floats, their bytes and their scales. */
 const BLOCKS: usize = memory.data(512, 16);
@@ -91,7 +91,11 @@ function q4_scales(n: i32, x: usize, scale: usize): bool {
     const s = f32x4.mul(extreme(signed, unsigned, mask), eighth);
     const ok = invertible(s, mask, least);
     v128.store(R + (i << 4), v128.and(f32x4.div(one, s), ok));
-    v128.store(scale + (i << 4), v128.or(v128.and(s, ok), v128.andnot(v128.not(mask), ok)));
+    let first = v128.load32_zero(x);
+    first = v128.load32_lane(x + 128, first, 1);
+    first = v128.load32_lane(x + 256, first, 2);
+    first = v128.load32_lane(x + 384, first, 3);
+    v128.store(scale + (i << 4), kept(s, ok, first));
     x += 512;
   }
   return special;

@@ -1,5 +1,5 @@
 import { q4_odd } from "./int4_rows";
-import { LEAST_SCALE, any_special, extreme, invertible, q4_block, q4x4 } from "./int4";
+import { LEAST_SCALE, any_special, extreme, invertible, kept, q4_block, q4x4 } from "./int4";
 
 /** Columns in a group: a cache line of each row. */
 const WIDTH: i32 = 16;
@@ -42,16 +42,16 @@ function store2(y: usize, step: usize, a: v128, b: v128): void {
 /** Four scales from extremes: writes them a `step` apart and their reciprocals to `r`. */
 // @ts-ignore: decorator
 @inline
-function q4_scales4(signed: v128, unsigned: v128, scale: usize, step: usize, r: usize): void {
+function q4_scales4(signed: v128, unsigned: v128, first: v128, scale: usize, step: usize, r: usize): void {
   const mask = i32x4.splat(0x7fffffff);
   const s = f32x4.mul(extreme(signed, unsigned, mask), f32x4.splat(-0.125));
   const ok = invertible(s, mask, i32x4.splat(LEAST_SCALE));
   v128.store(r, v128.and(f32x4.div(f32x4.splat(1), s), ok));
-  const kept = v128.or(v128.and(s, ok), v128.andnot(v128.not(mask), ok));
-  v128.store32_lane(scale, kept, 0);
-  v128.store32_lane(scale + step, kept, 1);
-  v128.store32_lane(scale + 2 * step, kept, 2);
-  v128.store32_lane(scale + 3 * step, kept, 3);
+  const scales = kept(s, ok, first);
+  v128.store32_lane(scale, scales, 0);
+  v128.store32_lane(scale + step, scales, 1);
+  v128.store32_lane(scale + 2 * step, scales, 2);
+  v128.store32_lane(scale + 3 * step, scales, 3);
 }
 
 /** Copies a group of columns to the tile and finds its scales. Says whether an infinity or NaN is among the values. */
@@ -83,10 +83,10 @@ function q4_tile(k: i32, stride: usize, x: usize, scale: usize, step: usize): bo
     u3 = i32x4.max_u(u3, d);
     x += stride;
   }
-  q4_scales4(s0, u0, scale, step, R);
-  q4_scales4(s1, u1, scale + 4 * step, step, R + 16);
-  q4_scales4(s2, u2, scale + 8 * step, step, R + 32);
-  q4_scales4(s3, u3, scale + 12 * step, step, R + 48);
+  q4_scales4(s0, u0, v128.load(TILE), scale, step, R);
+  q4_scales4(s1, u1, v128.load(TILE, 16), scale + 4 * step, step, R + 16);
+  q4_scales4(s2, u2, v128.load(TILE, 32), scale + 8 * step, step, R + 32);
+  q4_scales4(s3, u3, v128.load(TILE, 48), scale + 12 * step, step, R + 48);
   return any_special(i32x4.max_s(i32x4.max_s(s0, s1), i32x4.max_s(s2, s3)), i32x4.max_u(i32x4.max_u(u0, u1), i32x4.max_u(u2, u3)));
 }
 

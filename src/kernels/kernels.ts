@@ -51,7 +51,7 @@ export interface CompressKernels {
    * int4 in blocks of 32 of f32[rows, k] as MatMulNBits reads it and MLAS quantizes it: s the finite value of largest magnitude (of a tie the
    * negative one), scale = s / -8, y = round(x / scale + 8) in 0..15, half away from zero. NaN becomes 8, which is zero. `y` is
    * [rows, ceil(k / 32), 16] bytes, the earlier value of a pair in the low nibble; after a row's end come zeros, and in a byte cut by it the high nibble of the byte before, as MLAS leaves it; `scale` is
-   * f32[rows, ceil(k / 32)], -0 where 1 / scale overflows, and every value of such a block is 8.
+   * f32[rows, ceil(k / 32)], zero where 1 / scale overflows (of the sign that the first value has not), and every value of such a block is 8.
    * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
    */
   f32_qb4w_rows(rows: number, k: number, x: number, y: number, scale: number): void;

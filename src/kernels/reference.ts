@@ -102,9 +102,10 @@ function q4_block(values: Float32Array, y: Uint8Array): number {
   const finite = [...values].filter(Number.isFinite);
   const min = Math.min(...finite);
   const max = Math.max(...finite);
-  let scale = finite.length === 0 ? -0 : f((Math.abs(max) > Math.abs(min) ? max : min) / -8);
+  const zero = new Int32Array(values.buffer, values.byteOffset, 1)[0]! < 0 ? 0 : -0; // MLAS divides the first zero by -8
+  let scale = finite.length === 0 ? zero : f((Math.abs(max) > Math.abs(min) ? max : min) / -8);
   let r = scale === 0 ? 0 : f(1 / scale);
-  if (scale === 0 || !Number.isFinite(r)) [scale, r] = [-0, 0];
+  if (scale === 0 || !Number.isFinite(r)) [scale, r] = [zero, 0];
   const q = (i: number): number => {
     const t = f(f((values[i] ?? 0) * r) + 8);
     return Number.isNaN(t) ? 8 : Math.floor(clamp(t, 0, 15) + 0.5);

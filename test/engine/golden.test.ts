@@ -33,7 +33,6 @@ const PENDING: { kinds: RegExp; variants?: RegExp; why: string }[] = [
   { kinds: /^lstm$/, why: "DynamicQuantizeLSTM" },
   { kinds: /^constant-both$/, variants: /8/, why: "a product of two weights" },
   { kinds: /^batched(-low)?$/, variants: /^q4$/, why: "MatMulNBits of a batched weight" },
-  { kinds: /^values$/, variants: /^q4$/, why: "the sign of the scale of a block of zeros" },
 ];
 /** Where a weight has a float use besides, the tools keep it twice; here tied weights stay tied, in float. */
 const TIED = /^(other-uses|tied-gather-first|tied-matmul-first)$/;
