@@ -1,4 +1,5 @@
 import { type Input, sourceInput } from "./io/input.ts";
+import type { Reader } from "./io/reader.ts";
 import type { Source } from "./io/source.ts";
 
 /** The bytes of one tensor, wherever they are: in memory, in a range of a source, or passing by in a stream. */
@@ -26,6 +27,23 @@ export const rangePayload = (source: Source, offset: number, length: number): Pa
   again: true,
   chunks: () => drain(sourceInput(source, offset, length)),
 });
+
+/** The next `length` bytes of a reader; `what` names them in errors. */
+export const passingPayload = (reader: Reader, length: number, what: string): Payload => {
+  const start = reader.position;
+  const end = start + length;
+  return {
+    length,
+    again: false,
+    async *chunks() {
+      while (reader.position < end) {
+        const view = await reader.view(end - reader.position);
+        if (!view) throw reader.truncated(what, start, length);
+        yield view;
+      }
+    },
+  };
+};
 
 async function* drain(input: Input): AsyncGenerator<Uint8Array> {
   let next = input.pull();

@@ -1,6 +1,6 @@
 import type { EncodingError } from "../quantize/encoder.ts";
 import type { TensorInfo } from "../tensor.ts";
-import { VERSION } from "../version.ts";
+import { METADATA_PREFIX, VERSION } from "../version.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** What happened to one tensor of the source. */
@@ -95,7 +95,7 @@ export class Log {
 
 /** Metadata that the output file carries; deterministic. */
 export const metadata = (recipe: string, log: Log): [key: string, value: string][] => [
-  ["edgeslim.version", VERSION],
-  ["edgeslim.recipe", recipe],
-  ["edgeslim.kept", JSON.stringify(log.keptInFloat())],
+  [`${METADATA_PREFIX}version`, VERSION],
+  [`${METADATA_PREFIX}recipe`, recipe],
+  [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())],
 ];

@@ -4,8 +4,9 @@ import { type Entry, readHeader, writeHeader } from "../formats/safetensors/head
 import { partsOf, roleOf } from "../formats/safetensors/represent.ts";
 import type { Source } from "../io/source.ts";
 import type { Payload } from "../payload.ts";
-import { rangePayload } from "../payload.ts";
+import { passingPayload, rangePayload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
+import { METADATA_PREFIX } from "../version.ts";
 import { actionOf } from "./decide.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { metadata } from "./report.ts";
@@ -37,7 +38,7 @@ export async function compressSafetensors(run: SafetensorsRun, source: Source | 
   if (!planned.some(({ encoding }) => encoding)) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
   const tensors = planned.flatMap(({ parts }) => parts.map(({ info }) => info));
-  const own = Object.fromEntries(Object.entries(header.metadata).filter(([key]) => !key.startsWith("edgeslim.")));
+  const own = Object.fromEntries(Object.entries(header.metadata).filter(([key]) => !key.startsWith(METADATA_PREFIX)));
   const head = writeHeader(tensors, { ...own, ...Object.fromEntries(metadata(recipe, log)) });
   const bytes = head.byteLength + tensors.reduce((n, { dtype, shape }) => n + byteLength(dtype, shape), 0);
   run.onPlan({ format: "safetensors", layout: "canonical", bytes });
@@ -45,17 +46,7 @@ export async function compressSafetensors(run: SafetensorsRun, source: Source | 
 
   for (const { entry, encoding, parts } of planned) {
     const at = reader.position;
-    const payload: Payload = {
-      length: entry.bytes,
-      again: false,
-      async *chunks() {
-        while (reader.position < at + entry.bytes) {
-          const view = await reader.view(at + entry.bytes - reader.position);
-          if (!view) throw reader.truncated(`tensor '${entry.name}'`, at, entry.bytes);
-          yield view;
-        }
-      },
-    };
+    const payload = passingPayload(reader, entry.bytes, `tensor '${entry.name}'`);
     if (!encoding) {
       for await (const chunk of payload.chunks()) await out.write(chunk);
       continue;

@@ -1,13 +1,11 @@
 import { FormatError } from "../../errors.ts";
 import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
 import type { TensorInfo } from "../../tensor.ts";
+import { METADATA_PREFIX } from "../../version.ts";
 import { Origins, sparseInfo, valueName } from "./graph.ts";
 import { isLeaf, isNested, type Leaf, numberOf, open, textOf } from "./message.ts";
 import type { Item } from "./parse.ts";
 import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
-
-/** Keys of the metadata that this engine writes. */
-export const METADATA_PREFIX = "edgeslim.";
 
 /** A model without its initializers: what is held of it while they pass. */
 export class Document {

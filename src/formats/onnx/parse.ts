@@ -1,7 +1,7 @@
 import { FormatError, LimitError } from "../../errors.ts";
 import { BYTES, bytesHeader, FIXED32, FIXED64, packed, VARINT, varint } from "../../io/protobuf.ts";
 import type { Reader } from "../../io/reader.ts";
-import type { Payload } from "../../payload.ts";
+import { type Payload, passingPayload } from "../../payload.ts";
 import { type Field, type Leaf, type Message, open } from "./message.ts";
 import { isPayload, type Kind, Model, OPEN, TensorProto, WIRES } from "./proto.ts";
 
@@ -27,10 +27,10 @@ export type Item =
   | { kind: "graph"; field: Field }
   /**
    * An initializer, at the start of its bulk data or, where that came before the header was complete or is small, at its end.
-   * `payload` is the bulk data while it passes by; it must be consumed or passed over before the next item is asked for,
-   * and then `message` holds the fields after it too. `length` is that of the whole TensorProto.
+   * `passing` is the bulk data while it goes by; it must be consumed or passed over before the next item is asked for,
+   * and then `message` holds the fields after it too.
    */
-  | { kind: "initializer"; message: Message; length: number; passing: Passing | undefined };
+  | { kind: "initializer"; message: Message; passing: Passing | undefined };
 
 /** Bulk data at the reader's position. */
 export interface Passing {
@@ -89,7 +89,7 @@ export class Parser {
     const start = await this.#length(tag, limit).then((end) => ({ end, offset: this.#reader.position }));
     const message: Message = { kind: "tensor", offset: start.offset, fields: [] };
     this.#account(0, tag, COST.whole);
-    const item: Item = { kind: "initializer", message, length: start.end - start.offset, passing: undefined };
+    const item: Item = { kind: "initializer", message, passing: undefined };
     let passed = false;
     while (this.#reader.position < start.end) {
       const inner = await this.#tag("tensor");
@@ -106,7 +106,12 @@ export class Parser {
               yield await tail();
             },
           };
-          const passing: Passing = { field: inner.field, offset, payload: this.#passing(end), trailing };
+          const passing: Passing = {
+            field: inner.field,
+            offset,
+            payload: passingPayload(this.#reader, end - this.#reader.position, "tensor data"),
+            trailing,
+          };
           yield { ...item, passing };
           if (this.#reader.position < end) await this.#reader.skip(end - this.#reader.position, "tensor data");
           message.fields.push({ field: inner.field, payload: passing.payload });
@@ -134,22 +139,6 @@ export class Parser {
     return { bytes, fields };
   }
 
-  /** Bulk data at the reader's position, as a payload that can be consumed once. */
-  #passing(end: number): Payload {
-    const reader = this.#reader;
-    return {
-      length: end - reader.position,
-      again: false,
-      async *chunks() {
-        for (const start = reader.position; reader.position < end; ) {
-          const view = await reader.view(end - reader.position);
-          if (!view) throw reader.truncated("tensor data", start, end - start);
-          yield view;
-        }
-      },
-    };
-  }
-
   async #field(tag: Tag, kind: Kind, limit: number, depth: number): Promise<Field> {
     if (tag.wire === BYTES) {
       const open = OPEN[kind][tag.field];
@@ -158,7 +147,7 @@ export class Parser {
         const end = await this.#length(tag, limit);
         const offset = this.#reader.position;
         if (end - offset < INLINE) return this.#content(tag, end);
-        const payload = await this.#hold(this.#passing(end), offset);
+        const payload = await this.#hold(passingPayload(this.#reader, end - this.#reader.position, "tensor data"), offset);
         if (this.#reader.position < end) await this.#reader.skip(end - this.#reader.position, "tensor data");
         return { field: tag.field, payload };
       }
