@@ -138,10 +138,10 @@ export function dynamicConsumer({ domain, op_type, input, attributes }: Node, na
 /** Whether dynamic quantization takes a weight: one that a product or a lookup of its own graph reads, and no subgraph. */
 function dynamicUse(found: readonly Path[], name: string, home: Graph): Role["dynamic"] | undefined {
   if (home.parent || found.some(({ use }) => use.graph !== home)) return undefined;
-  const uses = found.flatMap(({ use }) => dynamicConsumer(use.node, name) ?? []);
-  if (uses.length === 0) return undefined;
-  const first = home.nodes.find((node) => dynamicConsumer(node, name));
-  return { transposed: uses.every((use) => use === "turned"), lookup: first?.op_type === "Gather" };
+  const takers = found.filter(({ use }) => dynamicConsumer(use.node, name)).map(({ use }) => use.node);
+  const [first] = takers;
+  if (!first) return undefined;
+  return { transposed: takers.every((node) => dynamicConsumer(node, name) === "turned"), lookup: first.op_type === "Gather" };
 }
 
 /** What the graph makes of a weight with the given shape. */

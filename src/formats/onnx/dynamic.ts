@@ -25,6 +25,7 @@ const FLOAT = dataType("float32");
  */
 export class DynamicQuantization {
   readonly #main: Graph;
+  readonly #initializers: ReadonlySet<string>;
   readonly #patch: Patch;
   readonly #fresh: (name: string) => string;
   readonly #weights: ReadonlyMap<string, QuantizedWeight>;
@@ -38,6 +39,7 @@ export class DynamicQuantization {
 
   constructor(main: Graph, weights: ReadonlyMap<string, QuantizedWeight>, patch: Patch, fresh: (name: string) => string) {
     this.#main = main;
+    this.#initializers = new Set(main.initializers);
     this.#weights = weights;
     this.#patch = patch;
     this.#fresh = fresh;
@@ -71,7 +73,7 @@ export class DynamicQuantization {
     const weight = this.#weights.get(input[1] as string);
     if (op_type === "Gemm" && use) return this.#gemm(node, weight, use === "turned");
     if (op_type === "MatMul" && use && weight) return this.#product(node, weight, node.output[0] as string);
-    if (op_type === "Conv" && use && (weight || !this.#main.initializers.includes(input[1] as string))) return this.#conv(node, weight);
+    if (op_type === "Conv" && use && (weight || !this.#initializers.has(input[1] as string))) return this.#conv(node, weight);
     return undefined;
   }
 
