@@ -1,4 +1,3 @@
-import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
 import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { Output } from "../io/output.ts";
@@ -126,7 +125,3 @@ async function hashOf(source: Source): Promise<string | undefined> {
   await reader.skip(source.size, "the output");
   return reader.sha256();
 }
-
-/** Errors that say what is wrong with the input rather than with the engine. */
-export const isInputError = (error: unknown): error is FormatError | UnsupportedError | LimitError =>
-  error instanceof FormatError || error instanceof UnsupportedError || error instanceof LimitError;
