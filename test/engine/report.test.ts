@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compress, FormatError, inspect, LimitError, MAX_LOOKAHEAD, type RecipeInput, UnsupportedError } from "../../src/index.ts";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
 import { constants, conv, encoder, everyModel, ifModel, ir3, mlp } from "../kit/models.ts";
-import { encodeModel, f32, type NodeSpec, node, randn, value } from "../kit/onnx.ts";
+import { DataType, encodeModel, f32, type NodeSpec, node, randn, value } from "../kit/onnx.ts";
 import { everyWeight, readOnnx } from "../kit/readonnx.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
 import { concat } from "../server/http.ts";
@@ -58,6 +58,11 @@ describe("the report", () => {
     const byName = (r: typeof source) => [...r.report.tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
     expect(byName(stream)).toEqual(byName(source));
     expect(stream.report.recipe).toEqual({ quantize: { scheme: "w8" } });
+    const weights = (r: typeof source) =>
+      Object.fromEntries(everyWeight(readOnnx(r.bytes)).map(({ name, data_type, bytes: raw }) => [name, [data_type, raw]]));
+    const integers = Object.values(weights(source)).filter(([type, raw]) => type === DataType.INT8 && raw);
+    expect(integers.length).toBeGreaterThan(4);
+    expect(weights(stream)).toEqual(weights(source));
   });
 
   test("gives the reason of each tensor that is kept", async () => {
