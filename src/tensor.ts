@@ -29,6 +29,11 @@ export interface TensorInfo {
   shape: readonly number[];
 }
 
+/** A tensor with its elements: little-endian, one after the other, sub-byte ones packed. */
+export interface TensorData extends TensorInfo {
+  bytes: Uint8Array;
+}
+
 /** Number of elements; 1 for a scalar. */
 export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 

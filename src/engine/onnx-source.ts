@@ -6,7 +6,6 @@ import { Parser } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
 import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { checkGraph } from "../graph/graph.ts";
-import { Patch } from "../graph/patch.ts";
 import type { Source } from "../io/source.ts";
 import { type Payload, rangePayload } from "../payload.ts";
 import { byteLength } from "../tensor.ts";
@@ -69,10 +68,9 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   noteUntouched(document, log);
   decider.finish();
   if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
-  const patch = new Patch();
-  patchGraph(document, encoded, patch, names);
+  patchGraph(document, encoded, names);
 
-  const fields = graphFields(document, encoded, patch, log);
+  const fields = graphFields(document, encoded, log);
   const weights: (Encoded | Field)[] = [
     ...own.map(({ message, encoded: made }): Encoded | Field => made ?? { field: GraphProto.initializer, message }),
     ...lifted,

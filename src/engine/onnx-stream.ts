@@ -6,7 +6,6 @@ import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
 import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { checkGraph } from "../graph/graph.ts";
-import { Patch } from "../graph/patch.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
@@ -64,9 +63,8 @@ export class OnnxStream {
     decider.finish();
     if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
-    const patch = new Patch();
-    patchGraph(document, this.#encoded, patch, this.#names);
-    const fields = graphFields(document, this.#encoded, patch, log);
+    patchGraph(document, this.#encoded, this.#names);
+    const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
     this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));
     for (const field of all) for await (const bytes of encodeField(field)) await out.write(bytes);

@@ -1,11 +1,10 @@
 import type { Document } from "../formats/onnx/document.ts";
 import { valueName } from "../formats/onnx/graph.ts";
-import { initializerHeader } from "../formats/onnx/layout.ts";
 import { type Field, type Leaf, leaf } from "../formats/onnx/message.ts";
 import { dataType, GraphProto, Model, OperatorSetId, StringStringEntry, ValueInfo } from "../formats/onnx/proto.ts";
 import { MICROSOFT } from "../formats/onnx/represent.ts";
-import type { Patch } from "../graph/patch.ts";
-import { concat, int, message, string } from "../io/protobuf.ts";
+import { nodeField, tensorField } from "../formats/onnx/write.ts";
+import { int, message, string } from "../io/protobuf.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { type Encoded, needsMicrosoft } from "./onnx-weights.ts";
 import { type Log, metadata } from "./report.ts";
@@ -14,30 +13,24 @@ import { type Log, metadata } from "./report.ts";
 const IR_WITHOUT_INPUTS = 4;
 
 /** The graph's fields after the edits, initializers left out. */
-export function graphFields(document: Document, encoded: readonly Encoded[], patch: Patch, log: Log): { nodes: Field[]; rest: Leaf[] } {
+export function graphFields(document: Document, encoded: readonly Encoded[], log: Log): { nodes: Field[]; rest: Leaf[] } {
   const { main, origins, graphLeaves, ir_version } = document;
+  const inputs = new Set(main.inputs);
   const rest = graphLeaves.filter((field) => {
-    if (field.field !== GraphProto.input || !patch.isUndefined(main, valueName(field))) return true;
+    if (field.field !== GraphProto.input || inputs.has(valueName(field))) return true;
     if (ir_version >= IR_WITHOUT_INPUTS) {
       log.warn("input-dropped", "Weights that were also graph inputs cannot be overridden by callers any more", valueName(field));
     }
     return false;
   });
-  for (const [name, values] of patch.vectors(main)) rest.push(vector(name, values));
-  const nodes = patch.nodes(main).map((node) => origins.field(node, patch));
+  rest.push(...main.added.map(tensorField));
+  const nodes = main.nodes.map((node) => nodeField(node, origins));
   if (ir_version < IR_WITHOUT_INPUTS) {
     const at = rest.findLastIndex((field) => field.field === GraphProto.input) + 1;
-    const inputs = encoded.flatMap(({ parts }) => parts.map(graphInput));
-    return { nodes, rest: [...rest.slice(0, at), ...inputs, ...rest.slice(at)] };
+    const added = [...encoded.flatMap(({ parts }) => parts), ...main.added].map(graphInput);
+    return { nodes, rest: [...rest.slice(0, at), ...added, ...rest.slice(at)] };
   }
   return { nodes, rest };
-}
-
-/** An int64 initializer of one dimension. */
-function vector(name: string, values: readonly number[]): Leaf {
-  const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-  const bytes = concat([initializerHeader({ name, dtype: "int64", shape: [values.length] }, data.byteLength), data]);
-  return leaf(GraphProto.initializer, bytes, bytes.byteLength);
 }
 
 /** A graph input (ValueInfoProto) of fixed shape. */

@@ -7,7 +7,7 @@ import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
 import { blockwiseProduct, MICROSOFT, opsetRefusal, partsOf, restore } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
-import type { Patch } from "../graph/patch.ts";
+import { Patch } from "../graph/patch.ts";
 import { paths, roleOf } from "../graph/role.ts";
 import type { Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
@@ -111,7 +111,8 @@ export const encodedParts = (definition: Definition, encoding: Encoding, names: 
 });
 
 /** Edits the graph so that it reads the encoded weights. */
-export function patchGraph(document: Document, encoded: readonly Encoded[], patch: Patch, names: Names): void {
+export function patchGraph(document: Document, encoded: readonly Encoded[], names: Names): void {
+  const patch = new Patch();
   quantizeDynamically(document, encoded, patch, names);
   for (const { definition, encoding, parts } of encoded) {
     const { info, home, constant } = definition;
@@ -136,6 +137,7 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], patc
     if (constant) patch.replace(constant, local);
     else patch.prepend(home, local);
   }
+  document.apply(patch);
 }
 
 /** Rewrites the main graph around weights of dynamic quantization. */

@@ -1,4 +1,5 @@
 import { FormatError } from "../errors.ts";
+import type { TensorData } from "../tensor.ts";
 
 /** An attribute's value; tensors are not among them (a Constant's is a definition), graphs stand in `Node.graphs`. */
 export type Attribute = number | string | readonly number[];
@@ -16,6 +17,8 @@ export interface Node {
   graphs: readonly Graph[];
   /** Byte offset in the source; −1 for a node made here. */
   offset: number;
+  /** The node that this one is an edited copy of: what it does not say (tensors, names of attributes) stands there. */
+  from?: Node;
 }
 
 /** A graph or subgraph. Values are named; a subgraph sees the names of the graphs around it. */
@@ -25,6 +28,10 @@ export interface Graph {
   outputs: string[];
   initializers: string[];
   parent: Graph | undefined;
+  /** Initializers that were added: they are among `initializers` too. */
+  added: TensorData[];
+  /** Whether it is no longer what came in the source. */
+  edited: boolean;
 }
 
 /** A value read by a node. */
@@ -35,7 +42,15 @@ export interface Use {
   graph: Graph;
 }
 
-export const emptyGraph = (parent?: Graph): Graph => ({ nodes: [], inputs: [], outputs: [], initializers: [], parent });
+export const emptyGraph = (parent?: Graph): Graph => ({
+  nodes: [],
+  inputs: [],
+  outputs: [],
+  initializers: [],
+  parent,
+  added: [],
+  edited: false,
+});
 
 /** A node that is not in the source. */
 export const makeNode = (
@@ -53,6 +68,16 @@ export const makeNode = (
   attributes,
   graphs: [],
   offset: -1,
+});
+
+/** A node of the source with something changed; attributes that are not numbers, text or lists of numbers stay. */
+export const edited = (
+  node: Node,
+  changes: Partial<Pick<Node, "op_type" | "domain" | "name" | "input" | "output" | "attributes">>,
+): Node => ({
+  ...node,
+  ...changes,
+  from: node.from ?? node,
 });
 
 export const describe = (node: Node): string => `${node.op_type} '${node.name || (node.output[0] ?? "")}'`;

@@ -1,14 +1,15 @@
-import type { Graph, Node } from "./graph.ts";
+import type { TensorData } from "../tensor.ts";
+import { type Graph, graphs, type Node } from "./graph.ts";
 
 /**
- * The edits of one run, gathered and then applied at once: the only way a graph is changed.
+ * The edits of one stage, gathered and then applied at once: the only way a graph is changed. The next stage sees the result.
  * Nodes are never edited in place, so an untouched node keeps the bytes it came in.
  */
 export class Patch {
   readonly #replaced = new Map<Node, readonly Node[]>();
   readonly #prepended = new Map<Graph, Node[]>();
-  readonly #vectors = new Map<Graph, Map<string, readonly number[]>>();
-  readonly #dropped = new Map<Graph, Set<string>>();
+  readonly #added = new Map<Graph, TensorData[]>();
+  readonly #undefined = new Map<Graph, Set<string>>();
 
   /** Puts `nodes` where `node` stood. */
   replace(node: Node, nodes: readonly Node[]): void {
@@ -21,43 +22,53 @@ export class Patch {
 
   /** Puts `nodes` before all others, in the order of the calls. */
   prepend(graph: Graph, nodes: readonly Node[]): void {
-    const list = this.#prepended.get(graph);
-    if (list) list.push(...nodes);
-    else this.#prepended.set(graph, [...nodes]);
+    listOf(this.#prepended, graph).push(...nodes);
+  }
+
+  /** Adds an initializer with its elements. */
+  addTensor(graph: Graph, tensor: TensorData): void {
+    listOf(this.#added, graph).push(tensor);
   }
 
   /** Adds an int64 initializer of one dimension. */
   addVector(graph: Graph, name: string, values: readonly number[]): void {
-    const list = this.#vectors.get(graph) ?? new Map<string, readonly number[]>();
-    this.#vectors.set(graph, list.set(name, values));
+    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    this.addTensor(graph, { name, dtype: "int64", shape: [values.length], bytes });
   }
 
-  /** The vectors that were added to a graph, by name. */
-  vectors(graph: Graph): ReadonlyMap<string, readonly number[]> {
-    return this.#vectors.get(graph) ?? new Map();
-  }
-
-  /** Takes a name out of the graph's initializers and inputs: something else defines it now. */
+  /** Takes a name out of the graph's initializers and inputs: something else defines it now, or nothing reads it. */
   undefine(graph: Graph, name: string): void {
-    const names = this.#dropped.get(graph) ?? new Set();
-    this.#dropped.set(graph, names.add(name));
+    const names = this.#undefined.get(graph) ?? new Set();
+    this.#undefined.set(graph, names.add(name));
   }
 
-  isUndefined(graph: Graph, name: string): boolean {
-    return this.#dropped.get(graph)?.has(name) ?? false;
+  /** Applies the edits to `main` and what is within it. Call it once; `Document.apply` keeps account of what has changed. */
+  apply(main: Graph): void {
+    for (const graph of [...graphs(main)]) {
+      const prepended = this.#prepended.get(graph);
+      if (prepended || graph.nodes.some((node) => this.#replaced.has(node))) {
+        graph.nodes = [...(prepended ?? []), ...graph.nodes.flatMap((node) => this.#replaced.get(node) ?? [node])];
+        graph.edited = true;
+      }
+      const names = this.#undefined.get(graph);
+      if (names) {
+        graph.initializers = graph.initializers.filter((name) => !names.has(name));
+        graph.inputs = graph.inputs.filter((name) => !names.has(name));
+        graph.added = graph.added.filter(({ name }) => !names.has(name));
+        graph.edited = true;
+      }
+      const added = this.#added.get(graph);
+      if (added) {
+        graph.added.push(...added);
+        graph.initializers.push(...added.map(({ name }) => name));
+        graph.edited = true;
+      }
+    }
   }
+}
 
-  /** The nodes of a graph after the edits. */
-  nodes(graph: Graph): Node[] {
-    return [...(this.#prepended.get(graph) ?? []), ...graph.nodes.flatMap((node) => this.#replaced.get(node) ?? [node])];
-  }
-
-  /** Whether the graph or one within it is edited. */
-  touches(graph: Graph): boolean {
-    return (
-      this.#prepended.has(graph) ||
-      this.#dropped.has(graph) ||
-      graph.nodes.some((node) => this.#replaced.has(node) || node.graphs.some((inner) => this.touches(inner)))
-    );
-  }
+function listOf<T>(lists: Map<Graph, T[]>, graph: Graph): T[] {
+  const list = lists.get(graph) ?? [];
+  lists.set(graph, list);
+  return list;
 }

@@ -1,5 +1,6 @@
 import { FormatError } from "../../errors.ts";
 import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
+import type { Patch } from "../../graph/patch.ts";
 import type { TensorInfo } from "../../tensor.ts";
 import { METADATA_PREFIX } from "../../version.ts";
 import { Origins, sparseInfo, valueName } from "./graph.ts";
@@ -26,7 +27,7 @@ export class Document {
   #begun = false;
   readonly #initializers = new Set<string>();
   /** Who reads what, as far as the graph has been read. */
-  readonly values = new Values(this.main);
+  values = new Values(this.main);
 
   /** Takes an item; of an initializer, its name. */
   add(item: Item, initializerName?: string): void {
@@ -55,6 +56,14 @@ export class Document {
       }
       this.graphLeaves.push(item.field);
     }
+  }
+
+  /** Applies the edits of a stage. */
+  apply(patch: Patch): void {
+    patch.apply(this.main);
+    this.values = new Values(this.main);
+    for (const node of this.main.nodes) this.values.add(node);
+    for (const name of this.main.outputs) this.values.addOutput(name);
   }
 
   /** The operator set that nodes without a domain follow. */

@@ -1,23 +1,8 @@
 import { FormatError } from "../../errors.ts";
 import { type Attribute, emptyGraph, type Graph, type Node } from "../../graph/graph.ts";
-import type { Patch } from "../../graph/patch.ts";
-import { BYTES, concat, float, int, message as messageField, packed, string } from "../../io/protobuf.ts";
+import { BYTES, packed } from "../../io/protobuf.ts";
 import type { TensorInfo } from "../../tensor.ts";
-import {
-  content,
-  type Field,
-  isLeaf,
-  isNested,
-  type Leaf,
-  leaf,
-  type Message,
-  type Nested,
-  nestedOf,
-  numberOf,
-  open,
-  textOf,
-  textsOf,
-} from "./message.ts";
+import { content, isLeaf, isNested, type Leaf, type Message, type Nested, nestedOf, numberOf, open, textOf, textsOf } from "./message.ts";
 import { AttributeProto, AttributeType, DATA_TYPES, GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInfo } from "./proto.ts";
 
 /** Which message each node and subgraph came from. */
@@ -64,38 +49,6 @@ export class Origins {
     this.#graphs.set(graph, message);
     return graph;
   }
-
-  /** The NodeProto field of a node after the edits: the bytes it came in where nothing in it changed. */
-  field(node: Node, patch: Patch): Field {
-    const message = this.#nodes.get(node);
-    if (!message) return encodeNode(node);
-    if (!node.graphs.some((graph) => patch.touches(graph))) return { field: GraphProto.node, message };
-    const changed = new Map(node.graphs.map((graph) => [this.#graphs.get(graph) as Message, graph]));
-    return { field: GraphProto.node, message: this.#rewrite(message, changed, patch) };
-  }
-
-  #rewrite(message: Message, changed: Map<Message, Graph>, patch: Patch): Message {
-    const fields = message.fields.map((field): Field => {
-      if (!isNested(field)) return field;
-      const graph = changed.get(field.message);
-      if (graph) return { field: field.field, message: this.#rewriteGraph(field.message, graph, patch) };
-      return field.message.kind === "attribute" ? { field: field.field, message: this.#rewrite(field.message, changed, patch) } : field;
-    });
-    return { ...message, fields };
-  }
-
-  /** A subgraph with its nodes and without the initializers that are defined elsewhere now. */
-  #rewriteGraph(message: Message, graph: Graph, patch: Patch): Message {
-    const rest = message.fields.filter((field) => {
-      if (field.field === GraphProto.node) return false;
-      return !(
-        field.field === GraphProto.initializer &&
-        isNested(field) &&
-        patch.isUndefined(graph, textOf(field.message, TensorProto.name))
-      );
-    });
-    return { ...message, fields: [...patch.nodes(graph).map((node) => this.field(node, patch)), ...rest] };
-  }
 }
 
 /** Readers differ in which of two they take, or join them. */
@@ -141,30 +94,6 @@ function listOf(ints: readonly Leaf[], message: Message): number[] | undefined {
     const name = textOf(message, AttributeProto.name);
     throw new FormatError(`Attribute '${name}' ends in the middle of a number`, { offset: message.offset, format: "onnx" });
   }
-}
-
-/** A NodeProto for a node made here. A number is an INT attribute when it is an integer, else a FLOAT. */
-export function encodeNode(node: Node): Leaf {
-  const attribute = ([name, value]: [string, Attribute]): Uint8Array => {
-    const { i, f, s, ints, type } = AttributeProto;
-    const parts = [string(AttributeProto.name, name)];
-    if (typeof value === "string") parts.push(string(s, value), int(type, AttributeType.STRING));
-    else if (typeof value === "number")
-      parts.push(
-        ...(Number.isInteger(value) ? [int(i, value), int(type, AttributeType.INT)] : [float(f, value), int(type, AttributeType.FLOAT)]),
-      );
-    else parts.push(...value.map((v) => int(ints, v)), int(type, AttributeType.INTS));
-    return messageField(NodeProto.attribute, parts);
-  };
-  const body = concat([
-    ...node.input.map((name) => string(NodeProto.input, name)),
-    ...node.output.map((name) => string(NodeProto.output, name)),
-    string(NodeProto.name, node.name),
-    string(NodeProto.op_type, node.op_type),
-    ...Object.entries(node.attributes).map(attribute),
-    ...(node.domain ? [string(NodeProto.domain, node.domain)] : []),
-  ]);
-  return leaf(GraphProto.node, messageField(GraphProto.node, [body]), body.byteLength);
 }
 
 /** The tensor of a Constant node; undefined for one that holds a number or a list. */

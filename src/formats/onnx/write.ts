@@ -1,0 +1,84 @@
+import type { Attribute, Graph, Node } from "../../graph/graph.ts";
+import { concat, float, int, message as messageField, string } from "../../io/protobuf.ts";
+import type { TensorData } from "../../tensor.ts";
+import type { Origins } from "./graph.ts";
+import { initializerHeader } from "./layout.ts";
+import { type Field, isNested, type Leaf, leaf, type Message, open, textOf } from "./message.ts";
+import { AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
+
+/** The NodeProto field of a node: the bytes it came in where nothing in it changed. */
+export function nodeField(node: Node, origins: Origins): Field {
+  const own = origins.node(node);
+  const message = own ?? (node.from && origins.node(node.from));
+  if (!message) return fieldOf(GraphProto.node, nodeBytes(node, node.attributes));
+  if (own && !node.graphs.some(isEdited)) return { field: GraphProto.node, message };
+  const graphs = new Map(node.graphs.map((graph) => [origins.graph(graph) as Message, graph]));
+  const rewritten = withGraphs(message, graphs, origins);
+  return { field: GraphProto.node, message: own ? rewritten : withChanges(rewritten, node, node.from as Node) };
+}
+
+const isEdited = (graph: Graph): boolean => graph.edited || graph.nodes.some((node) => node.graphs.some(isEdited));
+
+/** The fields of NodeProto that `nodeBytes` writes. */
+const HEAD: ReadonlySet<number> = new Set([NodeProto.input, NodeProto.output, NodeProto.name, NodeProto.op_type, NodeProto.domain]);
+
+/** The message of `was`, saying what `node` says. */
+function withChanges(message: Message, node: Node, was: Node): Message {
+  const changed = (name: string): boolean => node.attributes[name] !== was.attributes[name];
+  const kept = message.fields.filter((field) => {
+    if (isNested(field)) return !changed(textOf(field.message, AttributeProto.name));
+    return !HEAD.has(field.field);
+  });
+  const attributes = Object.fromEntries(Object.entries(node.attributes).filter(([name]) => changed(name)));
+  return { ...message, fields: [...open(fieldOf(GraphProto.node, nodeBytes(node, attributes))).fields, ...kept] };
+}
+
+/** A message whose graphs are written anew where they changed. */
+function withGraphs(message: Message, graphs: ReadonlyMap<Message, Graph>, origins: Origins): Message {
+  const fields = message.fields.map((field): Field => {
+    if (!isNested(field)) return field;
+    const graph = graphs.get(field.message);
+    if (graph) return isEdited(graph) ? { field: field.field, message: withNodes(field.message, graph, origins) } : field;
+    return field.message.kind === "attribute" ? { field: field.field, message: withGraphs(field.message, graphs, origins) } : field;
+  });
+  return { ...message, fields };
+}
+
+/** A subgraph with its nodes, the initializers that are still its own, and those that were added. */
+function withNodes(message: Message, graph: Graph, origins: Origins): Message {
+  const initializers = new Set(graph.initializers);
+  const rest = message.fields.filter((field) => {
+    if (field.field === GraphProto.node) return false;
+    return field.field !== GraphProto.initializer || !isNested(field) || initializers.has(textOf(field.message, TensorProto.name));
+  });
+  return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...graph.added.map(tensorField)] };
+}
+
+/** A number is an INT attribute when it is an integer, else a FLOAT. */
+function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
+  const { i, f, s, ints, type } = AttributeProto;
+  const parts = [string(AttributeProto.name, name)];
+  if (typeof value === "string") parts.push(string(s, value), int(type, AttributeType.STRING));
+  else if (typeof value !== "number") parts.push(...value.map((v) => int(ints, v)), int(type, AttributeType.INTS));
+  else if (Number.isInteger(value)) parts.push(int(i, value), int(type, AttributeType.INT));
+  else parts.push(float(f, value), int(type, AttributeType.FLOAT));
+  return messageField(NodeProto.attribute, parts);
+}
+
+const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
+  concat([
+    ...node.input.map((name) => string(NodeProto.input, name)),
+    ...node.output.map((name) => string(NodeProto.output, name)),
+    string(NodeProto.name, node.name),
+    string(NodeProto.op_type, node.op_type),
+    ...Object.entries(attributes).map(attributeBytes),
+    ...(node.domain ? [string(NodeProto.domain, node.domain)] : []),
+  ]);
+
+const fieldOf = (field: number, body: Uint8Array): Leaf => leaf(field, messageField(field, [body]), body.byteLength);
+
+/** An initializer of a small tensor. */
+export function tensorField(tensor: TensorData): Leaf {
+  const bytes = concat([initializerHeader(tensor, tensor.bytes.byteLength), tensor.bytes]);
+  return leaf(GraphProto.initializer, bytes, bytes.byteLength);
+}
