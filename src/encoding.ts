@@ -36,11 +36,16 @@ export type Encoding =
   | { kind: "int8"; axis: number | null }
   /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8. */
   | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" }
+  /** NF4 in blocks of 64 along the transposed [K, N] weight, two values a byte, high nibble first. */
+  | { kind: "nf4" }
   /** One scale and zero point for all: uint8 over [min, max], int8 over ±absmax. `transposed`: [N, K] stored as [K, N]. */
   | { kind: "affine8"; dtype: "int8" | "uint8"; transposed: boolean };
 
 /** Elements that share a scale in int4. */
 export const BLOCK_SIZE = 32;
+
+/** Elements that share a scale in NF4. */
+export const NF4_BLOCK_SIZE = 64;
 
 /** A decision about one tensor. */
 export type Decision = Encoding | { kind: "keep"; reason: string };

@@ -4,6 +4,7 @@ export { f32_absmax, f32_absmax_channels, f32_minmax } from "./reduce";
 export { f32_qb8w_rows, f32_qc8w_channels, f32_qc8w_rows, f32_qs8_quantize, qc8w_scales } from "./int8";
 export { f32_qb4w_rows } from "./int4_rows";
 export { f32_qb4w_transpose } from "./int4_transpose";
+export { f32_nf4, f32_transpose, nf4_f32 } from "./nf4";
 export { bf16_f32, f16_f32, f32_bf16, f32_f16 } from "./half";
 export { f64_bf16, f64_f16, f64_f32 } from "./f64";
 export { f32_error, qb8w_error_rows, qc8w_error_channels } from "./error";

@@ -1,9 +1,10 @@
-import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, type Weight } from "../encoding.ts";
+import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { dynamic } from "../quantize/affine8.ts";
 import { half } from "../quantize/half.ts";
 import { q4, w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
+import { bnb4 } from "../quantize/nf4.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
 import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
@@ -36,6 +37,7 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
   int8: faithful(dynamic("int8")),
   uint8: faithful(dynamic("uint8")),
   q4: faithful(q4),
+  bnb4: faithful(bnb4),
 };
 
 export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
@@ -147,6 +149,8 @@ export function encodedBytes(shape: readonly number[], encoding: Encoding): numb
       const { n, blocks } = matrix(shape, encoding.k_axis);
       return n * blocks * (BLOCK_SIZE / 2 + 4);
     }
+    case "nf4":
+      return Math.ceil(elements(shape) / 2) + Math.ceil(elements(shape) / NF4_BLOCK_SIZE) * 4;
     case "affine8":
       return elements(shape) + 5;
   }
@@ -161,6 +165,8 @@ export function actionOf(encoding: Encoding): string {
       return "w8";
     case "int4":
       return encoding.scheme;
+    case "nf4":
+      return "bnb4";
     case "affine8":
       return encoding.dtype;
   }

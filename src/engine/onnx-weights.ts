@@ -4,7 +4,7 @@ import type { Document } from "../formats/onnx/document.ts";
 import { DynamicQuantization, type QuantizedWeight } from "../formats/onnx/dynamic.ts";
 import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
-import { blockwiseProduct, MICROSOFT, opsetRefusal, partsOf, restore } from "../formats/onnx/represent.ts";
+import { blockwiseProduct, isPacked, MICROSOFT, opsetRefusal, type Packed, partsOf, restore } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
@@ -121,9 +121,9 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], name
       if (constant) patch.remove(constant);
       continue;
     }
-    if (encoding.kind === "int4") {
+    if (isPacked(encoding)) {
       if (constant) patch.remove(constant);
-      replaceProducts(document, { definition, encoding, parts }, patch, names);
+      replaceProducts(document, definition, encoding, parts, patch, names);
       continue;
     }
     // The nodes stand in the graph that owns the parts: onnxruntime fails to load DequantizeLinear in a branch over an outer int8 tensor.
@@ -161,11 +161,18 @@ function quantizeDynamically(document: Document, encoded: readonly Encoded[], pa
 }
 
 /** Puts MatMulNBits in the place of every product with the weight, and drops the nodes that only led to them. */
-function replaceProducts(document: Document, { definition, encoding, parts }: Encoded, patch: Patch, names: Names): void {
+function replaceProducts(
+  document: Document,
+  definition: Definition,
+  encoding: Packed,
+  parts: readonly TensorInfo[],
+  patch: Patch,
+  names: Names,
+): void {
   const { info, home } = definition;
   const found = paths(document.values, info.name, home, info.shape.length);
   const role = roleOf(document.values, info, home);
-  if (encoding.kind !== "int4" || role.k_axis !== encoding.k_axis) {
+  if (encoding.kind === "nf4" ? !role.matmul : role.k_axis !== encoding.k_axis) {
     throw new UnsupportedError(
       `Tensor '${info.name}' was packed for matrix products, but what came after it in the file (${found.leaves ? "the graph's outputs" : role.op}) ` +
         "needs it whole; give the model as a source that can be read again",
@@ -178,4 +185,4 @@ function replaceProducts(document: Document, { definition, encoding, parts }: En
 
 /** Whether the edits need an operator set that the model does not import. */
 export const needsMicrosoft = (document: Document, encoded: readonly Encoded[]): boolean =>
-  !document.opsets.has(MICROSOFT) && encoded.some(({ encoding }) => encoding.kind === "int4");
+  !document.opsets.has(MICROSOFT) && encoded.some(({ encoding }) => isPacked(encoding));

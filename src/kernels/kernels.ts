@@ -60,6 +60,16 @@ export interface CompressKernels {
    * `y + (j * blocks + block) * 16` and its scale at `scale + (j * blocks + block) * 4`. The same values as `f32_qb4w_rows` transposed.
    */
   f32_qb4w_transpose(k: number, n: number, ld: number, x: number, y: number, scale: number, block: number, blocks: number): void;
+  /**
+   * NF4 in blocks of 64 of f32[n], as com.microsoft.MatMulBnb4 reads it: `absmax` is f32[ceil(n / 64)], the finite absmax of each block, and a
+   * value the nearest of sixteen levels of x / absmax. ceil(n / 2) bytes, the earlier value of a pair in the high nibble. NaN becomes 0,
+   * ±Infinity ±absmax. https://arxiv.org/abs/2305.14314, section 3
+   */
+  f32_nf4(n: number, x: number, y: number, absmax: number): void;
+  /** What `f32_nf4` wrote, as f32[n]. */
+  nf4_f32(n: number, q: number, absmax: number, y: number): void;
+  /** The first `n` columns of the `k` rows of a matrix of `ld` columns, as rows of `k` that lie `to` ≥ k floats apart. */
+  f32_transpose(k: number, n: number, ld: number, x: number, y: number, to: number): void;
   /** f32[n] to IEEE half, nearest even, overflow to ±Infinity. NaN keeps sign and top payload bits, quiet. */
   f32_f16(n: number, x: number, y: number): void;
   /** IEEE half to f32[n], exact; NaN becomes quiet. */

@@ -150,6 +150,36 @@ export function f32_qb4w_transpose(
   }
 }
 
+/** The levels of NF4 and, between each two, the float nearest to their middle. https://arxiv.org/abs/2305.14314 */
+// biome-ignore format: a table
+const NF4 = [
+  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0,
+  0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
+  0.7229568362236023, 1,
+];
+const NF4_BOUNDS = NF4.slice(1).map((level, i) => Math.fround((level + NF4[i]!) / 2));
+
+export function f32_nf4(n: number, x: Float32Array, y: Uint8Array, absmax: Float32Array): void {
+  y.fill(0, 0, Math.ceil(n / 2));
+  for (let i = 0; i < 2 * Math.ceil(n / 2); i++) {
+    const block = x.subarray(i & ~63, Math.min(n, (i & ~63) + 64));
+    const m = f32_absmax(block.length, block);
+    const inverse = Math.fround(1 / m);
+    const share = Math.fround((i < n ? x[i]! : 0) * (Number.isFinite(inverse) ? inverse : 0));
+    if (i < n) absmax[i >> 6] = m;
+    const level = Number.isNaN(share) ? 7 : NF4_BOUNDS.filter((bound) => share > bound).length;
+    y[i >> 1]! |= i & 1 ? level : level << 4;
+  }
+}
+
+export function nf4_f32(n: number, q: Uint8Array, absmax: Float32Array, y: Float32Array): void {
+  for (let i = 0; i < n; i++) y[i] = NF4[(q[i >> 1]! >> (i & 1 ? 0 : 4)) & 15]! * absmax[i >> 6]!;
+}
+
+export function f32_transpose(k: number, n: number, ld: number, x: Uint32Array, y: Uint32Array, to: number): void {
+  for (let i = 0; i < k; i++) for (let j = 0; j < n; j++) y[j * to + i] = x[i * ld + j]!;
+}
+
 /** A small IEEE type: bits of the stored significand, least normal exponent. Both types keep the sign in bit 15. */
 interface Half {
   readonly significand: number;

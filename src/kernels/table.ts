@@ -279,6 +279,32 @@ export const table: readonly Row[] = [
     bench: bench((n) => [32, n / 32, n / 32, input(weights(n)), bytes(n / 2), scales(n / 32), 0, 1]),
   },
   {
+    name: "f32_nf4",
+    doc: "NF4 in blocks of 64",
+    reference: reference.f32_nf4,
+    cases: vector((n, x) => [n, input(x), bytes(Math.ceil(n / 2)), scales(Math.ceil(n / 64))]),
+    bench: bench((n) => [n, input(weights(n)), bytes(n / 2), scales(n / 64)]),
+  },
+  {
+    name: "nf4_f32",
+    doc: "NF4 to float",
+    reference: reference.nf4_f32,
+    cases: vector((n, _x, next) => [n, any4(Math.ceil(n / 2), next), anyScale(Math.ceil(n / 64), next), scales(n)]),
+    bench: bench((n) => [n, input(new Uint8Array(n / 2).fill(0x5a)), input(new Float32Array(n / 64).fill(1)), scales(n)]),
+  },
+  {
+    name: "f32_transpose",
+    doc: "[K, N] to [N, K]",
+    reference: reference.f32_transpose,
+    cases: () =>
+      each(
+        PANELS,
+        ([k, , ld]) => k * ld,
+        ([k, n, ld], x) => [k, n, ld, input(bits(x)), words(n * (k + 3)), k + 3],
+      ),
+    bench: bench((n) => [n / EDGE, EDGE, EDGE, input(weights(n)), scales(n), n / EDGE]),
+  },
+  {
     name: "f32_f16",
     doc: "float to IEEE half",
     reference: reference.f32_f16,

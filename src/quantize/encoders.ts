@@ -6,6 +6,7 @@ import type { Encoder } from "./encoder.ts";
 import { halfEncoder } from "./half.ts";
 import { int4Encoder } from "./int4.ts";
 import { int8Encoder } from "./int8.ts";
+import { nf4Encoder } from "./nf4.ts";
 
 /** The encoder of a weight of the given shape. Its memory is the kernels' arena: the caller marks and resets it. */
 export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly number[], encoding: Encoding): Encoder {
@@ -16,6 +17,8 @@ export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly num
       return int8Encoder(kernels, shape, encoding.axis);
     case "int4":
       return int4Encoder(kernels, shape, encoding.k_axis);
+    case "nf4":
+      return nf4Encoder(kernels, shape);
     case "affine8":
       return affine8Encoder(kernels, shape, encoding.dtype, encoding.transposed);
   }

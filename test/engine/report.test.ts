@@ -193,7 +193,6 @@ describe("a recipe", () => {
 
   test.each([
     [{}, UnsupportedError, "would change nothing: name a scheme"],
-    [{ quantize: "bnb4" }, UnsupportedError, "bnb4 is not in this version"],
     [{ quantize: "w8", prune: { structure: "2:4" } }, UnsupportedError, "'prune'"],
     [{ quantize: "w9" }, FormatError, "fails its schema"],
     [{ quantise: "w8" }, FormatError, "quantise"],

@@ -71,10 +71,7 @@ function encodings(shape: readonly number[]): Encoding[] {
     { kind: "affine8", dtype: "uint8", transposed: shape.length === 2 },
     ...shape.map((_, axis): Encoding => ({ kind: "int8", axis })),
     ...(shape.length === 2
-      ? ([
-          { kind: "int4", k_axis: 0, scheme: "w4" },
-          { kind: "int4", k_axis: 1, scheme: "w4" },
-        ] as const)
+      ? ([{ kind: "int4", k_axis: 0, scheme: "w4" }, { kind: "int4", k_axis: 1, scheme: "w4" }, { kind: "nf4" }] as const)
       : []),
   ];
 }

@@ -1,8 +1,8 @@
-import { BLOCK_SIZE, type Encoding, matrix } from "../../encoding.ts";
+import { BLOCK_SIZE, type Encoding, matrix, NF4_BLOCK_SIZE } from "../../encoding.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { describe, makeNode, type Node } from "../../graph/graph.ts";
 import type { Path } from "../../graph/role.ts";
-import type { FloatDType, TensorInfo } from "../../tensor.ts";
+import { elements, type FloatDType, type TensorInfo } from "../../tensor.ts";
 import { dataType } from "./proto.ts";
 
 /** The tensors that stand for an encoded weight, in the order its encoder makes them. Their bytes do not depend on the opset. */
@@ -23,6 +23,11 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
         { name: fresh(`${name}_scales`), dtype: "float32", shape: [n, blocks] },
       ];
     }
+    case "nf4":
+      return [
+        { name: fresh(`${name}_Bnb4`), dtype: "uint8", shape: [Math.ceil(elements(shape) / 2)] },
+        { name: fresh(`${name}_absmax`), dtype: "float32", shape: [Math.ceil(elements(shape) / NF4_BLOCK_SIZE)] },
+      ];
     case "affine8":
       return [
         { name: fresh(`${name}_quantized`), dtype: encoding.dtype, shape: encoding.transposed ? [...shape].reverse() : shape },
@@ -56,7 +61,7 @@ export function restore(
   }
   const [values = "", scale = ""] = parts.map((part) => part.name);
   const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
-  if (encoding.kind === "int4" || encoding.kind === "affine8")
+  if (encoding.kind === "int4" || encoding.kind === "nf4" || encoding.kind === "affine8")
     throw new TypeError("These weights have no float form here: their consumers change.");
   if (encoding.kind === "half") return [cast(values, weight.dtype as FloatDType, weight.name)];
 
@@ -81,11 +86,18 @@ export function restore(
 
 export const MICROSOFT = "com.microsoft";
 
-/** The node (and the Add of a Gemm's C) that takes the place of a matrix product with an int4 weight. */
+/** MatMulBnb4's quant_type. */
+const NF4 = 1;
+
+/** The encodings of weights that a product of their own reads: MatMulNBits, MatMulBnb4. */
+export type Packed = Encoding & { kind: "int4" | "nf4" };
+export const isPacked = (encoding: Encoding): encoding is Packed => encoding.kind === "int4" || encoding.kind === "nf4";
+
+/** The node (and the Add of a Gemm's C) that takes the place of a matrix product with a packed weight. */
 export function blockwiseProduct(
   { use, cast }: Path,
   weight: TensorInfo,
-  encoding: Encoding & { kind: "int4" },
+  encoding: Packed,
   parts: readonly TensorInfo[],
   fresh: (name: string) => string,
 ): Node[] {
@@ -93,15 +105,18 @@ export function blockwiseProduct(
   const [a = "", , c = ""] = node.input;
   const [y = ""] = node.output;
   const [values = "", scales = ""] = parts.map((part) => part.name);
-  if (node.op_type !== "MatMul" && node.op_type !== "Gemm") throw new TypeError(`${describe(node)} cannot become MatMulNBits.`);
-  const { n, k } = matrix(weight.shape, encoding.k_axis);
+  if (node.op_type !== "MatMul" && node.op_type !== "Gemm") throw new TypeError(`${describe(node)} cannot read packed weights.`);
+  const { n, k } = matrix(weight.shape, encoding.kind === "nf4" ? 0 : encoding.k_axis);
   const bias = node.op_type === "Gemm" ? c : "";
   const product = bias ? fresh(`${y}_product`) : y;
-  const attributes = { K: k, N: n, bits: 4, block_size: BLOCK_SIZE };
+  const [kind, attributes, name] =
+    encoding.kind === "nf4"
+      ? ["MatMulBnb4", { K: k, N: n, block_size: NF4_BLOCK_SIZE, quant_type: NF4 }, node.name && `${node.name}_Bnb4`]
+      : ["MatMulNBits", { K: k, N: n, bits: 4, block_size: BLOCK_SIZE }, node.name];
   // The operator takes its scales in the type it computes in.
   const half = (cast ?? dataType(weight.dtype)) === dataType("float16");
   const typed = half ? fresh(`${scales}_float16`) : scales;
   const nodes = half ? [makeNode("Cast", [scales], [typed], { to: dataType("float16") })] : [];
-  nodes.push({ ...makeNode("MatMulNBits", [a, values, typed], [product], attributes, MICROSOFT), name: node.name || `${y}/MatMulNBits` });
+  nodes.push({ ...makeNode(kind, [a, values, typed], [product], attributes, MICROSOFT), name: name || `${y}/${kind}` });
   return bias ? [...nodes, makeNode("Add", [product, bias], [y])] : nodes;
 }

@@ -29,8 +29,9 @@ export function partsOf({ name, shape }: TensorInfo, encoding: Encoding): { info
       const scale = encoding.axis === null ? [1] : [channels, ...shape.slice(1).map(() => 1)];
       return [{ info: { name, dtype: "int8", shape } }, { info: { name: `${name}_scale`, dtype: "float32", shape: scale } }];
     }
+    case "nf4":
     case "affine8":
-      throw new TypeError("Dynamic quantization is of graphs; a file without one has none.");
+      throw new TypeError("These schemes are of graphs; a file without one has none.");
     case "int4": {
       const { n, k, blocks } = matrix(shape, encoding.k_axis);
       const size = new BigInt64Array(shape.map(BigInt));
