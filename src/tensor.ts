@@ -30,7 +30,7 @@ export interface TensorInfo {
 }
 
 /** A tensor with its elements: little-endian, one after the other, sub-byte ones packed. */
-export interface TensorData extends TensorInfo {
+export interface TensorBytes extends TensorInfo {
   bytes: Uint8Array;
 }
 

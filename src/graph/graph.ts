@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.ts";
-import type { TensorData } from "../tensor.ts";
+import type { TensorBytes } from "../tensor.ts";
 
 /** An attribute's value; tensors are not among them (a Constant's is a definition), graphs stand in `Node.graphs`. */
 export type Attribute = number | string | readonly number[];
@@ -29,7 +29,7 @@ export interface Graph {
   initializers: string[];
   parent: Graph | undefined;
   /** Initializers that were added: they are among `initializers` too. */
-  added: TensorData[];
+  added: TensorBytes[];
   /** Whether it is no longer what came in the source. */
   edited: boolean;
 }

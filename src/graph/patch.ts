@@ -1,4 +1,4 @@
-import type { TensorData } from "../tensor.ts";
+import type { TensorBytes } from "../tensor.ts";
 import { type Graph, graphs, type Node } from "./graph.ts";
 
 /**
@@ -8,7 +8,7 @@ import { type Graph, graphs, type Node } from "./graph.ts";
 export class Patch {
   readonly #replaced = new Map<Node, readonly Node[]>();
   readonly #prepended = new Map<Graph, Node[]>();
-  readonly #added = new Map<Graph, TensorData[]>();
+  readonly #added = new Map<Graph, TensorBytes[]>();
   readonly #undefined = new Map<Graph, Set<string>>();
 
   /** Puts `nodes` where `node` stood. */
@@ -26,7 +26,7 @@ export class Patch {
   }
 
   /** Adds an initializer with its elements. */
-  addTensor(graph: Graph, tensor: TensorData): void {
+  addTensor(graph: Graph, tensor: TensorBytes): void {
     listOf(this.#added, graph).push(tensor);
   }
 

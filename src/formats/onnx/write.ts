@@ -1,6 +1,6 @@
 import type { Attribute, Graph, Node } from "../../graph/graph.ts";
 import { concat, float, int, message as messageField, string } from "../../io/protobuf.ts";
-import type { TensorData } from "../../tensor.ts";
+import type { TensorBytes } from "../../tensor.ts";
 import type { Origins } from "./graph.ts";
 import { initializerHeader } from "./layout.ts";
 import { type Field, isNested, type Leaf, leaf, type Message, open, textOf } from "./message.ts";
@@ -78,7 +78,7 @@ const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
 const fieldOf = (field: number, body: Uint8Array): Leaf => leaf(field, messageField(field, [body]), body.byteLength);
 
 /** An initializer of a small tensor. */
-export function tensorField(tensor: TensorData): Leaf {
+export function tensorField(tensor: TensorBytes): Leaf {
   const bytes = concat([initializerHeader(tensor, tensor.bytes.byteLength), tensor.bytes]);
   return leaf(GraphProto.initializer, bytes, bytes.byteLength);
 }
