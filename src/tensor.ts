@@ -39,3 +39,26 @@ export const elements = (shape: readonly number[]): number => shape.reduce((n, d
 
 /** Bytes of a tensor's data, sub-byte elements packed. */
 export const byteLength = (dtype: DType, shape: readonly number[]): number => Math.ceil((elements(shape) * BITS[dtype]) / 8);
+
+/**
+ * A tensor in memory, elements in row-major order. float16 and bfloat16 are bit patterns, bool is 0 and 1, sub-byte elements are packed
+ * bytes, complex numbers are pairs; types of eight bits that no array has are their bytes.
+ */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | readonly string[];

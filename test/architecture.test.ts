@@ -41,6 +41,7 @@ describe("the check of imports", () => {
     ["engine/compress.ts", 'const { app } = await import("../server/app.ts");', "above"],
     ["server/app.ts", 'import { serve } from "@hono/node-server";', "no platform"],
     ["server/app.ts", 'import { env } from "cloudflare:workers";', "no platform"],
+    ["ops/linear.ts", 'import { Reader } from "../io/reader.ts";', "not for ops/"],
     ["errors.ts", 'import {\n  type DType,\n} from "./tensor.ts";', "another room"],
     ["plumbing/pipe.ts", "", "no room"],
   ])("refuses in %s: %s", (file, source, reason) => {

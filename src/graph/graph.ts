@@ -2,7 +2,7 @@ import { FormatError } from "../errors.ts";
 import type { TensorBytes } from "../tensor.ts";
 
 /** An attribute's value; tensors are not among them (a Constant's is a definition), graphs stand in `Node.graphs`. */
-export type Attribute = number | string | readonly number[];
+export type Attribute = number | string | readonly number[] | readonly string[];
 
 /** An operation, in the words of ONNX: https://onnx.ai/onnx/repo-docs/IR.html */
 export interface Node {
@@ -32,6 +32,8 @@ export interface Graph {
   added: TensorBytes[];
   /** Whether it is no longer what came in the source. */
   edited: boolean;
+  /** The attribute of its node that it is (`then_branch`, `body`); '' for the main graph. */
+  attribute: string;
 }
 
 /** A value read by a node. */
@@ -42,7 +44,7 @@ export interface Use {
   graph: Graph;
 }
 
-export const emptyGraph = (parent?: Graph): Graph => ({
+export const emptyGraph = (parent?: Graph, attribute = ""): Graph => ({
   nodes: [],
   inputs: [],
   outputs: [],
@@ -50,6 +52,7 @@ export const emptyGraph = (parent?: Graph): Graph => ({
   parent,
   added: [],
   edited: false,
+  attribute,
 });
 
 /** A node that is not in the source. */
@@ -203,8 +206,16 @@ export function checkGraph(main: Graph): void {
   }
 }
 
-/** A node on, or behind, a cycle (Kahn's algorithm); a node's subgraphs count as readers of what they take from outside. */
+/** A node on, or behind, a cycle. */
 function cyclic(graph: Graph): Node | undefined {
+  const sorted = new Set(topological(graph));
+  return graph.nodes.find((node) => !sorted.has(node));
+}
+
+/**
+ * The nodes of a graph, each after those it reads from (Kahn's algorithm) without those on, or behind, a cycle. A node's subgraphs count as readers of what they take from outside.
+ */
+export function topological(graph: Graph): Node[] {
   const producer = new Map<string, Node>();
   for (const node of graph.nodes) for (const name of node.output) if (name) producer.set(name, node);
   const readers = new Map<Node, Node[]>();
@@ -222,16 +233,15 @@ function cyclic(graph: Graph): Node | undefined {
       else readers.set(from, [node]);
     }
   }
-  const ready = graph.nodes.filter((node) => waiting.get(node) === 0);
-  for (let node = ready.pop(); node; node = ready.pop()) {
-    waiting.delete(node);
+  const sorted = graph.nodes.filter((node) => waiting.get(node) === 0);
+  for (const node of sorted) {
     for (const next of readers.get(node) ?? []) {
       const left = (waiting.get(next) as number) - 1;
       waiting.set(next, left);
-      if (left === 0) ready.push(next);
+      if (left === 0) sorted.push(next);
     }
   }
-  return waiting.keys().next().value;
+  return sorted;
 }
 
 /** Names that a node or its subgraphs read, less those the subgraphs define themselves. */

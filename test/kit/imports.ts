@@ -8,6 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["io/"],
   ["payload.ts", "kernels/"],
   ["graph/"],
+  ["ops/"],
   ["formats/", "quantize/"],
   ["engine/"],
   ["index.ts", "index.workerd.ts", "public.ts"],
@@ -21,6 +22,7 @@ const NEIGHBOURS = new Set(["tensor.ts > errors.ts", "index.ts > public.ts", "in
 const FORBIDDEN: Record<string, readonly string[]> = {
   "io/": ["encoding.ts", "version.ts"],
   "kernels/": ["encoding.ts", "io/", "version.ts"],
+  "ops/": ["encoding.ts", "version.ts", "io/", "payload.ts", "kernels/"],
 };
 /** The highest floor that runs in every runtime: it and those below import nothing of one platform. */
 const PORTABLE = FLOORS.findIndex((rooms) => rooms.includes("public.ts"));

@@ -22,7 +22,7 @@ export class Origins {
   readNode(message: Message, graph: Graph): Node {
     const attributes = nestedOf(message, NodeProto.attribute);
     checkAttributes(attributes, textOf(message, NodeProto.name), message.offset);
-    const inner = attributes.flatMap((a) => [...nestedOf(a, AttributeProto.g), ...nestedOf(a, AttributeProto.graphs)]);
+    const inner = (a: Message) => [...nestedOf(a, AttributeProto.g), ...nestedOf(a, AttributeProto.graphs)];
     const domain = textOf(message, NodeProto.domain);
     const node: Node = {
       op_type: textOf(message, NodeProto.op_type),
@@ -33,15 +33,15 @@ export class Origins {
       attributes: Object.fromEntries(
         attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)]).filter(([, value]) => value !== undefined),
       ),
-      graphs: inner.map((g) => this.#readGraph(g, graph)),
+      graphs: attributes.flatMap((a) => inner(a).map((g) => this.#readGraph(g, graph, textOf(a, AttributeProto.name)))),
       offset: message.offset,
     };
     this.#nodes.set(node, message);
     return node;
   }
 
-  #readGraph(message: Message, parent: Graph): Graph {
-    const graph = emptyGraph(parent);
+  #readGraph(message: Message, parent: Graph, attribute: string): Graph {
+    const graph = emptyGraph(parent, attribute);
     graph.inputs = valueNames(message, GraphProto.input);
     graph.outputs = valueNames(message, GraphProto.output);
     graph.initializers = nestedOf(message, GraphProto.initializer).map((t) => textOf(t, TensorProto.name));
@@ -69,11 +69,15 @@ const valueNames = (graph: Message, field: number): string[] =>
 /** The name of a ValueInfoProto that was kept as a leaf. */
 export const valueName = (field: Leaf): string => textOf(open(field), ValueInfo.name);
 
-/** The attribute values that the engine reads: int, float, string, ints. Tensors and graphs are found by their messages. */
+/** The attribute values but tensors and graphs, which are found by their messages. */
 function attributeValue(message: Message): Attribute | undefined {
   const find = (field: number) => message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f));
   const ints = find(AttributeProto.ints);
   if (ints.length > 0) return listOf(ints, message);
+  const floats = find(AttributeProto.floats);
+  if (floats.length > 0) return isLong(floats) ? undefined : floats.flatMap(floatsOf);
+  const strings = find(AttributeProto.strings);
+  if (strings.length > 0) return isLong(strings) ? undefined : strings.map((s) => new TextDecoder().decode(content(s)));
   const [f] = find(AttributeProto.f);
   if (f) return new DataView(f.bytes.buffer, f.bytes.byteOffset + f.start).getFloat32(0, true);
   const [s] = find(AttributeProto.s);
@@ -86,8 +90,17 @@ function attributeValue(message: Message): Attribute | undefined {
 /** Numbers of a packed list of axes or the like, at most; longer ones are data, which no decision depends on. */
 const MAX_LIST_BYTES = 1024;
 
+const isLong = (list: readonly Leaf[]): boolean => list.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES;
+
+/** The floats of a field, packed or one. */
+function floatsOf(field: Leaf): number[] {
+  const bytes = content(field);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.byteLength >> 2 }, (_, i) => view.getFloat32(4 * i, true));
+}
+
 function listOf(ints: readonly Leaf[], message: Message): number[] | undefined {
-  if (ints.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES) return undefined;
+  if (isLong(ints)) return undefined;
   try {
     return ints.flatMap((f) => ((f.bytes[0] as number) % 8 === BYTES ? [...packed(content(f))] : [f.value]));
   } catch {

@@ -1,5 +1,5 @@
 /** Field numbers and data types of ONNX: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
-import type { DType } from "../../tensor.ts";
+export { DATA_TYPES, dataType } from "../../graph/types.ts";
 
 export const Model = { ir_version: 1, graph: 7, opset_import: 8, metadata_props: 14, training_info: 20, functions: 25 } as const;
 export const GraphProto = {
@@ -48,40 +48,7 @@ export const StringStringEntry = { key: 1, value: 2 } as const;
 export const OperatorSetId = { domain: 1, version: 2 } as const;
 
 /** AttributeProto.AttributeType. */
-export const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, TENSOR: 4, GRAPH: 5, FLOATS: 6, INTS: 7 } as const;
-
-/** TensorProto.DataType by number. */
-export const DATA_TYPES: Readonly<Record<number, DType>> = {
-  1: "float32",
-  2: "uint8",
-  3: "int8",
-  4: "uint16",
-  5: "int16",
-  6: "int32",
-  7: "int64",
-  8: "string",
-  9: "bool",
-  10: "float16",
-  11: "float64",
-  12: "uint32",
-  13: "uint64",
-  14: "complex64",
-  15: "complex128",
-  16: "bfloat16",
-  17: "float8e4m3fn",
-  18: "float8e4m3fnuz",
-  19: "float8e5m2",
-  20: "float8e5m2fnuz",
-  21: "uint4",
-  22: "int4",
-  23: "float4e2m1",
-  24: "float8e8m0",
-  25: "uint2",
-  26: "int2",
-};
-
-/** The number of a data type. */
-export const dataType = (dtype: DType): number => Number(Object.entries(DATA_TYPES).find(([, name]) => name === dtype)?.[0]);
+export const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, TENSOR: 4, GRAPH: 5, FLOATS: 6, INTS: 7, STRINGS: 8 } as const;
 
 /** The kinds of message that the reader opens; every other field is kept as the bytes it came in. */
 export type Kind = "graph" | "node" | "attribute" | "tensor";

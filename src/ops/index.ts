@@ -1,0 +1,42 @@
+/** What is known of ONNX's operators: every export of a family is an operator under its name. */
+import type { Node } from "../graph/graph.ts";
+import * as attention from "./attention.ts";
+import * as control from "./control.ts";
+import * as conv from "./conv.ts";
+import * as create from "./create.ts";
+import * as elementwise from "./elementwise.ts";
+import * as image from "./image.ts";
+import * as linear from "./linear.ts";
+import * as microsoft from "./microsoft.ts";
+import * as microsoft_quantized from "./microsoft-quantized.ts";
+import * as normalization from "./normalization.ts";
+import type { Op } from "./op.ts";
+import * as pool from "./pool.ts";
+import * as quantize from "./quantize.ts";
+import * as recurrent from "./recurrent.ts";
+import * as reduce from "./reduce.ts";
+import * as select from "./select.ts";
+import * as sequence from "./sequence.ts";
+import * as shape from "./shape.ts";
+import * as signal from "./signal.ts";
+import * as strings from "./strings.ts";
+
+// biome-ignore format: a table
+const ONNX = [
+  attention, control, conv, create, elementwise, image, linear, normalization, pool, quantize, recurrent, reduce, select, sequence, shape,
+  signal, strings,
+];
+const MICROSOFT = [microsoft, microsoft_quantized];
+
+/** An operator's name starts with a capital; what else a family exports does not. */
+const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>
+  new Map(families.flatMap((family) => Object.entries(family).filter(([name]) => /^[A-Z]/.test(name))) as [string, Op][]);
+
+/** Operators by domain; ai.onnx is ''. */
+export const operators: ReadonlyMap<string, ReadonlyMap<string, Op>> = new Map([
+  ["", gathered(ONNX)],
+  ["com.microsoft", gathered(MICROSOFT)],
+]);
+
+/** The operator of a node. */
+export const operator = ({ domain, op_type }: Node): Op | undefined => operators.get(domain)?.get(op_type);

@@ -1,0 +1,89 @@
+/** Matrix products. */
+import type { DType } from "../tensor.ts";
+import { broadcast } from "./dims.ts";
+import { type Context, int, type Op, text } from "./op.ts";
+import type { Dim, Dims } from "./value.ts";
+
+/** Dims of numpy.matmul; of two axes each the last are multiplied, and those before them are broadcast. */
+export function matmulShape(a: Dims | undefined, b: Dims | undefined, context: Context): Dims | undefined {
+  if (!a?.length || !b?.length) return undefined;
+  const batch = broadcast([a.slice(0, -2), b.slice(0, -2)], context);
+  if (!batch || !fits(a.at(-1), b.at(b.length > 1 ? -2 : -1))) return undefined;
+  return [...batch, ...(a.length > 1 ? [a.at(-2) as Dim] : []), ...(b.length > 1 ? [b.at(-1) as Dim] : [])];
+}
+
+const fits = (a: Dim | undefined, b: Dim | undefined): boolean => typeof a === "string" || typeof b === "string" || a === b;
+
+const swapped = (shape: Dims | undefined, turn: number): Dims | undefined =>
+  shape && turn && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1) as Dim, shape.at(-2) as Dim] : shape;
+
+/** A product of two inputs whose type is the first's, or one that is given. */
+const matmul = (dtype?: DType): Op => ({
+  infer: (_node, [a, b], context) => [{ dtype: dtype ?? a?.dtype, shape: matmulShape(a?.shape, b?.shape, context) }],
+});
+
+export const MatMul = matmul();
+export const MatMulInteger = matmul("int32");
+
+/** Inputs a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point. */
+export const QLinearMatMul: Op = {
+  infer: (_node, inputs, context) => [
+    { dtype: inputs[7]?.dtype ?? inputs[0]?.dtype, shape: matmulShape(inputs[0]?.shape, inputs[3]?.shape, context) },
+  ],
+};
+
+/** https://onnx.ai/onnx/operators/onnx__Gemm.html */
+export const Gemm: Op = {
+  infer(node, [a, b], context) {
+    const isMatrix = a?.shape?.length === 2 && b?.shape?.length === 2;
+    if (!isMatrix) return [{ dtype: a?.dtype }];
+    const shape = matmulShape(swapped(a.shape, int(node, "transA", 0)), swapped(b.shape, int(node, "transB", 0)), context);
+    return [{ dtype: a.dtype, shape }];
+  },
+};
+
+/** https://onnx.ai/onnx/operators/onnx__Einsum.html */
+export const Einsum: Op = {
+  infer(node, inputs, context) {
+    const shapes = inputs.map((value) => value?.shape);
+    return [{ dtype: inputs[0]?.dtype, shape: einsumShape(text(node, "equation", ""), shapes, context) }];
+  },
+};
+
+function einsumShape(equation: string, shapes: readonly (Dims | undefined)[], context: Context): Dims | undefined {
+  const [left = "", right] = equation.replaceAll(" ", "").split("->");
+  const terms = left.split(",");
+  if (terms.length !== shapes.length) return undefined;
+  const sizes = new Map<string, Dim>();
+  const rests: Dims[] = [];
+  for (const [i, term] of terms.entries()) {
+    const shape = shapes[i];
+    if (!shape) return undefined;
+    const [before = "", after] = term.split("...");
+    const rank = before.length + (after?.length ?? 0);
+    if (after === undefined ? shape.length !== rank : shape.length < rank) return undefined;
+    const rest = shape.length - rank;
+    if (after !== undefined) rests.push(shape.slice(before.length, before.length + rest));
+    const labels = [...before, ...(after ?? "")];
+    const dims = [...shape.slice(0, before.length), ...shape.slice(before.length + rest)];
+    for (const [j, label] of labels.entries()) {
+      const merged = broadcast([[sizes.get(label) ?? 1], [dims[j] as Dim]], context);
+      if (!merged) return undefined;
+      sizes.set(label, merged[0] as Dim);
+    }
+  }
+  const rest = broadcast(rests, context);
+  const result = (right ?? implicit(terms)).split(/(\.\.\.)/).flatMap((part) => (part === "..." ? [part] : [...part]));
+  const dims = result.flatMap((label) => (label === "..." ? (rest ?? [undefined]) : [sizes.get(label)]) as readonly (Dim | undefined)[]);
+  return dims.includes(undefined) ? undefined : (dims as Dims);
+}
+
+/** Without an arrow: the ellipsis, then the labels that stand once, in alphabetical order. */
+function implicit(terms: readonly string[]): string {
+  const labels = [...terms.join("").replaceAll(".", "")];
+  const once = labels.filter((label) => labels.indexOf(label) === labels.lastIndexOf(label)).sort();
+  return `${terms.some((term) => term.includes("...")) ? "..." : ""}${once.join("")}`;
+}
+
+/** Determinants of the last two axes. */
+export const Det: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape?.slice(0, -2) }] };
