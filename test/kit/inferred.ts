@@ -4,8 +4,8 @@ import { knownOf, tensorValue } from "../../src/formats/onnx/known.ts";
 import { Parser } from "../../src/formats/onnx/parse.ts";
 import { headerComplete, tensorInfo } from "../../src/formats/onnx/tensor.ts";
 import { sourceInput } from "../../src/io/input.ts";
-import { memorySource } from "../../src/io/source.ts";
 import { Reader } from "../../src/io/reader.ts";
+import { memorySource } from "../../src/io/source.ts";
 import { type Inferred, inferGraph } from "../../src/ops/infer.ts";
 import type { Value } from "../../src/ops/value.ts";
 

@@ -66,11 +66,13 @@ function tensorType(type: Message): TypeAndShape {
   const shape = leafOf(type, 2);
   const dims =
     shape &&
-    open(shape).fields.filter(isLeaf).map((dim, i): Dim => {
-      const message = open(dim);
-      const size = numberOf(message, 1);
-      return size !== undefined && size >= 0 ? size : textOf(message, 2) || `?${i}`;
-    });
+    open(shape)
+      .fields.filter(isLeaf)
+      .map((dim, i): Dim => {
+        const message = open(dim);
+        const size = numberOf(message, 1);
+        return size !== undefined && size >= 0 ? size : textOf(message, 2) || `?${i}`;
+      });
   return { dtype, shape: dims };
 }
 
