@@ -98,6 +98,7 @@ const merged = (value: Value, declared: Value): Value => ({
   dtype: value.dtype ?? declared.dtype,
   shape: value.shape ?? declared.shape,
   constant: value.constant ?? declared.constant,
+  item: value.item ?? declared.item,
 });
 
 /** A value without a shape that no tensor has. */
