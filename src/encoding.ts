@@ -15,6 +15,8 @@ export interface Role {
    * and whether it is looked up (Gather) before anything else.
    */
   dynamic?: { transposed: boolean; lookup: boolean };
+  /** A reason to leave it in float32 where the model computes in float16. */
+  single?: string;
   /** A reason to leave the weight as it is under every scheme. */
   keep?: string;
   /** A reason to leave it in float under the integer schemes. */
@@ -30,12 +32,12 @@ export interface Weight extends TensorInfo {
 
 /** What a weight becomes. */
 export type Encoding =
-  /** Each element rounded to 16 bits. */
-  | { kind: "half"; dtype: "float16" | "bfloat16" }
+  /** Each element rounded to 16 bits; one that `computes` is read as it is, and saturates instead of becoming infinite. */
+  | { kind: "half"; dtype: "float16" | "bfloat16"; computes?: true }
   /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
   | { kind: "int8"; axis: number | null }
-  /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8. */
-  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" }
+  /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8; q4f16 has float16 scales. */
+  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" | "q4f16" }
   /** NF4 in blocks of 64 along the transposed [K, N] weight, two values a byte, high nibble first. */
   | { kind: "nf4" }
   /** One scale and zero point for all: uint8 over [min, max], int8 over ±absmax. `transposed`: [N, K] stored as [K, N]. */

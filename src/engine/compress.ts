@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../errors.ts";
 import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { Output } from "../io/output.ts";
@@ -83,16 +84,21 @@ export async function compressInto(
       lookahead,
       decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
       log,
+      optimizes: parsed.optimize === true,
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };
     const format = await detect(reader);
+    if (format === "safetensors" && parsed.optimize)
+      throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
+    // The optimizer looks at all of a graph before it decides, and at some weights again.
+    const again = source ?? (format === "onnx" && parsed.optimize ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";
     let opset: number | undefined;
     if (format === "safetensors") await compressSafetensors(run, source);
     else
-      ({ layout, opset } = await (source
-        ? compressOnnxSource(run, source)
+      ({ layout, opset } = await (again
+        ? compressOnnxSource(again === source ? run : { ...run, reader: new Reader(inputOf(again)) }, again)
         : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
     const written = await out.close();
     const seconds = (performance.now() - started) / 1000;
@@ -104,6 +110,7 @@ export async function compressInto(
       source: { format, ...(opset === undefined ? {} : { opset }), bytes: reader.position, ...(hash ? { sha256: hash } : {}) },
       output: { format, layout, bytes: written.bytes, ...(sha256 ? { sha256 } : {}) },
       tensors: run.log.tensors,
+      ...(log.optimization ? { optimization: log.optimization } : {}),
       warnings: run.log.warnings,
       timing: {
         seconds: Math.round(seconds * 1e4) / 1e4,

@@ -1,7 +1,7 @@
 import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { dynamic } from "../quantize/affine8.ts";
-import { half } from "../quantize/half.ts";
+import { half, halfArithmetic } from "../quantize/half.ts";
 import { q4, w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
@@ -16,7 +16,7 @@ export const MIN_ELEMENTS = 1024;
 export const MAX_PATTERN_WORK = 1e10;
 
 type Warn = (code: string, message: string, tensor: string) => void;
-type Choose = (weight: Weight, recipe: QuantizeRecipe) => Decision;
+type Choose = (weight: Weight, recipe: Partial<QuantizeRecipe>) => Decision;
 
 interface Scheme {
   choose: Choose;
@@ -37,14 +37,21 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
   int8: faithful(dynamic("int8")),
   uint8: faithful(dynamic("uint8")),
   q4: faithful(q4),
+  q4f16: faithful(halfArithmetic(true)),
   bnb4: faithful(bnb4),
 };
+
+/** `fp16` of a graph that is optimized: its arithmetic is converted too. */
+const HALF = faithful(halfArithmetic(false));
+
+/** A recipe that only optimizes. */
+const NONE = faithful(() => keep("the recipe does not quantize"));
 
 export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
 
 /** Decides about tensors by a recipe, and remembers which of its patterns have matched. */
 export class Decider {
-  readonly #quantize: QuantizeRecipe;
+  readonly #quantize: Partial<QuantizeRecipe>;
   readonly #exclude: readonly Pattern[];
   readonly #overrides: readonly (readonly [Pattern, Scheme])[];
   readonly #scheme: Scheme;
@@ -55,18 +62,21 @@ export class Decider {
   /** `warn` is told of tensors that do not become what the scheme's name says. */
   constructor(recipe: Recipe, warn: Warn = () => {}) {
     this.#warn = warn;
-    for (const part of ["optimize", "prune", "distill", "target"] as const) {
+    for (const part of ["prune", "distill", "target"] as const) {
       if (recipe[part])
-        throw new UnsupportedError(`The recipe asks for '${part}', which this version does not do; it quantizes (${AVAILABLE.join(", ")})`);
+        throw new UnsupportedError(
+          `The recipe asks for '${part}', which this version does not do; it optimizes and quantizes (${AVAILABLE.join(", ")})`,
+        );
     }
-    if (!recipe.quantize)
+    if (!recipe.quantize && !recipe.optimize)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
-    this.#quantize = recipe.quantize;
+    this.#quantize = recipe.quantize ?? {};
     if (this.#quantize.observer) throw new UnsupportedError("The recipe names an observer, which only calibrated schemes have");
     if (this.#quantize.granularity && this.#quantize.scheme !== "w8") {
       throw new UnsupportedError(`granularity cannot be chosen for ${this.#quantize.scheme}, only for w8`);
     }
-    this.#scheme = schemeOf(this.#quantize.scheme);
+    const { scheme } = this.#quantize;
+    this.#scheme = scheme === undefined ? NONE : scheme === "fp16" && recipe.optimize ? HALF : schemeOf(scheme);
     this.#exclude = (this.#quantize.exclude ?? []).map((p) => new Pattern(p));
     this.#overrides = (this.#quantize.overrides ?? []).map(({ match, scheme }) => [new Pattern(match), schemeOf(scheme)] as const);
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
@@ -147,7 +157,7 @@ export function encodedBytes(shape: readonly number[], encoding: Encoding): numb
       return elements(shape) + around(shape, encoding.axis).channels * 4;
     case "int4": {
       const { n, blocks } = matrix(shape, encoding.k_axis);
-      return n * blocks * (BLOCK_SIZE / 2 + 4);
+      return n * blocks * (BLOCK_SIZE / 2 + (encoding.scheme === "q4f16" ? 2 : 4));
     }
     case "nf4":
       return Math.ceil(elements(shape) / 2) + Math.ceil(elements(shape) / NF4_BLOCK_SIZE) * 4;

@@ -87,7 +87,7 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
   const parser = new Parser(reader, async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
     if (item.kind === "initializer") infos.push(initializerInfo(item));
-    document.add(item, infos.at(-1)?.name);
+    document.add(item, infos.at(-1));
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);

@@ -1,17 +1,20 @@
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { enclosedLength, GraphWriter, initializerHeader, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
-import { type Field, fieldLength, type Message } from "../formats/onnx/message.ts";
+import { type Field, fieldLength } from "../formats/onnx/message.ts";
 import { Parser } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
 import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { initializerField } from "../formats/onnx/write.ts";
 import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
 import { type Payload, rangePayload } from "../payload.ts";
 import { byteLength } from "../tensor.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { optimizeOnnx } from "./onnx-optimize.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import type { Log } from "./report.ts";
 
 /**
  * Compresses a model that can be read again: a first pass reads everything but bulk data, every decision is made,
@@ -21,7 +24,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const { reader, out, log, decider } = run;
   const document = new Document();
   const names = new Names();
-  const initializers: { message: Message; definition: Definition }[] = [];
+  let definitions: Definition[] = [];
   const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
   for await (const item of parser.items()) {
     if (item.kind !== "initializer") {
@@ -31,50 +34,49 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
     const { message, passing } = item;
     const info = tensorInfo(message);
     refuseExternal(message, info);
-    document.add(item, info.name);
+    document.add(item, info);
     if (passing) {
       checkLength(info, passing.field, passing.payload.length, passing.offset);
       passing.payload = rangePayload(source, passing.offset, passing.payload.length);
     }
-    initializers.push({
+    definitions.push({
+      info,
+      home: document.main,
+      payload: passing ? passing.payload : await tensorData(message, info),
+      bulk: [],
       message,
-      definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info), bulk: [] },
     });
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
   for (const node of document.main.nodes) names.addNode(node);
-  for (const { definition } of initializers) names.add(definition.info.name);
+  for (const { info } of definitions) names.add(info.name);
   for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
 
+  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
+  if (run.optimizes) definitions = await optimizeOnnx(document, definitions, names, log);
+
   const encoded: Encoded[] = [];
-  /** Decides, and notes what is kept. */
-  const choose = (definition: Definition): Encoded | undefined => {
+  const weights: (Encoded | Field)[] = [];
+  for (const definition of definitions) {
+    const { payload } = definition;
     const decision = decide(decider, document, definition);
-    if (decision.kind === "keep" || !definition.payload) {
-      log.kept(definition.info, decision.kind === "keep" ? decision.reason : "no data", bytesOf(definition.info));
-      return undefined;
+    if (decision.kind !== "keep" && payload) {
+      const made = encodedParts(definition, decision, names);
+      encoded.push(made);
+      weights.push(made);
+      continue;
     }
-    const made = encodedParts(definition, decision, names);
-    encoded.push(made);
-    return made;
-  };
-  const own = initializers.map(({ message, definition }) => ({ message, encoded: choose(definition) }));
-  const lifted: Encoded[] = [];
-  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) {
-    const made = choose(definition);
-    if (made) lifted.push(made);
+    noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
+    const field = fieldOf(definition);
+    if (field) weights.push(field);
   }
   noteUntouched(document, log);
   decider.finish();
-  if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   patchGraph(document, encoded, names);
 
   const fields = graphFields(document, encoded, log);
-  const weights: (Encoded | Field)[] = [
-    ...own.map(({ message, encoded: made }): Encoded | Field => made ?? { field: GraphProto.initializer, message }),
-    ...lifted,
-  ];
   const early = fields.rest.filter((field) => field.field < GraphProto.initializer);
   const late = fields.rest.filter((field) => field.field >= GraphProto.initializer);
   const sum = (list: readonly Field[]): number => list.reduce((n, field) => n + fieldLength(field), 0);
@@ -96,6 +98,18 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   for (const field of late) await writeField(run, writer, field);
   for (const bytes of tail) out.put(bytes);
   return { opset: document.opset, layout: "canonical" };
+}
+
+/** The initializer of a tensor that is kept; undefined where its node holds it. */
+function fieldOf({ info, payload, message, scaling, lifted, made }: Definition): Field | undefined {
+  if (message && !scaling) return { field: GraphProto.initializer, message };
+  return (message || lifted || made) && payload ? initializerField(info, payload) : undefined;
+}
+
+function noteKept({ info, scaling, made }: Definition, reason: string, log: Log): void {
+  if (made) return; // no tensor of the source
+  if (scaling) log.folded(info, reason, bytesOf(info));
+  else log.kept(info, reason, bytesOf(info));
 }
 
 function encodedLength({ parts }: Encoded): number {

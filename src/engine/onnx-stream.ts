@@ -90,7 +90,7 @@ export class OnnxStream {
     const { message, passing } = item;
     const info = tensorInfo(message);
     refuseExternal(message, info);
-    this.#document.add(item, info.name);
+    this.#document.add(item, info);
     this.#names.add(info.name);
     if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
     const payload = passing ? passing.payload : await tensorData(message, info);

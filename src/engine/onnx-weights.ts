@@ -3,14 +3,19 @@ import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { DynamicQuantization, type QuantizedWeight } from "../formats/onnx/dynamic.ts";
 import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
+import { HalfArithmetic } from "../formats/onnx/half.ts";
+import { knownOf } from "../formats/onnx/known.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
 import { blockwiseProduct, isPacked, MICROSOFT, opsetRefusal, type Packed, partsOf, restore } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
 import { paths, roleOf } from "../graph/role.ts";
+import { inferGraph } from "../ops/infer.ts";
+import type { Value } from "../ops/value.ts";
+import type { Scaling } from "../optimize/model.ts";
 import type { Payload } from "../payload.ts";
-import type { TensorInfo } from "../tensor.ts";
+import type { DType, TensorInfo } from "../tensor.ts";
 import type { Decider } from "./decide.ts";
 
 /** A tensor of an ONNX model: an initializer of the main graph or a subgraph, or the value of a Constant node. */
@@ -23,6 +28,14 @@ export interface Definition {
   payload: Payload | undefined;
   /** Why it stays as it is, where that is known by its form. */
   kept?: string;
+  /** The initializer as it came; nested ones are written with their node. */
+  message?: Message;
+  /** Whether it stood in a Constant node that is gone. */
+  lifted?: boolean;
+  /** Whether the source has no such tensor. */
+  made?: boolean;
+  /** What its payload was multiplied by. */
+  scaling?: Scaling;
   /** The fields that carry the data, where it is bulk: emptied once the weight is encoded. */
   bulk: readonly Bulk[];
 }
@@ -112,6 +125,8 @@ export const encodedParts = (definition: Definition, encoding: Encoding, names: 
 
 /** Edits the graph so that it reads the encoded weights. */
 export function patchGraph(document: Document, encoded: readonly Encoded[], names: Names): void {
+  const computing = encoded.filter(({ encoding }) => computesInHalf(encoding));
+  const types = computing.length > 0 ? inferGraph(document.main, knownOf(document, document.tensors)).get(document.main) : undefined;
   const patch = new Patch();
   quantizeDynamically(document, encoded, patch, names);
   for (const { definition, encoding, parts } of encoded) {
@@ -126,6 +141,10 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], name
       replaceProducts(document, definition, encoding, parts, patch, names);
       continue;
     }
+    if (encoding.kind === "half" && encoding.computes) {
+      if (constant) patch.remove(constant);
+      continue;
+    }
     // The nodes stand in the graph that owns the parts: onnxruntime fails to load DequantizeLinear in a branch over an outer int8 tensor.
     const inner = home !== document.main;
     const restored = inner ? names.fresh(info.name) : info.name;
@@ -137,6 +156,24 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], name
     if (constant) patch.replace(constant, local);
     else patch.prepend(home, local);
   }
+  document.apply(patch);
+  if (types) computeInHalf(document, computing, types, names);
+}
+
+const computesInHalf = (encoding: Encoding): boolean =>
+  (encoding.kind === "half" && encoding.computes === true) || (encoding.kind === "int4" && encoding.scheme === "q4f16");
+
+/** Rewrites the main graph to compute in float16. */
+function computeInHalf(document: Document, computing: readonly Encoded[], types: ReadonlyMap<string, Value>, names: Names): void {
+  const own = new Map(computing.flatMap(({ parts }) => parts.map(({ name, dtype }) => [name, dtype] as const)));
+  const weights = new Map(
+    computing.flatMap(({ definition: { info }, encoding, parts }) =>
+      encoding.kind === "half" ? [[info.name, parts[0]?.name as string] as const] : [],
+    ),
+  );
+  const patch = new Patch();
+  const dtype = (name: string): DType | undefined => own.get(name) ?? (weights.has(name) ? "float32" : types.get(name)?.dtype);
+  new HalfArithmetic({ main: document.main, dtype, weights, clipped: new Map() }, patch, names.fresh).apply();
   document.apply(patch);
 }
 

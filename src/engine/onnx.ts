@@ -17,6 +17,8 @@ export interface OnnxRun extends Workshop {
   decider: Decider;
   log: Log;
   lookahead: Lookahead;
+  /** Whether the graph is optimized first. */
+  optimizes: boolean;
   /** The recipe as the file's metadata carries it. */
   recipe: string;
   /** Called once, before the first byte is written. */

@@ -31,8 +31,15 @@ export interface Report {
   /** `files` where the result went to some: their names, or their paths in the store. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
   tensors: TensorReport[];
+  /** Where the recipe asks to optimize. */
+  optimization?: Optimization;
   warnings: Warning[];
   timing: { seconds: number; bytes_per_second: number; peak_memory_bytes: number };
+}
+
+export interface Optimization {
+  /** Nodes of the main graph. */
+  nodes: [before: number, after: number];
 }
 
 /** Signal to noise below which a weight does not do its work: noise of half the signal's size. */
@@ -41,10 +48,21 @@ const LOST_DB = 6;
 /** Gathers what the report says while a model passes. */
 export class Log {
   readonly tensors: TensorReport[] = [];
+  /** What the optimizer did. */
+  optimization: Optimization | undefined;
   readonly #warnings = new Map<string, Warning>();
 
   kept(info: TensorInfo, reason: string, bytes: number): void {
     this.tensors.push({ name: info.name, shape: info.shape, action: "kept", bytes: [bytes, bytes], reason });
+  }
+
+  dropped(info: TensorInfo, reason: string, bytes: number): void {
+    this.tensors.push({ name: info.name, shape: info.shape, action: "dropped", bytes: [bytes, 0], reason });
+  }
+
+  /** A weight that stays in its type and has other elements. */
+  folded(info: TensorInfo, reason: string, bytes: number): void {
+    this.tensors.push({ name: info.name, shape: info.shape, action: "folded", bytes: [bytes, bytes], reason });
   }
 
   encoded(info: TensorInfo, action: string, before: number, after: number, { signal, noise, nonfinite }: EncodingError): void {
@@ -74,8 +92,19 @@ export class Log {
     return [...this.#warnings.values()];
   }
 
+  /** Whether a weight was encoded. */
+  get quantized(): boolean {
+    return this.tensors.some(({ action }) => !["kept", "folded", "dropped"].includes(action));
+  }
+
+  /** Whether the optimizer changed the graph. */
+  get #nodes(): boolean {
+    const [before = 0, after = 0] = this.optimization?.nodes ?? [];
+    return before !== after;
+  }
+
   get changed(): boolean {
-    return this.tensors.some((tensor) => tensor.action !== "kept");
+    return this.#nodes || this.tensors.some(({ action }) => action !== "kept");
   }
 
   /** Why a recipe changed nothing, in a sentence that names the commonest reasons. */
@@ -94,8 +123,10 @@ export class Log {
 }
 
 /** Metadata that the output file carries; deterministic. */
-export const metadata = (recipe: string, log: Log): [key: string, value: string][] => [
-  [`${METADATA_PREFIX}version`, VERSION],
-  [`${METADATA_PREFIX}recipe`, recipe],
-  [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())],
-];
+export function metadata(recipe: string, log: Log): [key: string, value: string][] {
+  const about: [string, string][] = [
+    [`${METADATA_PREFIX}version`, VERSION],
+    [`${METADATA_PREFIX}recipe`, recipe],
+  ];
+  return log.quantized ? [...about, [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())]] : about;
+}

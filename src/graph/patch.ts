@@ -9,6 +9,7 @@ export class Patch {
   readonly #replaced = new Map<Node, readonly Node[]>();
   readonly #prepended = new Map<Graph, Node[]>();
   readonly #added = new Map<Graph, TensorBytes[]>();
+  readonly #defined = new Map<Graph, string[]>();
   readonly #undefined = new Map<Graph, Set<string>>();
 
   /** Puts `nodes` where `node` stood. */
@@ -36,6 +37,11 @@ export class Patch {
     this.addTensor(graph, { name, dtype: "int64", shape: [values.length], bytes });
   }
 
+  /** Says that a graph has an initializer, whose elements are written apart. */
+  define(graph: Graph, name: string): void {
+    listOf(this.#defined, graph).push(name);
+  }
+
   /** Takes a name out of the graph's initializers and inputs: something else defines it now, or nothing reads it. */
   undefine(graph: Graph, name: string): void {
     const names = this.#undefined.get(graph) ?? new Set();
@@ -55,6 +61,11 @@ export class Patch {
         graph.initializers = graph.initializers.filter((name) => !names.has(name));
         graph.inputs = graph.inputs.filter((name) => !names.has(name));
         graph.added = graph.added.filter(({ name }) => !names.has(name));
+        graph.edited = true;
+      }
+      const defined = this.#defined.get(graph);
+      if (defined) {
+        graph.initializers.push(...defined);
         graph.edited = true;
       }
       const added = this.#added.get(graph);

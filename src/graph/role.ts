@@ -1,6 +1,7 @@
 import type { Role } from "../encoding.ts";
 import type { TensorInfo } from "../tensor.ts";
 import type { Graph, Node, Use, Values } from "./graph.ts";
+import { isSingle, isSingleInput } from "./single.ts";
 
 /** How a node that ends a weight's path uses it. Axes are those of the value as the node sees it. */
 interface Consumption {
@@ -169,12 +170,18 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const [k] = ends.map((end) => end.k);
   const product = !leaves && shape.length === 2 && (k === 0 || k === 1) && ends.every((end) => end.k === k);
   const taken = dynamicUse(found, name, home);
+  const single = home.parent
+    ? "in a subgraph, which computes in float32"
+    : found
+        .map(({ use }) => (use.graph !== home || isSingle(use.node) || isSingleInput(use.node, use.index) ? use.node.op_type : ""))
+        .find(Boolean);
   const matmul =
     k === 0 && product && found.every(({ use }) => use.node.op_type === "MatMul" && use.node.input[1] === name && use.graph === home);
   return {
     op: chief.op,
     ...(matmul ? { matmul } : {}),
     ...(taken ? { dynamic: taken } : {}),
+    ...(single === undefined ? {} : { single: home.parent ? single : `used by ${single}, which computes in float32` }),
     ...(chief.channel === undefined ? {} : { channel_axis: chief.channel }),
     ...(product ? { k_axis: k } : {}),
     ...(kept?.keep && chief.channel === undefined ? { keep: kept.keep } : {}),

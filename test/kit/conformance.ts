@@ -3,9 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type TensorProto, TensorProtoSchema } from "onnx-buf";
-import { arrayOf } from "../../src/formats/onnx/elements.ts";
 import { DATA_TYPES } from "../../src/graph/types.ts";
-import type { DType, Tensor } from "../../src/tensor.ts";
+import { arrayOf, type DType, type Tensor } from "../../src/tensor.ts";
 
 export const CONFORMANCE = "/usr/share/libonnx-testdata/data";
 export const CONFORMANCE_PACKAGE = "libonnx-testdata";

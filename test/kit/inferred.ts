@@ -23,9 +23,9 @@ export async function inferModel(bytes: Uint8Array, inputs: ReadonlyMap<string, 
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(new Reader(sourceInput(memorySource(bytes))), async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
-    const name = item.kind === "initializer" ? tensorInfo(item.message).name : undefined;
-    if (item.kind === "initializer" && name !== undefined) initializers.set(name, tensorValue(item.message));
-    document.add(item, name);
+    const info = item.kind === "initializer" ? tensorInfo(item.message) : undefined;
+    if (item.kind === "initializer" && info) initializers.set(info.name, tensorValue(item.message));
+    document.add(item, info);
   }
   const known = knownOf(document, initializers);
   const inferred = inferGraph(document.main, {

@@ -1,6 +1,7 @@
 import { FormatError } from "../../errors.ts";
 import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
+import type { TypeAndShape } from "../../ops/value.ts";
 import type { TensorInfo } from "../../tensor.ts";
 import { METADATA_PREFIX } from "../../version.ts";
 import { Origins, sparseInfo, valueName } from "./graph.ts";
@@ -17,6 +18,8 @@ export class Document {
   readonly graphLeaves: Leaf[] = [];
   readonly main: Graph = emptyGraph();
   readonly origins = new Origins();
+  /** Types and shapes of the main graph's initializers. */
+  readonly tensors = new Map<string, TypeAndShape>();
   /** Initializers that are sparse: no scheme touches them. */
   readonly sparse: TensorInfo[] = [];
   /** Parts of the model that hold weights of their own and are left as they are. */
@@ -25,19 +28,18 @@ export class Document {
   /** Opset versions by domain; ai.onnx is ''. */
   readonly opsets = new Map<string, number>();
   #begun = false;
-  readonly #initializers = new Set<string>();
   /** Who reads what, as far as the graph has been read. */
   values = new Values(this.main);
 
-  /** Takes an item; of an initializer, its name. */
-  add(item: Item, initializerName?: string): void {
+  /** Takes an item; of an initializer, what it is. */
+  add(item: Item, initializer?: TensorInfo): void {
     if (item.kind === "model") {
       this.#model(item.field);
       return;
     }
     this.#begun = true;
     if (item.kind === "initializer") {
-      this.#define(initializerName as string, item.message.offset);
+      this.#define(initializer as TensorInfo, item.message.offset);
     } else if (isNested(item.field)) {
       const node = this.origins.readNode(item.field.message, this.main);
       this.main.nodes.push(node);
@@ -77,10 +79,9 @@ export class Document {
   }
 
   /** Refuses a second initializer of a name at once: a run that reads once decides about each as it passes. */
-  #define(name: string, offset: number): void {
-    if (this.#initializers.has(name))
-      throw new FormatError(`Two initializers are named '${name}'`, { offset, tensor: name, format: "onnx" });
-    this.#initializers.add(name);
+  #define({ name, dtype, shape }: TensorInfo, offset: number): void {
+    if (this.tensors.has(name)) throw new FormatError(`Two initializers are named '${name}'`, { offset, tensor: name, format: "onnx" });
+    this.tensors.set(name, { dtype, shape });
     this.main.initializers.push(name);
   }
 

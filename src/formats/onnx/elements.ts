@@ -1,29 +1,7 @@
 import { concat, packedBigInts } from "../../io/protobuf.ts";
-import { BITS, byteLength, type DType, elements, type Tensor, type TensorData, type TensorInfo } from "../../tensor.ts";
+import { arrayOf, BITS, byteLength, type DType, elements, type Tensor, type TensorInfo } from "../../tensor.ts";
 import { content, isLeaf, type Leaf, type Message } from "./message.ts";
 import { isPayload, TensorProto } from "./proto.ts";
-
-type Numbers = Exclude<TensorData, readonly string[]>;
-
-/** Arrays that hold a type's elements; other types are kept as their bytes. */
-const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => Numbers>> = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-  uint64: BigUint64Array,
-  complex64: Float32Array,
-  complex128: Float64Array,
-};
-
-/** Elements from their little-endian bytes, which are copied. */
-export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(new Uint8Array(bytes).buffer);
 
 /**
  * A tensor whose elements are held with the graph, in whichever field. Undefined where they are not: long ones are payloads, some stand

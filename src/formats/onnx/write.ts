@@ -1,10 +1,11 @@
 import type { Attribute, Graph, Node } from "../../graph/graph.ts";
 import { concat, float, int, message as messageField, string } from "../../io/protobuf.ts";
-import type { TensorBytes } from "../../tensor.ts";
+import type { Payload } from "../../payload.ts";
+import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import type { Origins } from "./graph.ts";
 import { initializerHeader } from "./layout.ts";
 import { type Field, isNested, type Leaf, leaf, type Message, open, textOf } from "./message.ts";
-import { AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
+import { AttributeProto, AttributeType, dataType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
 
 /** The NodeProto field of a node: the bytes it came in where nothing in it changed. */
 export function nodeField(node: Node, origins: Origins): Field {
@@ -80,6 +81,18 @@ const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
   ]);
 
 const fieldOf = (field: number, body: Uint8Array): Leaf => leaf(field, messageField(field, [body]), body.byteLength);
+
+/** An initializer whose data is written when its turn comes. */
+export function initializerField(info: TensorInfo, payload: Payload): Field {
+  const header = concat([
+    ...info.shape.map((d) => int(TensorProto.dims, d)),
+    int(TensorProto.data_type, dataType(info.dtype)),
+    string(TensorProto.name, info.name),
+  ]);
+  const { fields } = open(fieldOf(GraphProto.initializer, header));
+  const message: Message = { kind: "tensor", offset: -1, fields: [...fields, { field: TensorProto.raw_data, payload }] };
+  return { field: GraphProto.initializer, message };
+}
 
 /** An initializer of a small tensor. */
 export function tensorField(tensor: TensorBytes): Leaf {
