@@ -77,6 +77,7 @@ export async function compressInto(
   const release = cancelOnAbort(reader, options.signal);
   try {
     const parsed = parseRecipe(recipe);
+    log.quantizes = parsed.quantize !== undefined;
     const run = {
       kernels,
       out,
@@ -109,9 +110,9 @@ export async function compressInto(
       recipe: parsed,
       source: { format, ...(opset === undefined ? {} : { opset }), bytes: reader.position, ...(hash ? { sha256: hash } : {}) },
       output: { format, layout, bytes: written.bytes, ...(sha256 ? { sha256 } : {}) },
-      tensors: run.log.tensors,
+      tensors: log.tensors,
       ...(log.optimization ? { optimization: log.optimization } : {}),
-      warnings: run.log.warnings,
+      warnings: log.warnings,
       timing: {
         seconds: Math.round(seconds * 1e4) / 1e4,
         bytes_per_second: Math.round(reader.position / seconds),

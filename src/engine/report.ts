@@ -48,6 +48,8 @@ const LOST_DB = 6;
 /** Gathers what the report says while a model passes. */
 export class Log {
   readonly tensors: TensorReport[] = [];
+  /** Whether the recipe names a scheme. */
+  quantizes = true;
   /** What the optimizer did. */
   optimization: Optimization | undefined;
   readonly #warnings = new Map<string, Warning>();
@@ -92,11 +94,6 @@ export class Log {
     return [...this.#warnings.values()];
   }
 
-  /** Whether a weight was encoded. */
-  get quantized(): boolean {
-    return this.tensors.some(({ action }) => !["kept", "folded", "dropped"].includes(action));
-  }
-
   /** Whether the optimizer changed the graph. */
   get #nodes(): boolean {
     const [before = 0, after = 0] = this.optimization?.nodes ?? [];
@@ -128,5 +125,5 @@ export function metadata(recipe: string, log: Log): [key: string, value: string]
     [`${METADATA_PREFIX}version`, VERSION],
     [`${METADATA_PREFIX}recipe`, recipe],
   ];
-  return log.quantized ? [...about, [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())]] : about;
+  return log.quantizes ? [...about, [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())]] : about;
 }
