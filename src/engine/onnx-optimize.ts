@@ -1,12 +1,14 @@
 import type { Document } from "../formats/onnx/document.ts";
+import { smallTensor } from "../formats/onnx/elements.ts";
+import { constantTensor } from "../formats/onnx/graph.ts";
 import { knownOf } from "../formats/onnx/known.ts";
 import type { Known } from "../ops/infer.ts";
 import { MAX_KNOWN_ELEMENTS, type Value } from "../ops/value.ts";
 import type { Constant } from "../optimize/model.ts";
 import { optimize } from "../optimize/optimize.ts";
 import { scaledPayload } from "../optimize/scaling.ts";
-import type { Payload } from "../payload.ts";
-import { arrayOf, elements } from "../tensor.ts";
+import { memoryPayload, type Payload } from "../payload.ts";
+import { arrayOf, elements, tensorBytes } from "../tensor.ts";
 import { bytesOf } from "./onnx.ts";
 import type { Definition, Names } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
@@ -17,6 +19,7 @@ import type { Log } from "./report.ts";
  */
 export async function optimizeOnnx(document: Document, definitions: readonly Definition[], names: Names, log: Log): Promise<Definition[]> {
   const isMain = (definition: Definition): boolean => definition.home === document.main && definition.kept === undefined;
+  for (const definition of definitions) if (isMain(definition)) spell(definition, document);
   const known = new SmallValues(document);
   const outcome = await optimize(
     document,
@@ -40,6 +43,15 @@ export async function optimizeOnnx(document: Document, definitions: readonly Def
     if (definition.lifted) document.tensors.set(definition.info.name, definition.info);
   }
   return [...rest, ...made];
+}
+
+/** Integers in typed fields, which no scheme looks at, as the bytes that raw_data would hold. */
+function spell(definition: Definition, { origins }: Document): void {
+  const { info, message, constant, payload } = definition;
+  const origin = message ?? (constant && constantTensor(constant, origins));
+  if (payload || !origin || info.dtype === "string") return;
+  const tensor = smallTensor(origin, info);
+  if (tensor) definition.payload = memoryPayload(tensorBytes(tensor));
 }
 
 /** What is known of constants: types, shapes and, of small ones, the elements. */

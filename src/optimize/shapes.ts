@@ -38,10 +38,11 @@ export function fills(model: Model): boolean {
     if (node.op_type !== "Concat" || node.domain !== "" || node.input.length < 2 || model.opset < 11) continue;
     const made = padOf(model, node);
     if (!made) continue;
-    const [pads, value] = [model.fresh(`${node.output[0]}_pads`), model.fresh(`${node.output[0]}_fill`)];
+    const pads = model.fresh(`${node.output[0]}_pads`);
     model.define(pads, { dtype: "int64", shape: [made.pads.length], data: BigInt64Array.from(made.pads, BigInt) }, edits);
-    model.define(value, { dtype: "float32", shape: [], data: Float32Array.of(made.value) }, edits);
-    const pad = makeNode("Pad", [made.data, pads, value], [node.output[0] as string]);
+    const value = made.value === 0 ? [] : [model.fresh(`${node.output[0]}_fill`)];
+    for (const name of value) model.define(name, { dtype: "float32", shape: [], data: Float32Array.of(made.value) }, edits);
+    const pad = makeNode("Pad", [made.data, pads, ...value], [node.output[0] as string]);
     edits.replace(node, [{ ...pad, name: node.name || pad.name }]);
   }
   return edits.apply();
