@@ -1,6 +1,8 @@
 /** What is known of ONNX's operators: every export of a family is an operator under its name. */
 import type { Node } from "../graph/graph.ts";
 import * as attention from "./attention.ts";
+import * as binary from "./binary.ts";
+import * as cast from "./cast.ts";
 import * as control from "./control.ts";
 import * as conv from "./conv.ts";
 import * as create from "./create.ts";
@@ -20,11 +22,12 @@ import * as sequence from "./sequence.ts";
 import * as shape from "./shape.ts";
 import * as signal from "./signal.ts";
 import * as strings from "./strings.ts";
+import * as unary from "./unary.ts";
 
 // biome-ignore format: a table
 const ONNX = [
-  attention, control, conv, create, elementwise, image, linear, normalization, pool, quantize, recurrent, reduce, select, sequence, shape,
-  signal, strings,
+  attention, binary, cast, control, conv, create, elementwise, image, linear, normalization, pool, quantize, recurrent, reduce, select, sequence, shape,
+  signal, strings, unary,
 ];
 const MICROSOFT = [microsoft, microsoft_quantized];
 

@@ -1,9 +1,8 @@
 import { type Graph, type Node, topological } from "../graph/graph.ts";
-import { elements } from "../tensor.ts";
-import { foldNode } from "./fold.ts";
+import { foldOutputs } from "./fold.ts";
 import { operator } from "./index.ts";
 import type { Context } from "./op.ts";
-import { type Dims, isStatic, MAX_KNOWN_ELEMENTS, MAX_RANK, type Value } from "./value.ts";
+import { type Dims, MAX_KNOWN_ELEMENTS, MAX_RANK, type Value } from "./value.ts";
 
 /** What is known of a graph before its nodes are looked at. */
 export interface Known {
@@ -67,9 +66,7 @@ export function inferGraph(main: Graph, known: Known): Inferred {
     const inputs = node.input.map((name) => (name ? find(graph, name) : undefined));
     const outputs = op.infer(node, inputs, context);
     for (const inner of node.graphs) if (!all.has(inner)) infer(inner, []);
-    const isSmall = outputs.every(({ shape }) => isStatic(shape) && elements(shape) <= MAX_KNOWN_ELEMENTS);
-    if (!isSmall || outputs.some((value) => value.constant)) return outputs;
-    const constants = foldNode(node, inputs, { ...context, max_elements: MAX_KNOWN_ELEMENTS });
+    const constants = foldOutputs(op, node, inputs, outputs.map(bounded), context.opset, MAX_KNOWN_ELEMENTS);
     return outputs.map((value, i) => (constants?.[i] ? { ...value, constant: constants[i] } : value));
   }
 

@@ -24,7 +24,7 @@ export interface FoldContext {
   /** Of the node's domain. */
   opset: number;
   /** The outputs as `infer` told them. */
-  outputs: readonly Value[];
+  outputs: readonly { dtype: DType; shape: readonly number[] }[];
 }
 
 export interface Context {

@@ -38,9 +38,9 @@ const INTEGERS: ReadonlySet<DType> = new Set<DType>(["int64", "int32", "int16", 
 
 /** Elements of an integer value of no or one dimension, as far as they are known. */
 export function elementsOf(value: Value | undefined): readonly (Dim | undefined)[] | undefined {
-  if (value?.elements) return value.elements;
   const tensor = value?.constant;
-  if (!tensor || !INTEGERS.has(tensor.dtype) || tensor.shape.length > 1 || elements(tensor.shape) > MAX_KNOWN_ELEMENTS) return undefined;
+  if (!tensor) return value?.elements;
+  if (!INTEGERS.has(tensor.dtype) || tensor.shape.length > 1 || elements(tensor.shape) > MAX_KNOWN_ELEMENTS) return undefined;
   return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
 }
 
