@@ -47,12 +47,14 @@ const isBool = (dtype: DType) => dtype === "bool";
 const isCount = (d: Dim): boolean => typeof d === "string" || d >= 0;
 
 /** Two whole numbers are folded; names are told apart by `named`. */
-const arithmetic = (f: (a: number, b: number) => number, named: (a: Dim, b: Dim, context: Context) => Dim | undefined): Known => (a, b, context) => {
-  if (a === undefined || b === undefined) return undefined;
-  if (typeof a === "string" || typeof b === "string") return named(a, b, context);
-  const result = f(a, b);
-  return Number.isSafeInteger(result) ? result : undefined;
-};
+const arithmetic =
+  (f: (a: number, b: number) => number, named: (a: Dim, b: Dim, context: Context) => Dim | undefined): Known =>
+  (a, b, context) => {
+    if (a === undefined || b === undefined) return undefined;
+    if (typeof a === "string" || typeof b === "string") return named(a, b, context);
+    const result = f(a, b);
+    return Number.isSafeInteger(result) ? result : undefined;
+  };
 
 export const Add = pairs({
   fold: { number: (a, b) => a + b, bigint: (a, b) => a + b, accepts: isNumber },

@@ -18,7 +18,11 @@ export const Where: Op = {
   },
   fold(_node, [condition, a, b], { outputs: [y] }) {
     if (!condition || !a || !b || !y || a.dtype !== b.dtype || condition.dtype !== "bool") return undefined;
-    const [where, yes, no] = [condition, a, b].map((x) => offsets(y.shape, broadcastStrides(x.shape, y.shape))) as [Int32Array, Int32Array, Int32Array];
+    const [where, yes, no] = [condition, a, b].map((x) => offsets(y.shape, broadcastStrides(x.shape, y.shape))) as [
+      Int32Array,
+      Int32Array,
+      Int32Array,
+    ];
     const both = joined(a, b);
     const split = elements(a.shape);
     const from = where.map((at, i) => (condition.data[at] ? (yes[i] as number) : split + (no[i] as number)));

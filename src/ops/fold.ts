@@ -35,7 +35,8 @@ export function foldOutputs(
   if (outputs.length > 0 && !told.includes(undefined)) return told as readonly Tensor[];
   if (!op.fold || inputs.some((value) => value && !value.constant)) return undefined;
   const tensors = inputs.map((value) => value?.constant);
-  if (!tensors.every((x) => !x || (isPlain(x.dtype) && x.data.length === elements(x.shape) && fits(x.shape, max_elements)))) return undefined;
+  if (!tensors.every((x) => !x || (isPlain(x.dtype) && x.data.length === elements(x.shape) && fits(x.shape, max_elements))))
+    return undefined;
   return op.fold(node, tensors, { opset, outputs });
 }
 

@@ -31,7 +31,8 @@ export async function fold(model: Model, context: Context): Promise<boolean> {
       results = inputs && foldNode(node, inputs, context);
     }
     if (!results || node.output.some((name, i) => name && (!results?.[i] || results[i].dtype === "string"))) continue;
-    const before = node.input.reduce((n, name) => n + (model.constants.get(name)?.payload?.length ?? 0), 0);
+    // A tied weight stays in the file for its other readers.
+    const before = node.input.reduce((n, name) => n + (model.isPrivate(name) ? (model.constants.get(name)?.payload?.length ?? 0) : 0), 0);
     const after = results.reduce((n, tensor) => n + (tensor ? byteLength(tensor.dtype, tensor.shape) : 0), 0);
     if (after > before + MAX_GROWTH) continue;
     for (const [i, name] of node.output.entries()) if (name) made.set(name, results[i] as Tensor);
