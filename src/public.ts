@@ -5,6 +5,7 @@ export type { Inspection, SchemeEstimate } from "./engine/inspect.ts";
 export { MAX_LOOKAHEAD, type Spool } from "./engine/lookahead.ts";
 export { parseRecipe, type Recipe, type RecipeInput, recipeSchema, type SchemeName } from "./engine/recipe.ts";
 export type { Report, TensorReport, Warning } from "./engine/report.ts";
+export type { FindSibling } from "./engine/siblings.ts";
 export { FormatError, LimitError, type Place, UnsupportedError } from "./errors.ts";
 export { MemorySink, type Sink } from "./io/sink.ts";
 export { blobSource, memorySource, type Source } from "./io/source.ts";

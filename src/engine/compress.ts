@@ -15,6 +15,7 @@ import type { Tools } from "./pool.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
 import { compressSafetensors } from "./safetensors.ts";
+import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What is known before the first byte of output. */
 export interface Plan {
@@ -47,6 +48,8 @@ export interface CompressOptions {
   maxHashedBytes?: number | undefined;
   /** Where tensor data goes that must be held and does not fit in memory. */
   spool?: Spool | undefined;
+  /** The files beside an ONNX model, where its external data is. */
+  siblings?: FindSibling | undefined;
 }
 
 /**
@@ -66,6 +69,7 @@ export async function compressInto(
   const tell = (bytes: number): void =>
     options.onProgress?.({ bytes, total: source?.size, written: out.length, tensors: log.tensors.length });
   const out = new Output(sink, blocks, options.signal);
+  const siblings = new Siblings(options.siblings, options.signal);
   const lookahead = new Lookahead(blocks, options.spool);
   const source = isSource(from) ? abortableSource(from, options.signal) : undefined;
   const reader = new Reader(inputOf(source ?? from), {
@@ -82,6 +86,7 @@ export async function compressInto(
       kernels,
       out,
       reader,
+      siblings,
       lookahead,
       decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
       log,
@@ -103,19 +108,26 @@ export async function compressInto(
         : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
     const written = await out.close();
     const seconds = (performance.now() - started) / 1000;
+    const bytes = reader.position + siblings.bytes;
     const hash = reader.sha256();
     const sha256 = written.sha256 ?? (sink.reopen && (await hashOf(await sink.reopen())));
     return {
       edgeslim: VERSION,
       recipe: parsed,
-      source: { format, ...(opset === undefined ? {} : { opset }), bytes: reader.position, ...(hash ? { sha256: hash } : {}) },
+      source: {
+        format,
+        ...(opset === undefined ? {} : { opset }),
+        bytes,
+        ...(hash ? { sha256: hash } : {}),
+        ...(siblings.files.length > 0 && { files: siblings.files.map(({ location }) => location) }),
+      },
       output: { format, layout, bytes: written.bytes, ...(sha256 ? { sha256 } : {}) },
       tensors: log.tensors,
       ...(log.optimization ? { optimization: log.optimization } : {}),
       warnings: log.warnings,
       timing: {
         seconds: Math.round(seconds * 1e4) / 1e4,
-        bytes_per_second: Math.round(reader.position / seconds),
+        bytes_per_second: Math.round(bytes / seconds),
         peak_memory_bytes: kernels.memory.buffer.byteLength + lookahead.peak + out.peak,
       },
     };

@@ -4,7 +4,7 @@ import { enclosedLength, GraphWriter, initializerHeader, MAX_MODEL_BYTES } from 
 import { type Field, fieldLength } from "../formats/onnx/message.ts";
 import { Parser } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
@@ -21,19 +21,19 @@ import type { Log } from "./report.ts";
  * and the file is written in its usual order with its length known.
  */
 export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<OnnxFacts> {
-  const { reader, out, log, decider } = run;
+  const { reader, out, log, decider, siblings } = run;
   const document = new Document();
   const names = new Names();
   let definitions: Definition[] = [];
   const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
   for await (const item of parser.items()) {
+    await siblings.merge(item);
     if (item.kind !== "initializer") {
       document.add(item);
       continue;
     }
     const { message, passing } = item;
     const info = tensorInfo(message);
-    refuseExternal(message, info);
     document.add(item, info);
     if (passing) {
       checkLength(info, passing.field, passing.payload.length, passing.offset);

@@ -10,10 +10,13 @@ import { actionOf, type Decider } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
+import type { Siblings } from "./siblings.ts";
 import { encodeWeight, type Workshop } from "./weight.ts";
 
 export interface OnnxRun extends Workshop {
   reader: Reader;
+  /** The files that hold data of the source. */
+  siblings: Siblings;
   decider: Decider;
   log: Log;
   lookahead: Lookahead;

@@ -27,7 +27,8 @@ export interface Warning {
 export interface Report {
   edgeslim: string;
   recipe: Recipe;
-  source: { format: string; opset?: number; bytes: number; sha256?: string };
+  /** `files` are those that hold external data: they count in `bytes`; `sha256` is of the model's own file. */
+  source: { format: string; opset?: number; bytes: number; sha256?: string; files?: string[] };
   /** `files` where the result went to some: their names, or their paths in the store. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
   tensors: TensorReport[];
