@@ -1,5 +1,6 @@
 /** What both module entries export besides the engine's functions. */
 export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
+export type { DataFile, ExternalSink } from "./engine/data-files.ts";
 export type { Compression, Engine, ModelSource } from "./engine/engine.ts";
 export type { Inspection, SchemeEstimate } from "./engine/inspect.ts";
 export { MAX_LOOKAHEAD, type Spool } from "./engine/lookahead.ts";

@@ -13,7 +13,7 @@ import {
 import { drain, streamOf } from "../hostile/attempt.ts";
 import { type Files, moveOut, rawData, withTensors } from "../kit/external.ts";
 import { generators, ifModel, loopModel, mlp } from "../kit/models.ts";
-import { encodeModel, type Layout, type ModelSpec } from "../kit/onnx.ts";
+import { encodeModel, f32, type Layout, type ModelSpec, node, value } from "../kit/onnx.ts";
 
 /** The files as a source's siblings, and what was asked for. */
 function folder(files: Files): { siblings: FindSibling; asked: string[] } {
@@ -189,6 +189,18 @@ describe("inspect", () => {
     }
     expect(whole.external).toBeUndefined();
   });
+});
+
+test("small tensors in other files count as part of the graph", async () => {
+  const external = { location: "data", offset: 0 };
+  const initializers = Array.from({ length: 20_000 }, (_, i) => ({ ...f32(`w${i}`, [500], []), external }));
+  const graph = { nodes: [node("Add", ["x", "w0"], ["y"])], initializers, inputs: [value("x", 1)], outputs: [value("y", 1)] };
+  const error: unknown = await compress(
+    encodeModel({ graph, opsets: { "": 13 } }),
+    { quantize: "q8" },
+    folder(new Map([["data", new Uint8Array(2000)]])),
+  ).report.catch((e: unknown) => e);
+  expect(error).toMatchObject({ limit: "MAX_GRAPH_BYTES", message: expect.stringContaining("Small tensors in other files") });
 });
 
 test("without its other files a model is refused, and the error says what to give", async () => {

@@ -33,7 +33,7 @@ function dims(message: Message, broken: (what: string) => FormatError): number[]
 }
 
 /** Whether a field holds elements of a type as raw_data does, little-endian one after the other. */
-const isPlain = (field: number, dtype: DType): boolean =>
+export const isPlain = (field: number, dtype: DType): boolean =>
   field === TensorProto.raw_data ||
   (field === TensorProto.float_data && dtype === "float32") ||
   (field === TensorProto.double_data && dtype === "float64");
