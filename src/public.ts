@@ -1,10 +1,12 @@
 /** What both module entries export besides the engine's functions. */
 export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
+export type { DataFile, ExternalSink } from "./engine/data-files.ts";
 export type { Compression, Engine, ModelSource } from "./engine/engine.ts";
 export type { Inspection, SchemeEstimate } from "./engine/inspect.ts";
 export { MAX_LOOKAHEAD, type Spool } from "./engine/lookahead.ts";
 export { parseRecipe, type Recipe, type RecipeInput, recipeSchema, type SchemeName } from "./engine/recipe.ts";
 export type { Report, TensorReport, Warning } from "./engine/report.ts";
+export type { FindSibling } from "./engine/siblings.ts";
 export { FormatError, LimitError, type Place, UnsupportedError } from "./errors.ts";
 export { MemorySink, type Sink } from "./io/sink.ts";
 export { blobSource, memorySource, type Source } from "./io/source.ts";

@@ -6,6 +6,7 @@ import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { VERSION } from "../version.ts";
+import { type DataFile, DataFiles, type ExternalSink } from "./data-files.ts";
 import { Decider } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { Lookahead, type Spool } from "./lookahead.ts";
@@ -15,13 +16,16 @@ import type { Tools } from "./pool.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
 import { compressSafetensors } from "./safetensors.ts";
+import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What is known before the first byte of output. */
 export interface Plan {
   format: "onnx" | "safetensors";
   layout: "canonical" | "patched" | "pieced";
-  /** Length of the output, where it is known. */
+  /** Length of the output, of all its files, where it is known. */
   bytes?: number;
+  /** The files, the model's own first; where `external` is given. */
+  files?: DataFile[];
 }
 
 export interface Progress {
@@ -47,6 +51,13 @@ export interface CompressOptions {
   maxHashedBytes?: number | undefined;
   /** Where tensor data goes that must be held and does not fit in memory. */
   spool?: Spool | undefined;
+  /** The files beside an ONNX model, where its external data is. */
+  siblings?: FindSibling | undefined;
+  /**
+   * Takes the data of an ONNX model that does not fit into one file of 2 GiB, or that is to be split. A source that is read once gives one
+   * file, unless it is to be split: then it is held, as for the optimizer.
+   */
+  external?: ExternalSink | undefined;
 }
 
 /**
@@ -64,8 +75,10 @@ export async function compressInto(
   const log = new Log();
   let read = 0;
   const tell = (bytes: number): void =>
-    options.onProgress?.({ bytes, total: source?.size, written: out.length, tensors: log.tensors.length });
+    options.onProgress?.({ bytes, total: source?.size, written: out.length + (data?.length ?? 0), tensors: log.tensors.length });
   const out = new Output(sink, blocks, options.signal);
+  const siblings = new Siblings(options.siblings, options.signal);
+  const data = options.external && new DataFiles(options.external, blocks, options.signal);
   const lookahead = new Lookahead(blocks, options.spool);
   const source = isSource(from) ? abortableSource(from, options.signal) : undefined;
   const reader = new Reader(inputOf(source ?? from), {
@@ -74,6 +87,7 @@ export async function compressInto(
     onRead: (bytes) => tell((read = bytes)),
   });
   out.onWrite = () => tell(read);
+  if (data) data.onWrite = out.onWrite;
   const release = cancelOnAbort(reader, options.signal);
   try {
     const parsed = parseRecipe(recipe);
@@ -81,7 +95,9 @@ export async function compressInto(
     const run = {
       kernels,
       out,
+      data,
       reader,
+      siblings,
       lookahead,
       decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
       log,
@@ -92,8 +108,10 @@ export async function compressInto(
     const format = await detect(reader);
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
-    // The optimizer looks at all of a graph before it decides, and at some weights again.
-    const again = source ?? (format === "onnx" && parsed.optimize ? await lookahead.whole(reader) : undefined);
+    if (format === "safetensors" && data?.isAsked)
+      throw new UnsupportedError("The result is to be split, and a safetensors file comes out as one: only ONNX models have external data");
+    // The optimizer looks at all of a graph before it decides, and at some weights again; a result is split by the sizes of all its parts.
+    const again = source ?? (format === "onnx" && (parsed.optimize || data?.isAsked) ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";
     let opset: number | undefined;
     if (format === "safetensors") await compressSafetensors(run, source);
@@ -103,24 +121,37 @@ export async function compressInto(
         : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
     const written = await out.close();
     const seconds = (performance.now() - started) / 1000;
+    const bytes = reader.position + siblings.bytes;
     const hash = reader.sha256();
     const sha256 = written.sha256 ?? (sink.reopen && (await hashOf(await sink.reopen())));
     return {
       edgeslim: VERSION,
       recipe: parsed,
-      source: { format, ...(opset === undefined ? {} : { opset }), bytes: reader.position, ...(hash ? { sha256: hash } : {}) },
-      output: { format, layout, bytes: written.bytes, ...(sha256 ? { sha256 } : {}) },
+      source: {
+        format,
+        ...(opset === undefined ? {} : { opset }),
+        bytes,
+        ...(hash ? { sha256: hash } : {}),
+        ...(siblings.files.length > 0 && { files: siblings.files.map(({ location }) => location) }),
+      },
+      output: {
+        format,
+        layout,
+        bytes: written.bytes + (data?.length ?? 0),
+        ...(sha256 ? { sha256 } : {}),
+        ...(data && { files: [data.sink.name, ...data.names] }),
+      },
       tensors: log.tensors,
       ...(log.optimization ? { optimization: log.optimization } : {}),
       warnings: log.warnings,
       timing: {
         seconds: Math.round(seconds * 1e4) / 1e4,
-        bytes_per_second: Math.round(reader.position / seconds),
-        peak_memory_bytes: kernels.memory.buffer.byteLength + lookahead.peak + out.peak,
+        bytes_per_second: Math.round(bytes / seconds),
+        peak_memory_bytes: kernels.memory.buffer.byteLength + lookahead.peak + out.peak + (data?.peak ?? 0),
       },
     };
   } catch (error) {
-    await Promise.allSettled([reader.cancel(error), out.abort(error)]); // the first failure is the one to tell
+    await Promise.allSettled([reader.cancel(error), out.abort(error), data?.abort(error)]); // the first failure is the one to tell
     throw error;
   } finally {
     release();

@@ -17,14 +17,20 @@ import { AVAILABLE, actionOf, Decider, encodedBytes } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { nestedDefinitions } from "./onnx-weights.ts";
 import type { SchemeName } from "./recipe.ts";
+import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What a model is and what each scheme would give. */
 export interface Inspection {
   format: "onnx" | "safetensors";
   opset?: number;
   ir_version?: number;
-  /** Bytes of the file. */
+  /** Bytes of the file, and of those that hold its external data. */
   bytes: number;
+  /**
+   * The files that hold external data, by their paths from the model's. `found` says whether they were looked at: where not, their `bytes`
+   * are those up to the end of the last tensor in each.
+   */
+  external?: { found: boolean; files: { location: string; bytes: number }[] };
   /** Elements of all float tensors. */
   parameters: number;
   inputs?: string[];
@@ -52,6 +58,8 @@ export interface InspectOptions {
   signal?: AbortSignal | undefined;
   /** Called with the bytes read so far. */
   onRead?: ((bytes: number) => void) | undefined;
+  /** The files beside an ONNX model, where its external data is. */
+  siblings?: FindSibling | undefined;
 }
 
 /** Reads a model's structure; the data of large tensors is passed over. */
@@ -62,7 +70,7 @@ export async function inspectModel(from: ReadableStream<Uint8Array> | Source | I
   });
   const release = cancelOnAbort(reader, options.signal);
   try {
-    return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader);
+    return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader, options);
   } catch (error) {
     await reader.cancel(error);
     throw error;
@@ -80,12 +88,18 @@ async function inspectSafetensors(reader: Reader): Promise<Inspection> {
   return { format: "safetensors", metadata, ...summary(weights, dataOffset + dataBytes) };
 }
 
-async function inspectOnnx(reader: Reader): Promise<Inspection> {
+/** A file that is not there to be looked at: it may be of any size. */
+const unseen: FindSibling = async () => ({ size: Number.POSITIVE_INFINITY, read: () => Promise.reject(new Error("Not read.")) });
+
+async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Inspection> {
+  const found = options.siblings !== undefined;
+  const siblings = new Siblings(options.siblings ?? unseen, options.signal);
   const document = new Document();
   const infos: TensorInfo[] = [];
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(reader, async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
+    await siblings.merge(item, true);
     if (item.kind === "initializer") infos.push(initializerInfo(item));
     document.add(item, infos.at(-1));
   }
@@ -103,6 +117,8 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
     }
   }
   const own = new Set(document.main.initializers);
+  const files = siblings.files.map(({ location, size, reach }) => ({ location, bytes: found ? size : reach }));
+  const bytes = files.reduce((n, file) => n + file.bytes, reader.position);
   return {
     format: "onnx",
     opset: document.opset,
@@ -110,7 +126,8 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
     inputs: document.main.inputs.filter((name) => !own.has(name)),
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
-    ...summary(weights, reader.position, (encoding) => opsetRefusal(encoding, document.opset)),
+    ...(files.length > 0 && { external: { found, files } }),
+    ...summary(weights, bytes, (encoding) => opsetRefusal(encoding, document.opset)),
   };
 }
 

@@ -107,7 +107,7 @@ export class Lookahead {
     if (!this.#spool)
       throw new LimitError(
         "MAX_LOOKAHEAD",
-        `To be optimized the model must be read again, and as a stream it is longer than the ${MAX_LOOKAHEAD} bytes that are held. ` +
+        `To be optimized or split the model must be read again, and as a stream it is longer than the ${MAX_LOOKAHEAD} bytes that are held. ` +
           "Give it as a source that can be read again: a file, a Blob, or PUT it to /v1/models and compress it there",
       );
     const { range } = await this.#spool.write({

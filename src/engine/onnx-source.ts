@@ -1,17 +1,18 @@
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
-import { enclosedLength, GraphWriter, initializerHeader, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
-import { type Field, fieldLength } from "../formats/onnx/message.ts";
+import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
+import type { Field } from "../formats/onnx/message.ts";
 import { Parser } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
-import { type Payload, rangePayload } from "../payload.ts";
-import { byteLength } from "../tensor.ts";
-import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { rangePayload } from "../payload.ts";
+import { DataPlan } from "./data-files.ts";
+import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
+import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
@@ -21,34 +22,11 @@ import type { Log } from "./report.ts";
  * and the file is written in its usual order with its length known.
  */
 export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<OnnxFacts> {
-  const { reader, out, log, decider } = run;
-  const document = new Document();
+  const { out, log, decider } = run;
+  const model = await readModel(run, source);
+  const { document } = model;
+  let { definitions } = model;
   const names = new Names();
-  let definitions: Definition[] = [];
-  const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
-  for await (const item of parser.items()) {
-    if (item.kind !== "initializer") {
-      document.add(item);
-      continue;
-    }
-    const { message, passing } = item;
-    const info = tensorInfo(message);
-    refuseExternal(message, info);
-    document.add(item, info);
-    if (passing) {
-      checkLength(info, passing.field, passing.payload.length, passing.offset);
-      passing.payload = rangePayload(source, passing.offset, passing.payload.length);
-    }
-    definitions.push({
-      info,
-      home: document.main,
-      payload: passing ? passing.payload : await tensorData(message, info),
-      bulk: [],
-      message,
-    });
-  }
-  if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
-  checkGraph(document.main);
   for (const node of document.main.nodes) names.addNode(node);
   for (const { info } of definitions) names.add(info.name);
   for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
@@ -57,7 +35,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   if (run.optimizes) definitions = await optimizeOnnx(document, definitions, names, log);
 
   const encoded: Encoded[] = [];
-  const weights: (Encoded | Field)[] = [];
+  const weights: Piece[] = [];
   for (const definition of definitions) {
     const { payload } = definition;
     const decision = decide(decider, document, definition);
@@ -77,27 +55,51 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   patchGraph(document, encoded, names);
 
   const fields = graphFields(document, encoded, log);
-  const early = fields.rest.filter((field) => field.field < GraphProto.initializer);
-  const late = fields.rest.filter((field) => field.field >= GraphProto.initializer);
-  const sum = (list: readonly Field[]): number => list.reduce((n, field) => n + fieldLength(field), 0);
-  const graphLength =
-    sum(fields.nodes) + sum(fields.rest) + weights.reduce((n, w) => n + ("parts" in w ? encodedLength(w) : fieldLength(w)), 0);
+  const isEarly = (field: Field): boolean => field.field < GraphProto.initializer;
+  const pieces = [...fields.nodes, ...fields.rest.filter(isEarly), ...weights, ...fields.rest.filter((field) => !isEarly(field))];
   const head = document.before.map((leaf) => leaf.bytes);
   const tail = modelTail(document, encoded, run.recipe, log);
-  const total = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0) + enclosedLength(Model.graph, graphLength);
-  if (total > MAX_MODEL_BYTES) throw tooLarge(total);
+  const around = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0);
+  const { graph, bytes, files } = planFiles(run, pieces, (graph) => around + enclosedLength(Model.graph, graph.length));
+  if (bytes > MAX_MODEL_BYTES) throw tooLarge(bytes);
 
-  run.onPlan({ format: "onnx", layout: "canonical", bytes: total });
-  const writer = new GraphWriter(out, "canonical", graphLength);
-  for (const bytes of head) out.put(bytes);
-  for (const field of [...fields.nodes, ...early]) await writeField(run, writer, field);
-  for (const weight of weights) {
-    if ("parts" in weight) await writeEncoded(run, writer, weight, weight.definition.payload as Payload);
-    else await writeField(run, writer, weight);
-  }
-  for (const field of late) await writeField(run, writer, field);
-  for (const bytes of tail) out.put(bytes);
+  const total = bytes + files.reduce((n, file) => n + file.bytes, 0);
+  run.onPlan({
+    format: "onnx",
+    layout: "canonical",
+    bytes: total,
+    ...(run.data && { files: [{ name: run.data.sink.name, bytes }, ...files] }),
+  });
+  for (const piece of head) out.put(piece);
+  await writeGraph(run, new GraphWriter(out, "canonical", graph.length), graph);
+  for (const piece of tail) out.put(piece);
   return { opset: document.opset, layout: "canonical" };
+}
+
+/** Reads everything but bulk data, which stays where it is. */
+async function readModel({ reader, siblings }: OnnxRun, source: Source): Promise<{ document: Document; definitions: Definition[] }> {
+  const document = new Document();
+  const definitions: Definition[] = [];
+  const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
+  for await (const item of parser.items()) {
+    await siblings.merge(item);
+    if (item.kind !== "initializer") {
+      document.add(item);
+      continue;
+    }
+    const { message, passing } = item;
+    const info = tensorInfo(message);
+    document.add(item, info);
+    if (passing) {
+      checkLength(info, passing.field, passing.payload.length, passing.offset);
+      passing.payload = rangePayload(source, passing.offset, passing.payload.length);
+    }
+    const payload = passing ? passing.payload : await tensorData(message, info);
+    definitions.push({ info, home: document.main, payload, bulk: [], message });
+  }
+  if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
+  checkGraph(document.main);
+  return { document, definitions };
 }
 
 /** The initializer of a tensor that is kept; undefined where its node holds it. */
@@ -112,9 +114,15 @@ function noteKept({ info, scaling, made }: Definition, reason: string, log: Log)
   else log.kept(info, reason, bytesOf(info));
 }
 
-function encodedLength({ parts }: Encoded): number {
-  return parts.reduce((n, part) => {
-    const length = byteLength(part.dtype, part.shape);
-    return n + initializerHeader(part, length).byteLength + length;
-  }, 0);
+/** Plans one file where that holds the model and no shards are asked for, else one and its data files. `ownBytes` are those of the model's own. */
+function planFiles({ data, log }: OnnxRun, pieces: readonly Piece[], ownBytes: (graph: GraphPlan) => number) {
+  const whole = planGraph(pieces);
+  const bytes = ownBytes(whole);
+  const { always, shard = MAX_MODEL_BYTES } = data?.sink ?? {};
+  if (!data || (!always && bytes <= Math.min(shard, MAX_MODEL_BYTES))) return { graph: whole, bytes, files: [] };
+  const plan = new DataPlan(data.sink, (tensor) =>
+    log.warn("shard-exceeded", `Tensors larger than a shard of ${shard} bytes have a file of their own`, tensor),
+  );
+  const graph = planGraph(pieces, plan.place);
+  return { graph, bytes: ownBytes(graph), files: plan.files };
 }

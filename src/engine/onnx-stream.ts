@@ -4,7 +4,7 @@ import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/la
 import { encodeField, type Field, fieldLength, isBulk, type Message } from "../formats/onnx/message.ts";
 import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
@@ -46,9 +46,10 @@ export class OnnxStream {
   }
 
   async compress(): Promise<OnnxFacts> {
-    const { reader, out, log, decider, recipe } = this.#run;
+    const { reader, out, log, decider, recipe, siblings } = this.#run;
     const document = this.#document;
     for await (const item of new Parser(reader, (payload) => this.#holdNested(payload), headerComplete).items()) {
+      await siblings.merge(item);
       if (item.kind !== "model" && !document.begun) for (const leaf of document.before) out.put(leaf.bytes);
       if (item.kind === "initializer") await this.#initializer(item);
       else {
@@ -89,7 +90,6 @@ export class OnnxStream {
   async #initializer(item: Item & { kind: "initializer" }): Promise<void> {
     const { message, passing } = item;
     const info = tensorInfo(message);
-    refuseExternal(message, info);
     this.#document.add(item, info);
     this.#names.add(info.name);
     if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
@@ -102,7 +102,7 @@ export class OnnxStream {
     if (decision && decision.kind !== "keep" && payload) {
       const encoded = encodedParts(definition, decision, this.#names);
       this.#encoded.push(encoded);
-      await this.#makeRoom(payload.length);
+      if (!payload.again) await this.#makeRoom(payload.length);
       await writeEncoded(this.#run, this.#writer, encoded, payload);
       return this.#release(definition);
     }

@@ -7,7 +7,7 @@ import { HalfArithmetic } from "../formats/onnx/half.ts";
 import { knownOf } from "../formats/onnx/known.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
 import { blockwiseProduct, isPacked, MICROSOFT, opsetRefusal, type Packed, partsOf, restore } from "../formats/onnx/represent.ts";
-import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
 import { paths, roleOf } from "../graph/role.ts";
@@ -71,7 +71,6 @@ export async function* nestedDefinitions(
 
 async function define(message: Message, home: Graph, read: typeof tensorData, name?: string): Promise<Definition> {
   const info = tensorInfo(message, name);
-  refuseExternal(message, info);
   return { info, home, payload: await read(message, info), bulk: message.fields.filter(isBulk) };
 }
 

@@ -27,8 +27,9 @@ export interface Warning {
 export interface Report {
   edgeslim: string;
   recipe: Recipe;
-  source: { format: string; opset?: number; bytes: number; sha256?: string };
-  /** `files` where the result went to some: their names, or their paths in the store. */
+  /** `files` are those that hold external data: they count in `bytes`; `sha256` is of the model's own file. */
+  source: { format: string; opset?: number; bytes: number; sha256?: string; files?: string[] };
+  /** `files` where the result went to some: their names, or their paths in the store. `bytes` are of all, `sha256` is of the first. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
   tensors: TensorReport[];
   /** Where the recipe asks to optimize. */

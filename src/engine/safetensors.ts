@@ -25,7 +25,7 @@ interface Planned {
  * `source` is given where the file can be read again, and then serves encodings that read a weight twice.
  */
 export async function compressSafetensors(run: SafetensorsRun, source: Source | undefined): Promise<void> {
-  const { reader, out, decider, log, recipe, lookahead } = run;
+  const { kernels, reader, out, decider, log, recipe, lookahead } = run;
   const header = await readHeader(reader);
   const names = new Set(header.tensors.map(({ name }) => name));
   const planned = header.tensors.map((entry): Planned => {
@@ -55,7 +55,7 @@ export async function compressSafetensors(run: SafetensorsRun, source: Source | 
       source
         ? Promise.resolve({ payload: rangePayload(source, at, entry.bytes), release() {} })
         : lookahead.hold(p, entry.name, "its scale depends on all of it");
-    const error = await encodeWeight(run, entry, encoding, payload, () => {}, hold);
+    const error = await encodeWeight(kernels, entry, encoding, payload, () => out, hold);
     if (reader.position < at + entry.bytes) await reader.skip(at + entry.bytes - reader.position, `tensor '${entry.name}'`);
     for (const { fixed } of parts) if (fixed) out.put(fixed);
     const after = parts.reduce((n, { info }) => n + byteLength(info.dtype, info.shape), 0);

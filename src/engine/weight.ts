@@ -9,25 +9,19 @@ import { Slabs } from "../quantize/slabs.ts";
 import { elements, type FloatDType, type TensorInfo } from "../tensor.ts";
 import { type Held, MAX_LOOKAHEAD } from "./lookahead.ts";
 
-/** What a run works with. */
-export interface Workshop {
-  kernels: Kernels;
-  out: Output;
-}
-
 /** A passing weight up to this size is walked more than once where it lies, in WASM memory. */
 const MAX_RESIDENT = MAX_LOOKAHEAD;
 
 /**
- * Encodes one weight: its values, then its scales and zero points. `begin` is called with the number and length of a part before its bytes.
- * `hold` keeps a payload that can be read once, where the encoding needs more than one pass and it is too large for WASM memory.
+ * Encodes one weight: its values, then its scales and zero points. `begin` is called with the number and length of a part before its bytes,
+ * and says where they go. `hold` keeps a payload that can be read once, where the encoding needs more than one pass and it is too large for WASM memory.
  */
 export async function encodeWeight(
-  { kernels, out }: Workshop,
+  kernels: Kernels,
   weight: TensorInfo,
   encoding: Encoding,
   payload: Payload,
-  begin: (part: number, length: number) => void,
+  begin: (part: number, length: number) => Output | Promise<Output>,
   hold: (payload: Payload) => Promise<Held>,
 ): Promise<EncodingError> {
   const { arena } = kernels;
@@ -41,7 +35,7 @@ export async function encodeWeight(
     const resident = again && payload.length <= MAX_RESIDENT ? await settle(kernels, payload) : undefined;
     if (again && resident === undefined) held = await hold(payload);
 
-    begin(0, lengths[0]);
+    const out = await begin(0, lengths[0]);
     for (const pass of passes) {
       for await (const [x, n] of resident === undefined ? walk(slabs, held?.payload ?? payload) : slabs.over(resident, count)) {
         out.put(pass.take(x, n));
@@ -50,8 +44,8 @@ export async function encodeWeight(
       for (const bytes of pass.end?.() ?? []) await out.write(bytes);
     }
     for (const [i, bytes] of rest().entries()) {
-      begin(i + 1, lengths[i + 1] as number);
-      await out.write(bytes);
+      const to = await begin(i + 1, lengths[i + 1] as number);
+      await to.write(bytes);
     }
     return error();
   } catch (cause) {
