@@ -3,6 +3,7 @@ export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
 export type { DataFile, ExternalSink } from "./engine/data-files.ts";
 export type { Compression, Engine, ModelSource } from "./engine/engine.ts";
 export type { Inspection, SchemeEstimate } from "./engine/inspect.ts";
+export type { LayerReport } from "./engine/layers.ts";
 export { MAX_LOOKAHEAD, type Spool } from "./engine/lookahead.ts";
 export { parseRecipe, type Recipe, type RecipeInput, recipeSchema, type SchemeName } from "./engine/recipe.ts";
 export type { Report, TensorReport, Warning } from "./engine/report.ts";

@@ -1,4 +1,5 @@
 import { html, raw } from "hono/html";
+import type { LayerReport } from "../engine/layers.ts";
 import type { Report, TensorReport, Warning } from "../engine/report.ts";
 import { actions } from "./summary.ts";
 import { percent, plural, seconds, size } from "./units.ts";
@@ -27,7 +28,7 @@ type Html = ReturnType<typeof html>;
 
 /** A report as a page that needs nothing else. */
 export async function reportPage(report: Report, model: string): Promise<string> {
-  const { source, output, tensors, warnings, timing, recipe } = report;
+  const { source, output, tensors, layers, warnings, timing, recipe } = report;
   const changed = tensors.filter((t) => t.action !== "kept");
   const title = `${model}: ${percent(output.bytes, source.bytes)} of its size`;
   const facts: [string, string][] = [
@@ -52,6 +53,13 @@ export async function reportPage(report: Report, model: string): Promise<string>
 ${warnings.map(warning)}
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 <div class="bar" role="img" aria-label="${title}"><i style="width:${Math.min(100, (100 * output.bytes) / source.bytes).toFixed(2)}%"></i></div>
+<h2>Layers</h2>
+<div class="scroll"><table>
+<thead><tr><th>Layer</th><th>Operator</th><th class="n">Before</th><th class="n">After</th><th class="n">Share of the result</th></tr></thead>
+<tbody>
+${layers.slice(0, MAX_LAYERS).map((each) => layer(each, output.bytes))}</tbody>
+</table></div>
+${layers.length > MAX_LAYERS ? html`<p>The ${MAX_LAYERS} largest of ${layers.length}; all stand in the JSON report.</p>` : ""}
 <h2>Tensors</h2>
 <div class="scroll"><table>
 <thead><tr><th>Name</th><th>Shape</th><th>Action</th><th class="n">Before</th><th class="n">After</th><th class="n">SQNR</th><th>Reason</th></tr></thead>
@@ -69,6 +77,13 @@ ${[["Source", source.sha256] as const, [`Output, ${output.layout ?? output.forma
 `;
   return String(page);
 }
+
+/** Rows of the table of layers. */
+const MAX_LAYERS = 100;
+
+const layer = ({ name, op_type = "", bytes }: LayerReport, all: number): Html =>
+  html`<tr><td><code>${name}</code></td><td>${op_type}</td><td class="n">${size(bytes[0])}</td><td class="n">${size(bytes[1])}</td><td class="n">${percent(bytes[1], all)}</td></tr>
+`;
 
 const done = (report: Report): string =>
   actions(report)

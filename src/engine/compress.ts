@@ -142,6 +142,7 @@ export async function compressInto(
         ...(data && { files: [data.sink.name, ...data.names] }),
       },
       tensors: log.tensors,
+      layers: log.layerReports(),
       ...(log.optimization ? { optimization: log.optimization } : {}),
       warnings: log.warnings,
       timing: {

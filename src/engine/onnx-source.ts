@@ -10,6 +10,7 @@ import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
 import { rangePayload } from "../payload.ts";
 import { DataPlan } from "./data-files.ts";
+import { layersOf } from "./layers.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
@@ -52,6 +53,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   noteUntouched(document, log);
   decider.finish();
   if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  log.layers = layersOf(document.values, definitions);
   patchGraph(document, encoded, names);
 
   const fields = graphFields(document, encoded, log);

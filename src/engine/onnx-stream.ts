@@ -9,6 +9,7 @@ import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
+import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
@@ -35,6 +36,7 @@ export class OnnxStream {
   readonly #document = new Document();
   readonly #names = new Names();
   readonly #encoded: Encoded[] = [];
+  readonly #defined: Pick<Definition, "info" | "home">[] = [];
   readonly #holds = new Map<Payload, Held>();
   #pending: Pending[] = [];
   #scanned = -1;
@@ -64,6 +66,7 @@ export class OnnxStream {
     decider.finish();
     if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
+    log.layers = layersOf(document.values, this.#defined);
     patchGraph(document, this.#encoded, this.#names);
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
@@ -81,6 +84,7 @@ export class OnnxStream {
     if (field.field !== GraphProto.node || !node) return;
     this.#names.addNode(node);
     for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
+      this.#defined.push({ info: definition.info, home: definition.home });
       const plain = definition.kept ?? this.#run.decider.plainReason(definition.info);
       if (plain) this.#keep(definition.info, plain);
       else this.#pending.push({ definition, held: undefined });
@@ -95,6 +99,7 @@ export class OnnxStream {
     if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
     const payload = passing ? passing.payload : await tensorData(message, info);
     const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
+    this.#defined.push({ info, home: this.#document.main });
     const plain = this.#run.decider.plainReason(info);
     if (!plain && payload && !this.#isUsed(definition)) return this.#wait(definition, message, passing);
 

@@ -1,6 +1,7 @@
 import type { EncodingError } from "../quantize/encoder.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX, VERSION } from "../version.ts";
+import { type Layer, type LayerReport, moduleOf, sumLayers } from "./layers.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** What happened to one tensor of the source. */
@@ -32,6 +33,8 @@ export interface Report {
   /** `files` where the result went to some: their names, or their paths in the store. `bytes` are of all, `sha256` is of the first. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
   tensors: TensorReport[];
+  /** What each layer takes, the largest first. */
+  layers: LayerReport[];
   /** Where the recipe asks to optimize. */
   optimization?: Optimization;
   warnings: Warning[];
@@ -51,6 +54,8 @@ export class Log {
   readonly tensors: TensorReport[] = [];
   /** Whether the recipe names a scheme. */
   quantizes = true;
+  /** The layer of each tensor; where there is no graph, its module's. */
+  layers: ReadonlyMap<string, Layer> | undefined;
   /** What the optimizer did. */
   optimization: Optimization | undefined;
   readonly #warnings = new Map<string, Warning>();
@@ -89,6 +94,11 @@ export class Log {
     const warning = this.#warnings.get(code);
     if (warning) warning.tensors?.push(tensor);
     else this.#warnings.set(code, { code, message, tensors: [tensor] });
+  }
+
+  layerReports(): LayerReport[] {
+    const { layers } = this;
+    return sumLayers(this.tensors, layers ? (name) => layers.get(name) : moduleOf);
   }
 
   get warnings(): Warning[] {
