@@ -133,7 +133,7 @@ describe("sizes per layer", () => {
     const bytes = concat([writeHeader(tensors, {}), new Uint8Array((4096 + 64) * 4)]);
     const { report } = await run(bytes, { quantize: "w8" });
     expect(report.layers).toEqual([
-      { name: "encoder.0", tensors: ["encoder.0.weight", "encoder.0.bias"], bytes: [16640, 4096 + 256 + 256] },
+      { name: "encoder.0", tensors: ["encoder.0.bias", "encoder.0.weight"], bytes: [16640, 4096 + 256 + 256] },
     ]);
   });
 });
