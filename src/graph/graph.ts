@@ -1,7 +1,7 @@
 import { FormatError } from "../errors.ts";
 import type { TensorBytes } from "../tensor.ts";
 
-/** An attribute's value; tensors are not among them (a Constant's is a definition), graphs stand in `Node.graphs`. */
+/** An attribute's value, a list of integers or floats among them; tensors are not (a Constant's is a definition), graphs stand in `Node.graphs`. */
 export type Attribute = number | string | readonly number[];
 
 /** An operation, in the words of ONNX: https://onnx.ai/onnx/repo-docs/IR.html */
@@ -14,6 +14,8 @@ export interface Node {
   input: readonly string[];
   output: readonly string[];
   attributes: Readonly<Record<string, Attribute>>;
+  /** Names of attributes that have a value which does not stand in `attributes`: tensors, graphs, texts, lists that are data. */
+  unread?: readonly string[];
   graphs: readonly Graph[];
   /** Byte offset in the source; −1 for a node made here. */
   offset: number;

@@ -24,15 +24,16 @@ export class Origins {
     checkAttributes(attributes, textOf(message, NodeProto.name), message.offset);
     const inner = attributes.flatMap((a) => [...nestedOf(a, AttributeProto.g), ...nestedOf(a, AttributeProto.graphs)]);
     const domain = textOf(message, NodeProto.domain);
+    const values = attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)] as const);
+    const unread = values.filter(([, value]) => value === undefined).map(([name]) => name);
     const node: Node = {
       op_type: textOf(message, NodeProto.op_type),
       domain: domain === "ai.onnx" ? "" : domain,
       name: textOf(message, NodeProto.name),
       input: textsOf(message, NodeProto.input),
       output: textsOf(message, NodeProto.output),
-      attributes: Object.fromEntries(
-        attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)]).filter(([, value]) => value !== undefined),
-      ),
+      attributes: Object.fromEntries(values.filter((entry): entry is readonly [string, Attribute] => entry[1] !== undefined)),
+      ...(unread.length > 0 ? { unread } : {}),
       graphs: inner.map((g) => this.#readGraph(g, graph)),
       offset: message.offset,
     };
@@ -69,32 +70,44 @@ const valueNames = (graph: Message, field: number): string[] =>
 /** The name of a ValueInfoProto that was kept as a leaf. */
 export const valueName = (field: Leaf): string => textOf(open(field), ValueInfo.name);
 
-/** The attribute values that the engine reads: int, float, string, ints. Tensors and graphs are found by their messages. */
+/** The attribute values that the engine reads: int, float, string, ints, floats. Tensors and graphs are found by their messages. */
 function attributeValue(message: Message): Attribute | undefined {
   const find = (field: number) => message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f));
-  const ints = find(AttributeProto.ints);
-  if (ints.length > 0) return listOf(ints, message);
+  const [ints, floats] = [find(AttributeProto.ints), find(AttributeProto.floats)];
+  if (ints.length > 0) return listOf(ints, message, intsOf);
+  if (floats.length > 0) return listOf(floats, message, floatsOf);
   const [f] = find(AttributeProto.f);
-  if (f) return new DataView(f.bytes.buffer, f.bytes.byteOffset + f.start).getFloat32(0, true);
+  if (f) return float(content(f));
   const [s] = find(AttributeProto.s);
   if (s) return new TextDecoder().decode(content(s)); // bytes, not always text
-  // proto3 writers leave zeros out.
+  // proto3 writers leave zeros out, and of an empty list there is nothing to write.
   const type = numberOf(message, AttributeProto.type);
+  if (type === AttributeType.INTS || type === AttributeType.FLOATS) return [];
   return numberOf(message, AttributeProto.i) ?? (type === AttributeType.INT || type === AttributeType.FLOAT ? 0 : undefined);
 }
 
 /** Numbers of a packed list of axes or the like, at most; longer ones are data, which no decision depends on. */
 const MAX_LIST_BYTES = 1024;
 
-function listOf(ints: readonly Leaf[], message: Message): number[] | undefined {
-  if (ints.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES) return undefined;
+function listOf(leaves: readonly Leaf[], message: Message, read: (leaf: Leaf) => number[]): number[] | undefined {
+  if (leaves.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES) return undefined;
   try {
-    return ints.flatMap((f) => ((f.bytes[0] as number) % 8 === BYTES ? [...packed(content(f))] : [f.value]));
+    return leaves.flatMap(read);
   } catch {
     const name = textOf(message, AttributeProto.name);
     throw new FormatError(`Attribute '${name}' ends in the middle of a number`, { offset: message.offset, format: "onnx" });
   }
 }
+
+const intsOf = (leaf: Leaf): number[] => ((leaf.bytes[0] as number) % 8 === BYTES ? [...packed(content(leaf))] : [leaf.value]);
+
+/** One float of a list, or many that are packed; throws where the last is cut. */
+function floatsOf(leaf: Leaf): number[] {
+  const bytes = content(leaf);
+  return Array.from({ length: Math.ceil(bytes.byteLength / 4) }, (_, i) => float(bytes.subarray(4 * i, 4 * i + 4)));
+}
+
+const float = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat32(0, true);
 
 /** The tensor of a Constant node; undefined for one that holds a number or a list. */
 export function constantTensor(node: Node, origins: Origins): Message | undefined {
@@ -129,7 +142,7 @@ export function sparseInfo(field: Leaf): TensorInfo {
   return {
     name: opened ? textOf(opened, TensorProto.name) : "",
     dtype: DATA_TYPES[(opened && numberOf(opened, TensorProto.data_type)) ?? 1] ?? "float32",
-    shape: listOf(dims, { kind: "leaf", offset: -1, fields: dims }) ?? [],
+    shape: listOf(dims, { kind: "leaf", offset: -1, fields: dims }, intsOf) ?? [],
   };
 }
 

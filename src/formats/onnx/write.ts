@@ -54,13 +54,15 @@ function withNodes(message: Message, graph: Graph, origins: Origins): Message {
   return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...graph.added.map(tensorField)] };
 }
 
-/** A number is an INT attribute when it is an integer, else a FLOAT. */
+/** A number is an INT attribute when it is an integer, else a FLOAT; so are lists. */
 function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
-  const { i, f, s, ints, type } = AttributeProto;
+  const { i, f, s, ints, floats, type } = AttributeProto;
   const parts = [string(AttributeProto.name, name)];
   if (typeof value === "string") parts.push(string(s, value), int(type, AttributeType.STRING));
-  else if (typeof value !== "number") parts.push(...value.map((v) => int(ints, v)), int(type, AttributeType.INTS));
-  else if (Number.isInteger(value)) parts.push(int(i, value), int(type, AttributeType.INT));
+  else if (typeof value !== "number") {
+    if (value.every(Number.isSafeInteger)) parts.push(...value.map((v) => int(ints, v)), int(type, AttributeType.INTS));
+    else parts.push(...value.map((v) => float(floats, v)), int(type, AttributeType.FLOATS));
+  } else if (Number.isInteger(value)) parts.push(int(i, value), int(type, AttributeType.INT));
   else parts.push(float(f, value), int(type, AttributeType.FLOAT));
   return messageField(NodeProto.attribute, parts);
 }
