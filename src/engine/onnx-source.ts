@@ -10,6 +10,7 @@ import type { Source } from "../io/source.ts";
 import { type Payload, rangePayload } from "../payload.ts";
 import { byteLength } from "../tensor.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { raiseOpset } from "./onnx-opset.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
 
@@ -68,6 +69,8 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   noteUntouched(document, log);
   decider.finish();
   if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  const { opset } = document;
+  raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);
 
   const fields = graphFields(document, encoded, log);
@@ -95,7 +98,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   }
   for (const field of late) await writeField(run, writer, field);
   for (const bytes of tail) out.put(bytes);
-  return { opset: document.opset, layout: "canonical" };
+  return { opset, layout: "canonical" };
 }
 
 function encodedLength({ parts }: Encoded): number {

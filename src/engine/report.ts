@@ -70,6 +70,11 @@ export class Log {
     else this.#warnings.set(code, { code, message, tensors: [tensor] });
   }
 
+  /** Adds a warning about nodes. */
+  warnOf(code: string, message: string, nodes: string[]): void {
+    this.#warnings.set(code, { code, message, nodes });
+  }
+
   get warnings(): Warning[] {
     return [...this.#warnings.values()];
   }
