@@ -1,8 +1,8 @@
 import type { Encoding, Weight } from "../encoding.ts";
-import { FormatError } from "../errors.ts";
+import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { type Item, Parser } from "../formats/onnx/parse.ts";
-import { opsetRefusal } from "../formats/onnx/represent.ts";
+import { type Need, opsetNeeded } from "../formats/onnx/represent.ts";
 import { checkLength, headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
 import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
@@ -15,6 +15,7 @@ import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes } from "./decide.ts";
 import { detect } from "./detect.ts";
+import { planUpgrade } from "./onnx-opset.ts";
 import { nestedDefinitions } from "./onnx-weights.ts";
 import type { SchemeName } from "./recipe.ts";
 import { type FindSibling, Siblings } from "./siblings.ts";
@@ -127,8 +128,28 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
     ...(files.length > 0 && { external: { found, files } }),
-    ...summary(weights, bytes, (encoding) => opsetRefusal(encoding, document.opset)),
+    ...summary(weights, bytes, refusals(document)),
   };
+}
+
+/** Why a model cannot have the opset that an encoding needs; undefined where it has it, or can be upgraded. */
+function refusals(document: Document): (encoding: Encoding) => string | undefined {
+  const known = new Map<number, string | undefined>();
+  return (encoding) => {
+    const need = opsetNeeded(encoding);
+    if (!known.has(need.opset)) known.set(need.opset, refusal(document, need));
+    return known.get(need.opset);
+  };
+}
+
+function refusal(document: Document, need: Need): string | undefined {
+  try {
+    planUpgrade(document, need, (name) => name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
 }
 
 function initializerInfo({ message, passing }: Item & { kind: "initializer" }): TensorInfo {

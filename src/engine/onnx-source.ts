@@ -12,6 +12,7 @@ import { rangePayload } from "../payload.ts";
 import { DataPlan } from "./data-files.ts";
 import { layersOf } from "./layers.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
+import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
@@ -54,6 +55,8 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   decider.finish();
   if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   log.layers = layersOf(document.values, definitions);
+  const { opset } = document;
+  raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);
 
   const fields = graphFields(document, encoded, log);
@@ -75,7 +78,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   for (const piece of head) out.put(piece);
   await writeGraph(run, new GraphWriter(out, "canonical", graph.length), graph);
   for (const piece of tail) out.put(piece);
-  return { opset: document.opset, layout: "canonical" };
+  return { opset, layout: "canonical" };
 }
 
 /** Reads everything but bulk data, which stays where it is. */

@@ -4,6 +4,7 @@ import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/la
 import { encodeField, type Field, fieldLength, isBulk, type Message } from "../formats/onnx/message.ts";
 import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
+import { NEWEST_NEED } from "../formats/onnx/represent.ts";
 import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
@@ -12,6 +13,7 @@ import type { TensorInfo } from "../tensor.ts";
 import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { raiseOpset } from "./onnx-opset.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
 
@@ -52,7 +54,10 @@ export class OnnxStream {
     const document = this.#document;
     for await (const item of new Parser(reader, (payload) => this.#holdNested(payload), headerComplete).items()) {
       await siblings.merge(item);
-      if (item.kind !== "model" && !document.begun) for (const leaf of document.before) out.put(leaf.bytes);
+      if (item.kind !== "model" && !document.begun) {
+        if (document.opset < NEWEST_NEED) document.deferOpset();
+        for (const leaf of document.before) out.put(leaf.bytes);
+      }
       if (item.kind === "initializer") await this.#initializer(item);
       else {
         document.add(item);
@@ -67,6 +72,8 @@ export class OnnxStream {
     if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
     log.layers = layersOf(document.values, this.#defined);
+    const { opset } = document;
+    raiseOpset(document, this.#encoded, this.#names, log);
     patchGraph(document, this.#encoded, this.#names);
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
@@ -75,7 +82,7 @@ export class OnnxStream {
     await this.#writer.close();
     for (const bytes of modelTail(document, this.#encoded, recipe, log)) out.put(bytes);
     if (out.length > MAX_MODEL_BYTES) throw tooLarge(out.length);
-    return { opset: document.opset, layout: this.#writer.layout };
+    return { opset, layout: this.#writer.layout };
   }
 
   /** Weights inside a node that has just been read wait for its readers, which follow it. */

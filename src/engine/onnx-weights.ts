@@ -6,7 +6,7 @@ import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/g
 import { HalfArithmetic } from "../formats/onnx/half.ts";
 import { knownOf } from "../formats/onnx/known.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
-import { blockwiseProduct, isPacked, MICROSOFT, opsetRefusal, type Packed, partsOf, restore } from "../formats/onnx/represent.ts";
+import { blockwiseProduct, isPacked, MICROSOFT, type Packed, partsOf, restore } from "../formats/onnx/represent.ts";
 import { tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { type Graph, makeNode, type Node } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
@@ -182,9 +182,6 @@ function quantizeDynamically(document: Document, encoded: readonly Encoded[], pa
   for (const { definition, encoding, parts } of encoded) {
     if (encoding.kind !== "affine8") continue;
     const { info, home } = definition;
-    const refusal = opsetRefusal(encoding, document.opset);
-    if (refusal)
-      throw new UnsupportedError(`Tensor '${info.name}': ${refusal}, and the model has opset ${document.opset}`, { tensor: info.name });
     if (!roleOf(document.values, info, home).dynamic)
       throw new UnsupportedError(
         `Tensor '${info.name}' was quantized, but a node that came after it in the file needs it otherwise; give the model as a source that can be read again`,

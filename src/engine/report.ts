@@ -101,6 +101,11 @@ export class Log {
     return sumLayers(this.tensors, layers ? (name) => layers.get(name) : moduleOf);
   }
 
+  /** Adds a warning about nodes. */
+  warnOf(code: string, message: string, nodes: string[]): void {
+    this.#warnings.set(code, { code, message, nodes });
+  }
+
   get warnings(): Warning[] {
     return [...this.#warnings.values()];
   }

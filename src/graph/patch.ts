@@ -31,9 +31,9 @@ export class Patch {
     listOf(this.#added, graph).push(tensor);
   }
 
-  /** Adds an int64 initializer of one dimension. */
+  /** Adds an int64 initializer of one dimension. A value beyond int64 becomes the nearest: read as a double, its greatest is beyond. */
   addVector(graph: Graph, name: string, values: readonly number[]): void {
-    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    const bytes = new Uint8Array(BigInt64Array.from(values, int64).buffer);
     this.addTensor(graph, { name, dtype: "int64", shape: [values.length], bytes });
   }
 
@@ -76,6 +76,13 @@ export class Patch {
       }
     }
   }
+}
+
+const GREATEST = 2n ** 63n - 1n;
+
+function int64(value: number): bigint {
+  const wide = BigInt(value);
+  return wide > GREATEST ? GREATEST : wide < -GREATEST ? -GREATEST - 1n : wide;
 }
 
 function listOf<T>(lists: Map<Graph, T[]>, graph: Graph): T[] {

@@ -1,11 +1,12 @@
 import { FormatError } from "../../errors.ts";
 import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
+import { int, message } from "../../io/protobuf.ts";
 import type { TypeAndShape } from "../../ops/value.ts";
 import type { TensorInfo } from "../../tensor.ts";
 import { METADATA_PREFIX } from "../../version.ts";
 import { Origins, sparseInfo, valueName } from "./graph.ts";
-import { isLeaf, isNested, type Leaf, numberOf, open, textOf } from "./message.ts";
+import { isLeaf, isNested, type Leaf, leaf, type Message, numberOf, open, textOf } from "./message.ts";
 import type { Item } from "./parse.ts";
 import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
 
@@ -73,6 +74,22 @@ export class Document {
     return this.opsets.get("") ?? 1;
   }
 
+  /** Imports ai.onnx at another version, in the place where it was imported. */
+  importOpset(version: number): void {
+    for (const fields of [this.before, this.after]) {
+      fields.forEach((field, i) => {
+        if (importsOnnx(field)) fields[i] = atVersion(field, version);
+      });
+    }
+    this.opsets.set("", version);
+  }
+
+  /** Lets the import of ai.onnx stand after the graph, so that it can change while the graph is being written. */
+  deferOpset(): void {
+    this.after.push(...this.before.filter(importsOnnx));
+    this.before.splice(0, this.before.length, ...this.before.filter((field) => !importsOnnx(field)));
+  }
+
   /** Whether a graph was there at all. */
   get begun(): boolean {
     return this.#begun;
@@ -91,10 +108,26 @@ export class Document {
     if (field.field === Model.ir_version) this.ir_version = field.value;
     if (field.field === Model.opset_import) {
       const entry = open(field);
-      const domain = textOf(entry, OperatorSetId.domain);
-      this.opsets.set(domain === "ai.onnx" ? "" : domain, numberOf(entry, OperatorSetId.version) ?? 1);
+      this.opsets.set(domainOf(entry), numberOf(entry, OperatorSetId.version) ?? 1);
     }
     if (field.field === Model.metadata_props && textOf(open(field), StringStringEntry.key).startsWith(METADATA_PREFIX)) return; // written anew
     (this.#begun ? this.after : this.before).push(field);
   }
+}
+
+function domainOf(operatorSet: Message): string {
+  const domain = textOf(operatorSet, OperatorSetId.domain);
+  return domain === "ai.onnx" ? "" : domain;
+}
+
+const importsOnnx = (field: Leaf): boolean => field.field === Model.opset_import && domainOf(open(field)) === "";
+
+/** An opset import with everything but its version as it was. */
+function atVersion(field: Leaf, version: number): Leaf {
+  const rest = open(field)
+    .fields.filter(isLeaf)
+    .filter((f) => f.field !== OperatorSetId.version);
+  const body = [...rest.map((f) => f.bytes), int(OperatorSetId.version, version)];
+  const length = body.reduce((n, bytes) => n + bytes.byteLength, 0);
+  return leaf(field.field, message(field.field, body), length);
 }

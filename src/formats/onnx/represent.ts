@@ -1,5 +1,4 @@
 import { BLOCK_SIZE, type Encoding, matrix, NF4_BLOCK_SIZE } from "../../encoding.ts";
-import { UnsupportedError } from "../../errors.ts";
 import { describe, makeNode, type Node } from "../../graph/graph.ts";
 import type { Path } from "../../graph/role.ts";
 import { elements, type FloatDType, type TensorInfo } from "../../tensor.ts";
@@ -37,13 +36,21 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
   }
 }
 
-/** Why a model of the given opset cannot hold a weight so encoded; undefined where it can. */
-export function opsetRefusal(encoding: Encoding, opset: number): string | undefined {
-  if (opset < 7) return "compressed weights need opset 7";
-  if (encoding.kind === "affine8" && opset < 11) return "DynamicQuantizeLinear needs opset 11";
-  if (encoding.kind === "half" && encoding.dtype === "bfloat16" && opset < 13) return "Cast from bfloat16 needs opset 13";
-  return undefined;
+/** An opset, and what asks for it at least. */
+export interface Need {
+  opset: number;
+  by: string;
 }
+
+/** What the nodes around a weight so encoded need. */
+export function opsetNeeded(encoding: Encoding): Need {
+  if (encoding.kind === "affine8") return { opset: 11, by: "DynamicQuantizeLinear" };
+  if (encoding.kind === "half" && encoding.dtype === "bfloat16") return { opset: NEWEST_NEED, by: "a Cast from bfloat16" };
+  return { opset: 7, by: "a compressed weight" };
+}
+
+/** The newest opset that any encoding needs. */
+export const NEWEST_NEED = 13;
 
 /** Nodes that give the weight's name back to its consumers, from the parts, at the given opset. */
 export function restore(
@@ -53,12 +60,6 @@ export function restore(
   opset: number,
   fresh: (name: string) => string,
 ): Node[] {
-  const refusal = opsetRefusal(encoding, opset);
-  if (refusal) {
-    throw new UnsupportedError(`Tensor '${weight.name}': ${refusal}, and the model has opset ${opset}; export it with a newer opset`, {
-      tensor: weight.name,
-    });
-  }
   const [values = "", scale = ""] = parts.map((part) => part.name);
   const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
   if (encoding.kind === "int4" || encoding.kind === "nf4" || encoding.kind === "affine8")

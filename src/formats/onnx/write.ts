@@ -63,7 +63,7 @@ function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
   else if (typeof value !== "number") {
     if (value.some((v) => typeof v === "string"))
       parts.push(...value.map((v) => string(strings, String(v))), int(type, AttributeType.STRINGS));
-    else if (value.every(Number.isInteger)) parts.push(...value.map((v) => int(ints, Number(v))), int(type, AttributeType.INTS));
+    else if (value.every(Number.isSafeInteger)) parts.push(...value.map((v) => int(ints, Number(v))), int(type, AttributeType.INTS));
     else parts.push(...value.map((v) => float(floats, Number(v))), int(type, AttributeType.FLOATS));
   } else if (Number.isInteger(value)) parts.push(int(i, value), int(type, AttributeType.INT));
   else parts.push(float(f, value), int(type, AttributeType.FLOAT));
