@@ -150,14 +150,19 @@ export function f32_qb4w_transpose(
   }
 }
 
-/** The levels of NF4 and, between each two, the float nearest to their middle. https://arxiv.org/abs/2305.14314 */
+/** The levels of NF4. https://arxiv.org/abs/2305.14314 */
 // biome-ignore format: a table
 const NF4 = [
   -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0,
   0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
   0.7229568362236023, 1,
 ];
-const NF4_BOUNDS = NF4.slice(1).map((level, i) => Math.fround((level + NF4[i]!) / 2));
+/** The middles between them, rounded as onnxruntime has them: some are halfway between two floats. */
+// biome-ignore format: a table
+export const NF4_BOUNDS = [
+  -0.84809643, -0.6106329, -0.45999527, -0.33967942, -0.2346074, -0.13791174, -0.045525018, 0.03979015, 0.120255254, 0.20352125, 0.29201376,
+  0.38931254, 0.5016634, 0.6427869, 0.8614784,
+].map(Math.fround);
 
 export function f32_nf4(n: number, x: Float32Array, y: Uint8Array, absmax: Float32Array): void {
   y.fill(0, 0, Math.ceil(n / 2));

@@ -146,6 +146,13 @@ function quantized4(x: Float32Array, rows: number, k: number): [q: Uint8Array, s
   reference.f32_qb4w_rows(rows, k, x, ...out);
   return out;
 }
+/** A one, so that shares of the absmax are the values, and each bound of NF4 with the floats beside it. */
+function besideBounds(): Float32Array {
+  const x = Float32Array.from([1, ...reference.NF4_BOUNDS.flatMap((bound) => [bound, bound, bound])]);
+  const words = bits(x);
+  for (let i = 1; i < words.length; i++) words[i]! += ((i - 1) % 3) - 1;
+  return x;
+}
 const any8 = (n: number, next: () => number): Arg => input(Int8Array.from({ length: n }, () => Math.floor(next() * 255) - 127));
 const any4 = (n: number, next: () => number): Arg => input(Uint8Array.from({ length: n }, () => Math.floor(next() * 256)));
 const anyScale = (n: number, next: () => number): Arg => input(Float32Array.from({ length: n }, () => (next() - 0.5) / 32));
@@ -282,7 +289,11 @@ export const table: readonly Row[] = [
     name: "f32_nf4",
     doc: "NF4 in blocks of 64",
     reference: reference.f32_nf4,
-    cases: vector((n, x) => [n, input(x), bytes(Math.ceil(n / 2)), scales(Math.ceil(n / 64))]),
+    cases: function* () {
+      const args = (n: number, x: Float32Array): readonly Arg[] => [n, input(x), bytes(Math.ceil(n / 2)), scales(Math.ceil(n / 64))];
+      yield* vector(args)();
+      yield { label: "at and next to every bound", args: args(46, besideBounds()) };
+    },
     bench: bench((n) => [n, input(weights(n)), bytes(n / 2), scales(n / 64)]),
   },
   {

@@ -7,6 +7,9 @@ import { type Encoder, NOTHING, type Pass, readError } from "./encoder.ts";
 export const bnb4 = (weight: Weight): Decision =>
   weight.role.matmul ? { kind: "nf4" } : keep(`used by ${weight.role.op}: bnb4 packs weights that only MatMul reads`);
 
+/** Rows that come together, at least: they fill a line of the cache in every transposed column. */
+const ROWS = 16;
+
 /** The transposed columns of one pass: 16 MiB of float32. A larger weight is read again for its next columns. */
 const MAX_PANEL = 1 << 22;
 
@@ -51,7 +54,7 @@ export function nf4Encoder(kernels: Kernels, shape: readonly number[]): Encoder 
   };
   return {
     takes: "float32",
-    unit: n,
+    unit: ROWS * n,
     lengths: [Math.ceil((n * k) / 2), blocks * 4],
     rest: () => [arena.u8(absmax, blocks * 4)],
     error: readError(kernels, acc),
