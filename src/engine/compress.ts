@@ -15,6 +15,7 @@ import { OnnxStream } from "./onnx-stream.ts";
 import type { Tools } from "./pool.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
+import { runtimeOf } from "./runtimes.ts";
 import { compressSafetensors } from "./safetensors.ts";
 import { type FindSibling, Siblings } from "./siblings.ts";
 
@@ -101,6 +102,7 @@ export async function compressInto(
       lookahead,
       decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
       log,
+      runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
       optimizes: parsed.optimize === true,
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),

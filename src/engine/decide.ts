@@ -62,12 +62,14 @@ export class Decider {
   /** `warn` is told of tensors that do not become what the scheme's name says. */
   constructor(recipe: Recipe, warn: Warn = () => {}) {
     this.#warn = warn;
-    for (const part of ["prune", "distill", "target"] as const) {
+    for (const part of ["prune", "distill"] as const) {
       if (recipe[part])
         throw new UnsupportedError(
           `The recipe asks for '${part}', which this version does not do; it optimizes and quantizes (${AVAILABLE.join(", ")})`,
         );
     }
+    const [aim] = Object.keys(recipe.target ?? {}).filter((key) => key !== "runtime");
+    if (aim) throw new UnsupportedError(`The recipe asks for target.${aim}, which this version does not aim at; name a scheme instead`);
     if (!recipe.quantize && !recipe.optimize)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
     this.#quantize = recipe.quantize ?? {};

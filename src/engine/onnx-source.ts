@@ -18,6 +18,7 @@ import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
+import { warnOfOperators } from "./runtimes.ts";
 
 /**
  * Compresses a model that can be read again: a first pass reads everything but bulk data, every decision is made,
@@ -58,6 +59,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const { opset } = document;
   raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);
+  warnOfOperators(document, run.runtime, log);
 
   const fields = graphFields(document, encoded, log);
   const isEarly = (field: Field): boolean => field.field < GraphProto.initializer;

@@ -16,6 +16,7 @@ import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEn
 import { raiseOpset } from "./onnx-opset.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */
 const NO_DATA = memoryPayload(new Uint8Array(0));
@@ -75,6 +76,7 @@ export class OnnxStream {
     const { opset } = document;
     raiseOpset(document, this.#encoded, this.#names, log);
     patchGraph(document, this.#encoded, this.#names);
+    warnOfOperators(document, this.#run.runtime, log);
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
     this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));

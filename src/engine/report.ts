@@ -103,7 +103,7 @@ export class Log {
 
   /** Adds a warning about nodes. */
   warnOf(code: string, message: string, nodes: string[]): void {
-    this.#warnings.set(code, { code, message, nodes });
+    this.#warnings.set(`${code} ${message}`, { code, message, nodes });
   }
 
   get warnings(): Warning[] {
