@@ -39,6 +39,10 @@ export function numbersOf({ dtype, data }: Tensor): Numbers | undefined {
 /** Elements as bigints; undefined for other types than 64-bit integers. */
 export const bigIntsOf = ({ data }: Tensor): BigInts | undefined => (isBig(data) ? data : undefined);
 
+/** The second where it is larger, or smaller: never for NaN. */
+export const larger = <T extends number | bigint>(a: T, b: T): T => (b > a ? b : a);
+export const smaller = <T extends number | bigint>(a: T, b: T): T => (b < a ? b : a);
+
 /** A tensor of elements that `arrayFor` made room for. */
 export function tensorOf(dtype: DType, shape: readonly number[], data: TensorData): Tensor {
   if (dtype === "float16") return { dtype, shape, data: Uint16Array.from(data as Numbers, toFloat16) };

@@ -2,7 +2,7 @@ import { type Graph, type Node, topological } from "../graph/graph.ts";
 import { foldOutputs } from "./fold.ts";
 import { operator } from "./index.ts";
 import type { Context } from "./op.ts";
-import { type Dims, MAX_KNOWN_ELEMENTS, MAX_RANK, type Value } from "./value.ts";
+import { bounded, type Dims, MAX_KNOWN_ELEMENTS, type Value } from "./value.ts";
 
 /** What is known of a graph before its nodes are looked at. */
 export interface Known {
@@ -50,7 +50,7 @@ export function inferGraph(main: Graph, known: Known): Inferred {
     for (const node of topological(graph)) {
       const outputs = inferNode(node, graph);
       node.output.forEach((name, i) => {
-        if (name) values.set(name, merged(bounded(outputs[i] ?? {}), declared(graph, name)));
+        if (name) values.set(name, merged(outputs[i] ?? {}, declared(graph, name)));
       });
     }
     return graph.outputs.map((name) => find(graph, name));
@@ -64,9 +64,9 @@ export function inferGraph(main: Graph, known: Known): Inferred {
       return [];
     }
     const inputs = node.input.map((name) => (name ? find(graph, name) : undefined));
-    const outputs = op.infer(node, inputs, context);
+    const outputs = op.infer(node, inputs, context).map(bounded);
     for (const inner of node.graphs) if (!all.has(inner)) infer(inner, []);
-    const constants = foldOutputs(op, node, inputs, outputs.map(bounded), context.opset, MAX_KNOWN_ELEMENTS);
+    const constants = foldOutputs(op, node, inputs, outputs, context, MAX_KNOWN_ELEMENTS);
     return outputs.map((value, i) => (constants?.[i] ? { ...value, constant: constants[i] } : value));
   }
 
@@ -97,11 +97,3 @@ const merged = (value: Value, declared: Value): Value => ({
   constant: value.constant ?? declared.constant,
   item: value.item ?? declared.item,
 });
-
-/** A value without a shape that no tensor has. */
-function bounded(value: Value): Value {
-  const { shape } = value;
-  if (!shape) return value;
-  const isPossible = shape.length <= MAX_RANK && shape.every((d) => typeof d === "string" || (Number.isSafeInteger(d) && d >= 0));
-  return isPossible ? value : { dtype: value.dtype };
-}

@@ -8,9 +8,9 @@ import { computed, product, quotient } from "./dims.ts";
 import { GridSample as gridSample } from "./image.ts";
 import { Gemm, matmulShape } from "./linear.ts";
 import { type Context, dtypeAttribute, int, numbers, type Op } from "./op.ts";
+import { Pad as pad } from "./pad.ts";
 import { MaxPool } from "./pool.ts";
 import { GatherND as gatherND, Trilu as trilu } from "./select.ts";
-import { Pad as pad } from "./shape.ts";
 import type { Dim, Dims, Value } from "./value.ts";
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };

@@ -23,6 +23,7 @@ export interface Op {
 export interface FoldContext {
   /** Of the node's domain. */
   opset: number;
+  tensor: Context["tensor"];
   /** The outputs as `infer` told them. */
   outputs: readonly { dtype: DType; shape: readonly number[] }[];
 }

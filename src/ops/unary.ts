@@ -1,6 +1,6 @@
 /** Operators on each element of one tensor. */
 import { type Each, foldEach } from "./each.ts";
-import { isFloating } from "./elements.ts";
+import { isFloating, larger } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import type { Op } from "./op.ts";
 
@@ -53,7 +53,10 @@ export const Log = ofFloats(Math.log);
 export const Neg = folding({ number: (x) => -x, bigint: (x) => -x });
 export const Not = folding({ number: (x) => (x ? 0 : 1), accepts: (dtype) => dtype === "bool" });
 export const Reciprocal = ofFloats((x) => 1 / x);
-export const Relu = folding({ number: (x) => (x < 0 ? 0 : x), bigint: (x) => (x < 0n ? 0n : x) });
+export const Relu = folding({ number: (x) => larger(x, 0), bigint: (x) => larger(x, 0n) });
 export const Round = ofFloats(roundEven);
-export const Sign = folding({ number: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0), bigint: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n) });
+export const Sign = folding({
+  number: (x) => (x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x),
+  bigint: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
+});
 export const Sqrt = ofFloats(Math.sqrt);

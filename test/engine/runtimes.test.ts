@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compress, type RecipeInput, UnsupportedError } from "../../src/index.ts";
 import { conv, mlp } from "../kit/models.ts";
-import { encodeModel, f32, i32, node, randint, randn, value } from "../kit/onnx.ts";
+import { DataType, encodeModel, f32, node, randint, randn, tensor, value } from "../kit/onnx.ts";
 
 async function warnings(model: Uint8Array, recipe: RecipeInput) {
   const { readable, report } = compress(model, recipe);
@@ -51,9 +51,9 @@ describe("DequantizeLinear of int32", () => {
         ],
         initializers: [
           f32("w", [64, 64], randn(4096, 1)),
-          i32("b", [64], Int32Array.from(randint(64, -9, 9, 1), Number)),
+          tensor("b", DataType.INT32, [64], Int32Array.from(randint(64, -9, 9, 1), Number)),
           f32("s", [], Float32Array.of(0.1)),
-          i32("z", [], Int32Array.of(0)),
+          tensor("z", DataType.INT32, [], Int32Array.of(0)),
         ],
         inputs: [value("x", 1, [1, 64])],
         outputs: [value("y", 1, [1, 64])],
