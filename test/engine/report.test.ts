@@ -277,10 +277,6 @@ describe("inspect", () => {
     }
   });
 
-  test("tells why a scheme cannot be used", async () => {
-    expect((await inspect(ir3().bytes)).schemes.find(({ scheme }) => scheme === "bf16")?.reason).toContain("opset 13");
-  });
-
   test("reads a stream as it reads a source", async () => {
     for (const model of [bigOnnx({ bytes: 4 << 20 }), bigSafetensors({ bytes: 4 << 20 })]) {
       const bytes = concat(model.chunks());
