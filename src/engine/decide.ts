@@ -84,6 +84,11 @@ export class Decider {
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
   }
 
+  /** Whether the model computes in float16 afterwards. */
+  get computesInHalf(): boolean {
+    return this.#scheme === HALF || this.#scheme === SCHEMES.q4f16;
+  }
+
   /** What becomes of a weight. */
   decide(weight: Weight): Decision {
     const excluded = this.#exclude.filter((p) => this.#matches(p, weight.name));

@@ -64,6 +64,12 @@ export class HalfArithmetic {
     for (const name of this.#wantsFloat) {
       if (this.#made.has(name) || weights.has(name)) put(name, makeNode("Cast", [this.#half(name)], [name], { to: FLOAT }));
     }
+    for (const name of clipped.keys()) {
+      if (this.#wantsFloat.has(name)) continue;
+      const constant = producers.get(name);
+      if (constant) this.#patch.remove(constant);
+      else this.#patch.undefine(main, name);
+    }
     this.#patch.prepend(main, early);
     for (const node of main.nodes) {
       const casts = after.get(node);
