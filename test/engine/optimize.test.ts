@@ -5,6 +5,7 @@ import { writeHeader } from "../../src/formats/safetensors/header.ts";
 import { compress, LimitError, MAX_LOOKAHEAD, type RecipeInput, type Report, UnsupportedError } from "../../src/index.ts";
 import { bigOnnx } from "../kit/big.ts";
 import { constants, conv, mlp, type TensorValue } from "../kit/models.ts";
+import { encodeModel } from "../kit/onnx.ts";
 import { runNode } from "../kit/ort.ts";
 import { readOnnx } from "../kit/readonnx.ts";
 import { type RealModel, readRealModel, realModels } from "../kit/realmodels.ts";
@@ -104,6 +105,15 @@ describe("a stream", () => {
     expect(spooled.report.output.sha256).toBe(sourced.report.output.sha256);
     expect(spooled.report.source.sha256).toBe(sourced.report.source.sha256);
   });
+});
+
+test("a model of IR 3 lists what was lifted among its inputs, as its readers ask", async () => {
+  const { inputs, spec } = constants({ opset: 7 });
+  const { bytes } = await run(encodeModel({ ...spec, ir_version: 3 }, { weights: "constants" }), { optimize: true });
+  const { initializers, inputs: listed } = readOnnx(bytes);
+  expect(initializers.size).toBeGreaterThan(0);
+  expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining([...initializers.keys()]));
+  await runNode(bytes, inputs);
 });
 
 describe("is refused", () => {
