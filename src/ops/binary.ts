@@ -1,9 +1,9 @@
 /** Operators on pairs of elements, whose tensors are broadcast. */
-import type { DType } from "../tensor.ts";
+import { type DType, isFloat } from "../tensor.ts";
 import { castTo } from "./cast.ts";
 import { broadcast, computed, product } from "./dims.ts";
 import { type Each, eachPair, foldPairs } from "./each.ts";
-import { isFloating, larger, smaller } from "./elements.ts";
+import { larger, smaller } from "./elements.ts";
 import { type Context, type Inputs, int, type Op } from "./op.ts";
 import { type Dim, elementsOf, type Value } from "./value.ts";
 
@@ -114,7 +114,7 @@ export const Mod: Op = {
   ...pairs({}),
   fold(node, [a, b], { outputs: [y] }) {
     const isC = int(node, "fmod", 0) !== 0;
-    if (!a || !b || !y || (isFloating(a.dtype) && !isC)) return undefined;
+    if (!a || !b || !y || (isFloat(a.dtype) && !isC)) return undefined;
     const each: Each<"two"> = isC
       ? { number: (p, q) => p % q, integer: (p, q) => (q === 0 ? undefined : p % q), bigint: cRemainder }
       : { number: () => undefined, integer: remainder, bigint: bigRemainder };
@@ -125,7 +125,7 @@ export const Mod: Op = {
 
 export const Max = pairs({ fold: { number: Math.max, bigint: larger, accepts: isNumber } });
 export const Min = pairs({ fold: { number: Math.min, bigint: smaller, accepts: isNumber } });
-export const Sum = pairs({ fold: { number: (a, b) => a + b, accepts: isFloating } });
+export const Sum = pairs({ fold: { number: (a, b) => a + b, accepts: isFloat } });
 export const Mean = pairs({});
 
 /** The exponent may have another type. */

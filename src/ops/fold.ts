@@ -1,8 +1,9 @@
 import type { Node } from "../graph/graph.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import { symbols } from "./dims.ts";
 import { isPlain } from "./elements.ts";
 import { operator } from "./index.ts";
-import type { Context, FoldContext, Inputs, Op } from "./op.ts";
+import type { Context, FoldContext, Inputs, Known, Op } from "./op.ts";
 import { bounded, isStatic, MAX_KNOWN_ELEMENTS, type Value } from "./value.ts";
 
 /** Elements of one tensor that folding reads or makes, at most: 16 MiB of float32. */
@@ -12,11 +13,16 @@ export const MAX_FOLDED_ELEMENTS = 1 << 22;
  * The outputs of a node that can be computed from what is known of its inputs, as onnxruntime's CPU provider computes them. Undefined
  * where they cannot, the operator does not fold, the node breaks its rules, or a tensor has more than `max_elements` elements.
  */
-export function foldNode(node: Node, inputs: Inputs, context: Context & { max_elements?: number }): readonly Tensor[] | undefined {
+export function foldNode(
+  node: Node,
+  inputs: Inputs,
+  { opsets, tensor }: Pick<Known, "opsets" | "tensor">,
+  max_elements = MAX_FOLDED_ELEMENTS,
+): readonly Tensor[] | undefined {
   const op = operator(node);
-  return (
-    op && foldOutputs(op, node, inputs, op.infer(node, inputs, context).map(bounded), context, context.max_elements ?? MAX_FOLDED_ELEMENTS)
-  );
+  if (!op || node.graphs.length > 0) return undefined;
+  const context: Context = { opset: opsets.get(node.domain) ?? 1, symbol: symbols(), tensor, graph: () => [] };
+  return foldOutputs(op, node, inputs, op.infer(node, inputs, context).map(bounded), context, max_elements);
 }
 
 /** As {@link foldNode}, where the outputs have been inferred already. */

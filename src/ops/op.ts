@@ -39,6 +39,19 @@ export interface Context {
   graph(graph: Graph, inputs: readonly Value[]): readonly Value[];
 }
 
+/** What is known of a model before its nodes are looked at. */
+export interface Known {
+  /** Opset versions by domain; ai.onnx is ''. */
+  opsets: ReadonlyMap<string, number>;
+  /**
+   * A graph's input or initializer, with its elements where they are few and no feed can take their place; of a node's output, what the
+   * file declares, which counts for what inference cannot tell. A dimension without a name is ''.
+   */
+  value(graph: Graph, name: string): Value | undefined;
+  /** A tensor attribute, with its elements where they are few. */
+  tensor(node: Node, attribute: string): Value | undefined;
+}
+
 /** An integer (or float) attribute. */
 export const int = (node: Node, name: string, otherwise: number): number => {
   const value = node.attributes[name];

@@ -1,6 +1,6 @@
 /** Between floats and integers with scale and zero point. */
-import { type DType, elements } from "../tensor.ts";
-import { arrayFor, isFloating, numbersOf, tensorOf } from "./elements.ts";
+import { type DType, elements, isFloat } from "../tensor.ts";
+import { arrayFor, numbersOf, tensorOf } from "./elements.ts";
 import { axisOf, dtypeAttribute, int, type Op } from "./op.ts";
 import { strides } from "./strides.ts";
 
@@ -24,7 +24,7 @@ export const DequantizeLinear: Op = {
     const data = y && arrayFor(y.dtype, elements(y.shape));
     const places = x && scale && scalePlaces(x.shape, scale.shape, int(node, "axis", 1), int(node, "block_size", 0));
     if (!x || !y || !from || !scales || !data || !places || (zero_point && zeros?.length !== scales.length)) return undefined;
-    if (isFloating(x.dtype) || !isFloating(y.dtype)) return undefined;
+    if (isFloat(x.dtype) || !isFloat(y.dtype)) return undefined;
     for (let i = 0; i < from.length; i++) {
       const at = places(i);
       data[i] = Math.fround((from[i] as number) - (zeros?.[at] ?? 0)) * (scales[at] as number);

@@ -1,5 +1,6 @@
 /** Reductions over axes. */
-import { arrayFor, bigIntsOf, isBig, isFloating, larger, numbersOf, smaller, tensorOf } from "./elements.ts";
+import { isFloat } from "../tensor.ts";
+import { arrayFor, bigIntsOf, isBig, larger, numbersOf, smaller, tensorOf } from "./elements.ts";
 import { axesOf, int, integers, type Op } from "./op.ts";
 import { offsets, strides } from "./strides.ts";
 import { constantValue, type Dims } from "./value.ts";
@@ -68,7 +69,7 @@ const folding = ({ start, number, bigint, end, isPartial }: Reduce): Op => ({
         for (const at of within) sum = number(sum, from[(starts[i] as number) + at] as number);
         const result = end ? end(sum, within.length) : sum;
         data[i] = result as never;
-        if (!isFloating(x.dtype) && data[i] !== Math.trunc(result)) return undefined;
+        if (!isFloat(x.dtype) && data[i] !== Math.trunc(result)) return undefined;
       }
     }
     return [tensorOf(x.dtype, y.shape, data)];

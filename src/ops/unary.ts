@@ -1,6 +1,7 @@
 /** Operators on each element of one tensor. */
+import { isFloat } from "../tensor.ts";
 import { type Each, foldEach } from "./each.ts";
-import { isFloating, larger } from "./elements.ts";
+import { larger } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import type { Op } from "./op.ts";
 
@@ -8,7 +9,7 @@ import type { Op } from "./op.ts";
 const infer: Op["infer"] = (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }];
 const unary: Op = { infer };
 const folding = (each: Each<"one">): Op => ({ infer, fold: foldEach(each) });
-const ofFloats = (number: (x: number) => number): Op => folding({ number, accepts: isFloating });
+const ofFloats = (number: (x: number) => number): Op => folding({ number, accepts: isFloat });
 /** As `unary`, to bool. */
 const test: Op = { infer: (_node, [x]) => [{ dtype: "bool", shape: x?.shape }] };
 

@@ -26,7 +26,7 @@ export async function inferModel(
   declared = false,
 ): Promise<InferredModel> {
   const document = new Document();
-  const initializers = new Map<string, Value>(inputs);
+  const initializers = new Map<string, Value>();
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(new Reader(sourceInput(memorySource(bytes))), async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
@@ -37,8 +37,11 @@ export async function inferModel(
   const known = knownOf(document, initializers);
   const inferred = inferGraph(document.main, {
     ...known,
-    value: (graph, name) =>
-      declared || graph.inputs.includes(name) || graph.initializers.includes(name) ? known.value(graph, name) : undefined,
+    value(graph, name) {
+      const given = graph === document.main ? inputs.get(name) : undefined;
+      const isTold = declared || graph.inputs.includes(name) || graph.initializers.includes(name);
+      return given ?? (isTold ? known.value(graph, name) : undefined);
+    },
   });
   return { document, inferred, values: inferred.get(document.main) ?? new Map() };
 }

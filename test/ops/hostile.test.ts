@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { emptyGraph, makeNode, type Node } from "../../src/graph/graph.ts";
 import { foldNode } from "../../src/ops/fold.ts";
 import { operators } from "../../src/ops/index.ts";
-import { inferGraph, type Known } from "../../src/ops/infer.ts";
-import type { Context } from "../../src/ops/op.ts";
+import { inferGraph } from "../../src/ops/infer.ts";
+import type { Context, Known } from "../../src/ops/op.ts";
 import { constantValue, type Value } from "../../src/ops/value.ts";
 import { type DType, elements } from "../../src/tensor.ts";
+import { cases, mutate } from "../hostile/mutate.ts";
+import { inferModel } from "../kit/inferred.ts";
 import { shapes, small, tensors } from "./arbitrary.ts";
 
 const NAMES =
@@ -61,7 +63,7 @@ describe("whatever a node says, nothing is thrown", () => {
           );
           const inferred = op.infer(node, inputs, context(opset));
           expect(Array.isArray(inferred)).toBe(true);
-          const folded = foldNode(node, inputs, { ...context(opset), max_elements: 4096 });
+          const folded = foldNode(node, inputs, { opsets: new Map([[domain, opset]]), tensor: () => undefined }, 4096);
           for (const tensor of folded ?? []) expect(tensor.data.length).toBe(elements(tensor.shape));
         },
       ),
@@ -70,9 +72,9 @@ describe("whatever a node says, nothing is thrown", () => {
   });
 });
 
-describe("a graph that makes no sense", () => {
-  const known: Known = { opsets: new Map([["", 13]]), value: () => undefined, tensor: () => undefined };
+const known: Known = { opsets: new Map([["", 13]]), value: () => undefined, tensor: () => undefined };
 
+describe("a graph that makes no sense", () => {
   test("has no types for values of operators that are not known, nor of names like those of objects", () => {
     const graph = emptyGraph();
     graph.nodes = ["Nonsense", "constructor", "__proto__", "toString"].map((name) => makeNode(name, [], [name]));
@@ -106,7 +108,26 @@ describe("folding", () => {
   ];
 
   test("stops at max_elements", () => {
-    expect(foldNode(node, inputs, { ...context(13), max_elements: 1000 })?.[0]?.data.length).toBe(1000);
-    expect(foldNode(node, inputs, { ...context(13), max_elements: 999 })).toBeUndefined();
+    expect(foldNode(node, inputs, known, 1000)?.[0]?.data.length).toBe(1000);
+    expect(foldNode(node, inputs, known, 999)).toBeUndefined();
   });
 });
+
+test("mutated models are inferred or refused", async () => {
+  const ends = { inferred: 0, refused: 0 };
+  const property = fc.asyncProperty(cases, async (found) => {
+    const { format, bytes } = mutate(found);
+    if (format !== "onnx") return;
+    try {
+      await inferModel(bytes, new Map(), true);
+      ends.inferred++;
+    } catch (error) {
+      expect(error).toBeInstanceOf(Error);
+      expect(["FormatError", "UnsupportedError", "LimitError"]).toContain((error as Error).name);
+      ends.refused++;
+    }
+  });
+  await fc.assert(property, { seed: 20, numRuns: 2000, endOnFailure: true });
+  expect(ends.inferred).toBeGreaterThan(200);
+  expect(ends.refused).toBeGreaterThan(200);
+}, 60_000);
