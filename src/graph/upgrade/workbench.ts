@@ -135,10 +135,7 @@ export class Workbench {
     const type = this.#floatType(like);
     if (type === DataType.FLOAT) return { name, nodes: [] };
     if (type !== DataType.FLOAT16 && type !== DataType.DOUBLE)
-      this.refuse(
-        node,
-        `has a ${role} whose type depends on '${like}', ${type === undefined ? "and the model does not tell that" : "no float"}`,
-      );
+      this.refuse(node, `has a ${role} of the type of '${like}', which ${type === undefined ? "the model does not tell" : "is no float"}`);
     const typed = this.fresh(`${node.output[0]}_${role}`);
     return { name: typed, nodes: [makeNode("Cast", [name], [typed], { to: type })] };
   }
