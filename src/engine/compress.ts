@@ -61,6 +61,12 @@ export interface CompressOptions {
   external?: ExternalSink | undefined;
 }
 
+/** What the engine itself asks of a run that is one of several. */
+export interface RunOptions extends CompressOptions {
+  /** Told of the recipe's patterns that matched no tensor, which are else refused. */
+  onUnmatched?: ((patterns: readonly string[]) => void) | undefined;
+}
+
 /**
  * Compresses a model from a stream (read once) or a Source (read again where needed) into a sink.
  * Memory is bounded by the largest tensor plus MAX_LOOKAHEAD, never by the model. On failure the sink is aborted.
@@ -70,7 +76,7 @@ export async function compressInto(
   from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
-  options: CompressOptions = {},
+  options: RunOptions = {},
 ): Promise<Report> {
   const started = performance.now();
   const log = new Log();
@@ -100,7 +106,7 @@ export async function compressInto(
       reader,
       siblings,
       lookahead,
-      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
+      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor), options.onUnmatched),
       log,
       runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
       optimizes: parsed.optimize === true,

@@ -7,7 +7,7 @@ import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
-import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
+import { ALL_WEB, type QuantizeRecipe, type Recipe, type SchemeName } from "./recipe.ts";
 
 /** A tensor of fewer elements gains less than its scales and nodes cost. */
 export const MIN_ELEMENTS = 1024;
@@ -58,10 +58,15 @@ export class Decider {
   readonly #unmatched: Set<Pattern>;
   #work = 0;
   readonly #warn: Warn;
+  readonly #onUnmatched: ((patterns: readonly string[]) => void) | undefined;
 
-  /** `warn` is told of tensors that do not become what the scheme's name says. */
-  constructor(recipe: Recipe, warn: Warn = () => {}) {
+  /**
+   * `warn` is told of tensors that do not become what the scheme's name says. `onUnmatched`, where given, is told of the patterns that
+   * matched no tensor, none perhaps: a folder's other models may have what they name.
+   */
+  constructor(recipe: Recipe, warn: Warn = () => {}, onUnmatched?: (patterns: readonly string[]) => void) {
     this.#warn = warn;
+    this.#onUnmatched = onUnmatched;
     for (const part of ["prune", "distill"] as const) {
       if (recipe[part])
         throw new UnsupportedError(
@@ -136,12 +141,16 @@ export class Decider {
 
   /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */
   finish(): void {
-    const [pattern] = this.#unmatched;
-    if (pattern) throw new UnsupportedError(`The recipe's pattern '${pattern.source}' matches no tensor of the model`);
+    if (this.#onUnmatched) this.#onUnmatched([...this.#unmatched].map(({ source }) => source));
+    else for (const { source } of this.#unmatched) throw unmatched(source);
   }
 }
 
-function schemeOf(name: SchemeName): Scheme {
+export const unmatched = (pattern: string): UnsupportedError =>
+  new UnsupportedError(`The recipe's pattern '${pattern}' matches no tensor of the model`);
+
+function schemeOf(name: SchemeName | typeof ALL_WEB): Scheme {
+  if (name === ALL_WEB) throw new UnsupportedError(`${ALL_WEB} makes a file a scheme: let the result go into a folder`);
   const scheme = SCHEMES[name];
   if (!scheme) throw new UnsupportedError(`The scheme ${name} is not in this version; it has ${AVAILABLE.join(", ")}`);
   return scheme;

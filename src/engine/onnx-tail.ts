@@ -61,7 +61,7 @@ export function modelTail(document: Document, encoded: readonly Encoded[], recip
   if (needsMicrosoft(document, encoded)) {
     tail.push(message(Model.opset_import, [string(OperatorSetId.domain, MICROSOFT), int(OperatorSetId.version, 1)]));
   }
-  for (const [key, value] of metadata(recipe, log)) {
+  for (const [key, value] of metadata(recipe, log.quantizes ? log.keptInFloat() : undefined)) {
     tail.push(message(Model.metadata_props, [string(StringStringEntry.key, key), string(StringStringEntry.value, value)]));
   }
   return tail;
