@@ -16,7 +16,7 @@ import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteLarge, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteUnfit, patchGraph } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
@@ -48,7 +48,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
       weights.push({ piece: made });
       continue;
     }
-    if (decider.computesInHalf) await noteLarge(document, definition);
+    if (decider.computesInHalf) await noteUnfit(document, definition);
     noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
     const field = fieldOf(definition);
     if (field) weights.push({ piece: field, name: definition.info.name });

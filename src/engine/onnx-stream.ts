@@ -14,7 +14,7 @@ import type { Held } from "./lookahead.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteLarge, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteUnfit, patchGraph } from "./onnx-weights.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */
@@ -201,7 +201,7 @@ export class OnnxStream {
 
   async #keep(definition: Definition, reason: string): Promise<void> {
     const { info } = definition;
-    if (this.#run.decider.computesInHalf) await noteLarge(this.#document, definition);
+    if (this.#run.decider.computesInHalf) await noteUnfit(this.#document, definition);
     this.#run.decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
     this.#run.log.kept(info, reason, bytesOf(info));
   }
