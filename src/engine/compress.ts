@@ -15,6 +15,7 @@ import { OnnxStream } from "./onnx-stream.ts";
 import type { Tools } from "./pool.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
+import { runtimeOf } from "./runtimes.ts";
 import { compressSafetensors } from "./safetensors.ts";
 import { type FindSibling, Siblings } from "./siblings.ts";
 
@@ -60,6 +61,12 @@ export interface CompressOptions {
   external?: ExternalSink | undefined;
 }
 
+/** What the engine itself asks of a run that is one of several. */
+export interface RunOptions extends CompressOptions {
+  /** Told of the recipe's patterns that matched no tensor, which are else refused. */
+  onUnmatched?: ((patterns: readonly string[]) => void) | undefined;
+}
+
 /**
  * Compresses a model from a stream (read once) or a Source (read again where needed) into a sink.
  * Memory is bounded by the largest tensor plus MAX_LOOKAHEAD, never by the model. On failure the sink is aborted.
@@ -69,7 +76,7 @@ export async function compressInto(
   from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
-  options: CompressOptions = {},
+  options: RunOptions = {},
 ): Promise<Report> {
   const started = performance.now();
   const log = new Log();
@@ -99,8 +106,9 @@ export async function compressInto(
       reader,
       siblings,
       lookahead,
-      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
+      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor), options.onUnmatched),
       log,
+      runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
       optimizes: parsed.optimize === true,
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
@@ -109,7 +117,9 @@ export async function compressInto(
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
     if (format === "safetensors" && data?.isAsked)
-      throw new UnsupportedError("The result is to be split, and a safetensors file comes out as one: only ONNX models have external data");
+      throw new UnsupportedError(
+        "The result is to be split, and a safetensors file comes out as one file; give a folder as the output, which takes shards",
+      );
     // The optimizer looks at all of a graph before it decides, and at some weights again; a result is split by the sizes of all its parts.
     const again = source ?? (format === "onnx" && (parsed.optimize || data?.isAsked) ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";

@@ -7,7 +7,7 @@ import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
-import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
+import { ALL_WEB, type QuantizeRecipe, type Recipe, type SchemeName } from "./recipe.ts";
 
 /** A tensor of fewer elements gains less than its scales and nodes cost. */
 export const MIN_ELEMENTS = 1024;
@@ -58,16 +58,23 @@ export class Decider {
   readonly #unmatched: Set<Pattern>;
   #work = 0;
   readonly #warn: Warn;
+  readonly #onUnmatched: ((patterns: readonly string[]) => void) | undefined;
 
-  /** `warn` is told of tensors that do not become what the scheme's name says. */
-  constructor(recipe: Recipe, warn: Warn = () => {}) {
+  /**
+   * `warn` is told of tensors that do not become what the scheme's name says. `onUnmatched`, where given, is told of the patterns that
+   * matched no tensor, none perhaps: a folder's other models may have what they name.
+   */
+  constructor(recipe: Recipe, warn: Warn = () => {}, onUnmatched?: (patterns: readonly string[]) => void) {
     this.#warn = warn;
-    for (const part of ["prune", "distill", "target"] as const) {
+    this.#onUnmatched = onUnmatched;
+    for (const part of ["prune", "distill"] as const) {
       if (recipe[part])
         throw new UnsupportedError(
           `The recipe asks for '${part}', which this version does not do; it optimizes and quantizes (${AVAILABLE.join(", ")})`,
         );
     }
+    const [aim] = Object.keys(recipe.target ?? {}).filter((key) => key !== "runtime");
+    if (aim) throw new UnsupportedError(`The recipe asks for target.${aim}, which this version does not aim at; name a scheme instead`);
     if (!recipe.quantize && !recipe.optimize)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
     this.#quantize = recipe.quantize ?? {};
@@ -80,6 +87,11 @@ export class Decider {
     this.#exclude = (this.#quantize.exclude ?? []).map((p) => new Pattern(p));
     this.#overrides = (this.#quantize.overrides ?? []).map(({ match, scheme }) => [new Pattern(match), schemeOf(scheme)] as const);
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
+  }
+
+  /** Whether the model computes in float16 afterwards. */
+  get computesInHalf(): boolean {
+    return this.#scheme === HALF || this.#scheme === SCHEMES.q4f16;
   }
 
   /** What becomes of a weight. */
@@ -129,12 +141,16 @@ export class Decider {
 
   /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */
   finish(): void {
-    const [pattern] = this.#unmatched;
-    if (pattern) throw new UnsupportedError(`The recipe's pattern '${pattern.source}' matches no tensor of the model`);
+    if (this.#onUnmatched) this.#onUnmatched([...this.#unmatched].map(({ source }) => source));
+    else for (const { source } of this.#unmatched) throw unmatched(source);
   }
 }
 
-function schemeOf(name: SchemeName): Scheme {
+export const unmatched = (pattern: string): UnsupportedError =>
+  new UnsupportedError(`The recipe's pattern '${pattern}' matches no tensor of the model`);
+
+function schemeOf(name: SchemeName | typeof ALL_WEB): Scheme {
+  if (name === ALL_WEB) throw new UnsupportedError(`${ALL_WEB} makes a file a scheme: let the result go into a folder`);
   const scheme = SCHEMES[name];
   if (!scheme) throw new UnsupportedError(`The scheme ${name} is not in this version; it has ${AVAILABLE.join(", ")}`);
   return scheme;

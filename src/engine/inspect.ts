@@ -84,9 +84,14 @@ async function inspectSafetensors(reader: Reader): Promise<Inspection> {
   const { tensors, metadata, dataOffset, dataBytes } = await readHeader(reader);
   await reader.skip(dataBytes, "tensor data");
   await reader.expectEnd("after the last tensor");
+  return inspectTensors(tensors, metadata, dataOffset + dataBytes);
+}
+
+/** Inspects a safetensors model by the headers of all its files; `bytes` is what they take. */
+export function inspectTensors(tensors: readonly TensorInfo[], metadata: Record<string, string>, bytes: number): Inspection {
   const names = new Set(tensors.map(({ name }) => name));
   const weights = tensors.map((entry): Weight => ({ ...entry, role: safetensorsRole(entry, names) }));
-  return { format: "safetensors", metadata, ...summary(weights, dataOffset + dataBytes) };
+  return { format: "safetensors", metadata, ...summary(weights, bytes) };
 }
 
 /** A file that is not there to be looked at: it may be of any size. */

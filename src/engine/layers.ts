@@ -5,6 +5,8 @@ import type { TensorReport } from "./report.ts";
 
 /** What one layer takes: a node with its weights, or, in a file without a graph, the tensors of one module. */
 export interface LayerReport {
+  /** The file it stands in, where the source has several models. */
+  file?: string;
   /** The node's name, or its first output; the module's name. */
   name: string;
   /** Absent where there is no graph. */

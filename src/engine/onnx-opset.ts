@@ -45,7 +45,7 @@ export function raiseOpset(document: Document, encoded: readonly Encoded[], name
   document.importOpset(need.opset);
   log.warnOf(
     "opset-upgraded",
-    `The model went from opset ${from} to ${need.opset}, which ${need.by} needs; the nodes named here became others`,
+    `The model went from opset ${from} to ${need.opset}, which ${need.by} needs${made.nodes.length > 0 ? "; these nodes became others" : ""}`,
     made.nodes.map((node) => node.name || node.output[0] || node.op_type),
   );
 }

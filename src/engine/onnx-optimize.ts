@@ -2,7 +2,7 @@ import type { Document } from "../formats/onnx/document.ts";
 import { smallTensor } from "../formats/onnx/elements.ts";
 import { constantTensor } from "../formats/onnx/graph.ts";
 import { knownOf } from "../formats/onnx/known.ts";
-import type { Known } from "../ops/infer.ts";
+import type { Known } from "../ops/op.ts";
 import { MAX_KNOWN_ELEMENTS, type Value } from "../ops/value.ts";
 import type { Constant } from "../optimize/model.ts";
 import { optimize } from "../optimize/optimize.ts";
@@ -18,16 +18,12 @@ import type { Log } from "./report.ts";
  * The log tells what became of the others.
  */
 export async function optimizeOnnx(document: Document, definitions: readonly Definition[], names: Names, log: Log): Promise<Definition[]> {
-  const isMain = (definition: Definition): boolean => definition.home === document.main && definition.kept === undefined;
+  // From IR 4 on, an initializer that is an input too is a default: callers may give another.
+  const inputs = new Set(document.ir_version < 4 ? [] : document.main.inputs);
+  const isMain = ({ home, kept, info }: Definition): boolean => home === document.main && kept === undefined && !inputs.has(info.name);
   for (const definition of definitions) if (isMain(definition)) spell(definition, document);
   const known = new SmallValues(document);
-  const outcome = await optimize(
-    document,
-    definitions.filter(isMain),
-    (constants) => known.of(constants),
-    { opset: document.opset, symbol: () => "?", tensor: () => undefined, graph: () => [] },
-    names.fresh,
-  );
+  const outcome = await optimize(document, definitions.filter(isMain), (constants) => known.of(constants), names.fresh);
   for (const { info } of definitions) {
     const reason = outcome.dropped.get(info.name);
     if (reason !== undefined) log.dropped(info, reason, bytesOf(info));

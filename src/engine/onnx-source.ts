@@ -16,8 +16,9 @@ import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteUnfit, patchGraph } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
+import { warnOfOperators } from "./runtimes.ts";
 
 /**
  * Compresses a model that can be read again: a first pass reads everything but bulk data, every decision is made,
@@ -37,19 +38,20 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   if (run.optimizes) definitions = await optimizeOnnx(document, definitions, names, log);
 
   const encoded: Encoded[] = [];
-  const weights: Piece[] = [];
+  const weights: { piece: Piece; name?: string }[] = [];
   for (const definition of definitions) {
     const { payload } = definition;
     const decision = decide(decider, document, definition);
     if (decision.kind !== "keep" && payload) {
       const made = encodedParts(definition, decision, names);
       encoded.push(made);
-      weights.push(made);
+      weights.push({ piece: made });
       continue;
     }
+    if (decider.computesInHalf) await noteUnfit(document, definition);
     noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
     const field = fieldOf(definition);
-    if (field) weights.push(field);
+    if (field) weights.push({ piece: field, name: definition.info.name });
   }
   noteUntouched(document, log);
   decider.finish();
@@ -58,10 +60,13 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const { opset } = document;
   raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);
+  warnOfOperators(document, run.runtime, log);
 
   const fields = graphFields(document, encoded, log);
+  const defined = new Set(document.main.initializers);
+  const written = weights.filter(({ name }) => name === undefined || defined.has(name)).map(({ piece }) => piece);
   const isEarly = (field: Field): boolean => field.field < GraphProto.initializer;
-  const pieces = [...fields.nodes, ...fields.rest.filter(isEarly), ...weights, ...fields.rest.filter((field) => !isEarly(field))];
+  const pieces = [...fields.nodes, ...fields.rest.filter(isEarly), ...written, ...fields.rest.filter((field) => !isEarly(field))];
   const head = document.before.map((leaf) => leaf.bytes);
   const tail = modelTail(document, encoded, run.recipe, log);
   const around = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0);

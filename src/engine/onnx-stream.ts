@@ -9,13 +9,13 @@ import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
-import type { TensorInfo } from "../tensor.ts";
 import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteUnfit, patchGraph } from "./onnx-weights.ts";
+import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */
 const NO_DATA = memoryPayload(new Uint8Array(0));
@@ -75,6 +75,7 @@ export class OnnxStream {
     const { opset } = document;
     raiseOpset(document, this.#encoded, this.#names, log);
     patchGraph(document, this.#encoded, this.#names);
+    warnOfOperators(document, this.#run.runtime, log);
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
     this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));
@@ -93,7 +94,7 @@ export class OnnxStream {
     for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
       this.#defined.push({ info: definition.info, home: definition.home });
       const plain = definition.kept ?? this.#run.decider.plainReason(definition.info);
-      if (plain) this.#keep(definition.info, plain);
+      if (plain) await this.#keep(definition, plain);
       else this.#pending.push({ definition, held: undefined });
     }
   }
@@ -118,7 +119,7 @@ export class OnnxStream {
       await writeEncoded(this.#run, this.#writer, encoded, payload);
       return this.#release(definition);
     }
-    this.#keep(info, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
+    await this.#keep(definition, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
     if (passing) await this.#passThrough(message, passing);
     else await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
     this.#release(definition);
@@ -185,7 +186,7 @@ export class OnnxStream {
       if (!ready(definition)) continue;
       const decision = decide(this.#run.decider, this.#document, definition);
       if (decision.kind === "keep" || !definition.payload) {
-        this.#keep(definition.info, decision.kind === "keep" ? decision.reason : "no data");
+        await this.#keep(definition, decision.kind === "keep" ? decision.reason : "no data");
         if (!message) continue; // it stays in its node
         await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
       } else {
@@ -198,7 +199,9 @@ export class OnnxStream {
     }
   }
 
-  #keep(info: TensorInfo, reason: string): void {
+  async #keep(definition: Definition, reason: string): Promise<void> {
+    const { info } = definition;
+    if (this.#run.decider.computesInHalf) await noteUnfit(this.#document, definition);
     this.#run.decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
     this.#run.log.kept(info, reason, bytesOf(info));
   }

@@ -15,6 +15,7 @@ import { actionOf, type Decider } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
+import type { Runtime } from "./runtimes.ts";
 import type { Siblings } from "./siblings.ts";
 import { encodeWeight } from "./weight.ts";
 
@@ -29,6 +30,8 @@ export interface OnnxRun {
   decider: Decider;
   log: Log;
   lookahead: Lookahead;
+  /** Where the result will run, if the recipe says so. */
+  runtime: Runtime | undefined;
   /** Whether the graph is optimized first. */
   optimizes: boolean;
   /** The recipe as the file's metadata carries it. */

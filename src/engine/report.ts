@@ -6,10 +6,14 @@ import type { Recipe } from "./recipe.ts";
 
 /** What happened to one tensor of the source. */
 export interface TensorReport {
+  /** The file it stands in, where the source has several models. */
+  file?: string;
   name: string;
   shape: readonly number[];
-  /** A scheme word, or `kept`. */
+  /** A scheme word, or `kept`; `all-web` where several did different things. */
   action: string;
+  /** What each of several did, where they differ. */
+  actions?: string[];
   /** Data bytes before and after, scales included. */
   bytes: [before: number, after: number];
   /** Why it was kept. */
@@ -23,12 +27,13 @@ export interface Warning {
   message: string;
   tensors?: string[];
   nodes?: string[];
+  files?: string[];
 }
 
 export interface Report {
   edgeslim: string;
   recipe: Recipe;
-  /** `files` are those that hold external data: they count in `bytes`; `sha256` is of the model's own file. */
+  /** `files` where there are several: of one ONNX model those that hold its external data. They count in `bytes`; `sha256` is of the model's own file. */
   source: { format: string; opset?: number; bytes: number; sha256?: string; files?: string[] };
   /** `files` where the result went to some: their names, or their paths in the store. `bytes` are of all, `sha256` is of the first. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
@@ -103,7 +108,7 @@ export class Log {
 
   /** Adds a warning about nodes. */
   warnOf(code: string, message: string, nodes: string[]): void {
-    this.#warnings.set(code, { code, message, nodes });
+    this.#warnings.set(`${code} ${message}`, { code, message, nodes });
   }
 
   get warnings(): Warning[] {
@@ -136,10 +141,10 @@ export class Log {
 }
 
 /** Metadata that the output file carries; deterministic. */
-export function metadata(recipe: string, log: Log): [key: string, value: string][] {
+export function metadata(recipe: string, keptInFloat: readonly string[] | undefined): [key: string, value: string][] {
   const about: [string, string][] = [
     [`${METADATA_PREFIX}version`, VERSION],
     [`${METADATA_PREFIX}recipe`, recipe],
   ];
-  return log.quantizes ? [...about, [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())]] : about;
+  return keptInFloat ? [...about, [`${METADATA_PREFIX}kept`, JSON.stringify(keptInFloat)]] : about;
 }

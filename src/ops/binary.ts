@@ -1,9 +1,9 @@
 /** Operators on pairs of elements, whose tensors are broadcast. */
-import type { DType } from "../tensor.ts";
+import { type DType, isFloat } from "../tensor.ts";
 import { castTo } from "./cast.ts";
 import { broadcast, computed, product } from "./dims.ts";
 import { type Each, eachPair, foldPairs } from "./each.ts";
-import { isFloating } from "./elements.ts";
+import { larger, smaller } from "./elements.ts";
 import { type Context, type Inputs, int, type Op } from "./op.ts";
 import { type Dim, elementsOf, type Value } from "./value.ts";
 
@@ -22,8 +22,10 @@ function elementsBy(known: Known | undefined, inputs: Inputs, context: Context):
   const [a, b] = inputs.map((value) => ((value?.shape?.length ?? 2) <= 1 ? elementsOf(value) : undefined));
   if (!known || !a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return undefined;
   const length = a.length === 0 || b.length === 0 ? 0 : Math.max(a.length, b.length);
-  return Array.from({ length }, (_, i) => known(a[a.length === 1 ? 0 : i], b[b.length === 1 ? 0 : i], context));
+  return Array.from({ length }, (_, i) => known(usable(a[a.length === 1 ? 0 : i]), usable(b[b.length === 1 ? 0 : i]), context));
 }
+
+const usable = (d: Dim | undefined): Dim | undefined => (typeof d === "number" && !Number.isSafeInteger(d) ? undefined : d);
 
 interface Rules {
   /** The output's type, where it is not that of the inputs. */
@@ -104,22 +106,26 @@ export const Div = pairs({
 const remainder = (a: number, b: number): number | undefined => (b === 0 ? undefined : ((a % b) + b) % b);
 const bigRemainder = (a: bigint, b: bigint): bigint | undefined => (b === 0n ? undefined : ((a % b) + b) % b);
 
+/** As C's fmod has it, which works with doubles. */
+const cRemainder = (a: bigint, b: bigint): bigint | undefined =>
+  b === 0n || [a, b].some((x) => !Number.isSafeInteger(Number(x))) ? undefined : a % b;
+
 export const Mod: Op = {
   ...pairs({}),
   fold(node, [a, b], { outputs: [y] }) {
     const isC = int(node, "fmod", 0) !== 0;
-    if (!a || !b || !y || (isFloating(a.dtype) && !isC)) return undefined;
+    if (!a || !b || !y || (isFloat(a.dtype) && !isC)) return undefined;
     const each: Each<"two"> = isC
-      ? { number: (p, q) => p % q, integer: (p, q) => (q === 0 ? undefined : p % q), bigint: (p, q) => (q === 0n ? undefined : p % q) }
+      ? { number: (p, q) => p % q, integer: (p, q) => (q === 0 ? undefined : p % q), bigint: cRemainder }
       : { number: () => undefined, integer: remainder, bigint: bigRemainder };
     const result = eachPair(a, b, y.dtype, y.shape, each);
     return result && [result];
   },
 };
 
-export const Max = pairs({ fold: { number: (a, b) => Math.max(a, b), bigint: (a, b) => (a > b ? a : b), accepts: isNumber } });
-export const Min = pairs({ fold: { number: (a, b) => Math.min(a, b), bigint: (a, b) => (a < b ? a : b), accepts: isNumber } });
-export const Sum = pairs({ fold: { number: (a, b) => a + b, accepts: isFloating } });
+export const Max = pairs({ fold: { number: Math.max, bigint: larger, accepts: isNumber } });
+export const Min = pairs({ fold: { number: Math.min, bigint: smaller, accepts: isNumber } });
+export const Sum = pairs({ fold: { number: (a, b) => a + b, accepts: isFloat } });
 export const Mean = pairs({});
 
 /** The exponent may have another type. */

@@ -1,7 +1,6 @@
 /** Operators that change the type. */
-import type { DType, Tensor } from "../tensor.ts";
+import { type DType, isFloat, type Tensor } from "../tensor.ts";
 import { eachOf } from "./each.ts";
-import { isFloating } from "./elements.ts";
 import { dtypeAttribute, type Op } from "./op.ts";
 
 /** Integers that a type holds: others have no defined result when a float is cast. */
@@ -37,16 +36,16 @@ export function castTo(x: Tensor, dtype: DType): Tensor | undefined {
   const number =
     dtype === "bool"
       ? (y: number) => (y === 0 ? 0 : 1)
-      : isFloating(dtype)
+      : isFloat(dtype)
         ? (y: number) => (dtype === "float64" ? y : Math.fround(y))
-        : isFloating(x.dtype)
+        : isFloat(x.dtype)
           ? fromFloat
           : (y: number) => (isWide ? BigInt(y) : y);
   const bigint = (y: bigint): number | bigint => {
     if (dtype === "bool") return y === 0n ? 0 : 1;
     if (isWide) return y;
     if (dtype === "float64") return Number(y);
-    return isFloating(dtype) ? Math.fround(roundable(y)) : Number(BigInt.asIntN(32, y));
+    return isFloat(dtype) ? Math.fround(roundable(y)) : Number(BigInt.asIntN(32, y));
   };
   return eachOf(x, dtype, { number: number as (y: number) => number | undefined, bigint });
 }

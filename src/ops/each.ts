@@ -1,5 +1,5 @@
 /** Folds of operators that compute each element by itself. */
-import { type DType, elements, type Tensor } from "../tensor.ts";
+import { type DType, elements, isFloat, type Tensor } from "../tensor.ts";
 import { arrayFor, bigIntsOf, numbersOf, tensorOf } from "./elements.ts";
 import type { Op } from "./op.ts";
 import { broadcastStrides, offsets } from "./strides.ts";
@@ -18,8 +18,6 @@ export interface Each<Arguments extends "one" | "two"> {
   integer?: Each<Arguments>["number"];
   accepts?: (dtype: DType) => boolean;
 }
-
-const isFloat = (dtype: DType): boolean => dtype.includes("float");
 
 /** Computes every element of a tensor. */
 export function eachOf(x: Tensor, dtype: DType, { number, integer, bigint, accepts }: Each<"one">): Tensor | undefined {

@@ -7,8 +7,6 @@ export type BigInts = BigInt64Array | BigUint64Array;
 /** Everything else; 16-bit floats are worked with as float32, which is what onnxruntime does. */
 export type Numbers = Exclude<TensorData, readonly string[] | BigInts>;
 
-const FLOATS: ReadonlySet<DType> = new Set<DType>(["float32", "float64", "float16", "bfloat16"]);
-
 // biome-ignore format: a table
 const ARRAYS: Partial<Record<DType, new (length: number) => Numbers | BigInts>> = {
   float32: Float32Array, float64: Float64Array, float16: Float32Array, bfloat16: Float32Array,
@@ -16,7 +14,6 @@ const ARRAYS: Partial<Record<DType, new (length: number) => Numbers | BigInts>> 
   int64: BigInt64Array, uint64: BigUint64Array, bool: Uint8Array,
 };
 
-export const isFloating = (dtype: DType): boolean => FLOATS.has(dtype);
 export const isBig = (data: TensorData | undefined): data is BigInts => data instanceof BigInt64Array || data instanceof BigUint64Array;
 
 /** Whether an array holds exactly one element a place: packed and complex types do not. */
@@ -38,6 +35,10 @@ export function numbersOf({ dtype, data }: Tensor): Numbers | undefined {
 
 /** Elements as bigints; undefined for other types than 64-bit integers. */
 export const bigIntsOf = ({ data }: Tensor): BigInts | undefined => (isBig(data) ? data : undefined);
+
+/** The second where it is larger, or smaller: never for NaN. */
+export const larger = <T extends number | bigint>(a: T, b: T): T => (b > a ? b : a);
+export const smaller = <T extends number | bigint>(a: T, b: T): T => (b < a ? b : a);
 
 /** A tensor of elements that `arrayFor` made room for. */
 export function tensorOf(dtype: DType, shape: readonly number[], data: TensorData): Tensor {

@@ -1,8 +1,9 @@
 /** Operators on each element of several tensors, and copies. */
-import { elements, type Tensor } from "../tensor.ts";
+import { type DType, elements, type Tensor } from "../tensor.ts";
+import { castTo } from "./cast.ts";
 import { broadcast } from "./dims.ts";
 import { eachPair } from "./each.ts";
-import { picked } from "./elements.ts";
+import { larger, picked, smaller } from "./elements.ts";
 import { type Inputs, int, type Op } from "./op.ts";
 import { broadcastStrides, offsets } from "./strides.ts";
 import { elementsOf, type Value } from "./value.ts";
@@ -48,18 +49,22 @@ function chosen(inputs: Inputs, length: unknown): Value["elements"] {
   });
 }
 
-/** Bounds are attributes up to opset 10. */
+/** The largest finite numbers: absent bounds. */
+const LARGEST: Partial<Record<DType, number>> = { float32: 2 ** 128 - 2 ** 104, float64: Number.MAX_VALUE, float16: 65504 };
+
+/** Bounds are attributes up to opset 10; without them infinity is cut to the largest number. */
 export const Clip: Op = {
   infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }],
   fold(node, [x, low, high], { outputs: [y] }) {
     if (!x || !y) return undefined;
-    const bound = (name: string): Tensor | undefined =>
-      x.dtype === "float32" && node.attributes[name] !== undefined
-        ? { dtype: x.dtype, shape: [], data: Float32Array.of(int(node, name, 0)) }
-        : undefined;
-    const [min, max] = [low ?? bound("min"), high ?? bound("max")];
-    const lower = { number: (a: number, b: number) => (a < b ? b : a), bigint: (a: bigint, b: bigint) => (a < b ? b : a) };
-    const upper = { number: (a: number, b: number) => (a > b ? b : a), bigint: (a: bigint, b: bigint) => (a > b ? b : a) };
+    const largest = LARGEST[x.dtype];
+    const bound = (name: string, otherwise: number | undefined): Tensor | undefined => {
+      if (otherwise === undefined) return undefined;
+      return castTo({ dtype: "float64", shape: [], data: Float64Array.of(int(node, name, otherwise)) }, x.dtype);
+    };
+    const [min, max] = [low ?? bound("min", largest && -largest), high ?? bound("max", largest)];
+    const lower = { number: larger, bigint: larger };
+    const upper = { number: smaller, bigint: smaller };
     const raised = min ? eachPair(x, min, x.dtype, x.shape, lower) : x;
     const result = raised && max ? eachPair(raised, max, x.dtype, x.shape, upper) : raised;
     return result && [result];

@@ -5,12 +5,12 @@
 import { convShape } from "./conv.ts";
 import { broadcast, unknownDims } from "./dims.ts";
 import { recurrent } from "./layer.ts";
+import { Concat } from "./layout.ts";
 import { Gemm, MatMul, MatMulInteger, matmulShape } from "./linear.ts";
-import { Attention, EmbedLayerNormalization } from "./microsoft.ts";
+import { Attention, EmbedLayerNormalization } from "./microsoft-attention.ts";
 import { dtypeAttribute, int, type Op } from "./op.ts";
 import { AveragePool } from "./pool.ts";
 import { ReduceMean } from "./reduce.ts";
-import { Concat } from "./shape.ts";
 import type { Dim, Dims, Value } from "./value.ts";
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
@@ -101,7 +101,7 @@ export const MulInteger: Op = {
 export const MatMulIntegerToFloat: Op = {
   infer: (_node, inputs, context) => [{ dtype: inputs[2]?.dtype, shape: matmulShape(inputs[0]?.shape, inputs[1]?.shape, context) }],
 };
-export const DynamicQuantizeMatMul = MatMul;
+export const DynamicQuantizeMatMul: Op = { infer: MatMul.infer };
 
 /** x[…, K] by packed weights: [..., N]. */
 const packed: Op = {

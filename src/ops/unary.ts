@@ -1,6 +1,7 @@
 /** Operators on each element of one tensor. */
+import { isFloat } from "../tensor.ts";
 import { type Each, foldEach } from "./each.ts";
-import { isFloating } from "./elements.ts";
+import { larger } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import type { Op } from "./op.ts";
 
@@ -8,7 +9,7 @@ import type { Op } from "./op.ts";
 const infer: Op["infer"] = (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }];
 const unary: Op = { infer };
 const folding = (each: Each<"one">): Op => ({ infer, fold: foldEach(each) });
-const ofFloats = (number: (x: number) => number): Op => folding({ number, accepts: isFloating });
+const ofFloats = (number: (x: number) => number): Op => folding({ number, accepts: isFloat });
 /** As `unary`, to bool. */
 const test: Op = { infer: (_node, [x]) => [{ dtype: "bool", shape: x?.shape }] };
 
@@ -53,7 +54,10 @@ export const Log = ofFloats(Math.log);
 export const Neg = folding({ number: (x) => -x, bigint: (x) => -x });
 export const Not = folding({ number: (x) => (x ? 0 : 1), accepts: (dtype) => dtype === "bool" });
 export const Reciprocal = ofFloats((x) => 1 / x);
-export const Relu = folding({ number: (x) => (x < 0 ? 0 : x), bigint: (x) => (x < 0n ? 0n : x) });
+export const Relu = folding({ number: (x) => larger(x, 0), bigint: (x) => larger(x, 0n) });
 export const Round = ofFloats(roundEven);
-export const Sign = folding({ number: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0), bigint: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n) });
+export const Sign = folding({
+  number: (x) => (x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x),
+  bigint: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
+});
 export const Sqrt = ofFloats(Math.sqrt);

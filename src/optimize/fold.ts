@@ -1,6 +1,5 @@
 import { topological } from "../graph/graph.ts";
 import { foldNode } from "../ops/fold.ts";
-import type { Context } from "../ops/op.ts";
 import { constantValue, type Value } from "../ops/value.ts";
 import { byteLength, type Tensor } from "../tensor.ts";
 import { Edits, type Model } from "./model.ts";
@@ -13,7 +12,7 @@ const MAX_READ = 32 << 20;
 const KEPT: ReadonlySet<string> = new Set(["DequantizeLinear", "QuantizeLinear", "DynamicQuantizeLinear"]);
 
 /** Replaces what can be computed now by its result: shape arithmetic, and operators whose inputs are all constants. */
-export async function fold(model: Model, context: Context): Promise<boolean> {
+export async function fold(model: Model): Promise<boolean> {
   const edits = new Edits(model);
   const made = new Map<string, Tensor>();
   for (const node of topological(model.main)) {
@@ -28,7 +27,7 @@ export async function fold(model: Model, context: Context): Promise<boolean> {
     let results: readonly (Tensor | undefined)[] | undefined = node.output.map((name) => model.inferred.get(name)?.constant);
     if (node.output.some((name, i) => name && !results?.[i])) {
       const inputs = await constants(model, node.input, made);
-      results = inputs && foldNode(node, inputs, context);
+      results = inputs && foldNode(node, inputs, model.known);
     }
     if (!results || node.output.some((name, i) => name && (!results?.[i] || results[i].dtype === "string"))) continue;
     // A tied weight stays in the file for its other readers.
@@ -45,7 +44,9 @@ export async function fold(model: Model, context: Context): Promise<boolean> {
 
 /** The inputs of a node, if all are constants. */
 async function constants(model: Model, names: readonly string[], made: ReadonlyMap<string, Tensor>): Promise<Value[] | undefined> {
-  if (names.length === 0) return undefined;
+  const isKnown = (name: string): boolean =>
+    name === "" || made.has(name) || model.constants.has(name) || model.inferred.get(name)?.constant !== undefined;
+  if (names.length === 0 || !names.every(isKnown)) return undefined;
   const values: (Value | undefined)[] = [];
   for (const name of names) {
     if (!name) {

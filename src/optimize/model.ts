@@ -1,6 +1,7 @@
 import type { Graph, Node, Use, Values } from "../graph/graph.ts";
 import { edited } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
+import type { Known } from "../ops/op.ts";
 import type { Value } from "../ops/value.ts";
 import type { Payload } from "../payload.ts";
 import { memoryPayload } from "../payload.ts";
@@ -48,8 +49,8 @@ export class Model {
   readonly constants = new Map<string, Constant>();
   readonly outcome: Outcome = { dropped: new Map(), folded: new Map(), made: [] };
   readonly fresh: (name: string) => string;
-  /** A tensor attribute of a node. */
-  tensor: (node: Node, attribute: string) => Value | undefined = () => undefined;
+  /** What is known before the nodes are looked at. */
+  known: Known = { opsets: new Map(), value: () => undefined, tensor: () => undefined };
   /** Types, shapes and small constants of the main graph's values, as of the start of the round. */
   inferred: ReadonlyMap<string, Value> = new Map();
   readonly #reasons = new Map<string, string>();

@@ -1,6 +1,6 @@
 import { Patch } from "../graph/patch.ts";
-import { inferGraph, type Known } from "../ops/infer.ts";
-import type { Context } from "../ops/op.ts";
+import { inferGraph } from "../ops/infer.ts";
+import type { Known } from "../ops/op.ts";
 import { affine } from "./affine.ts";
 import { dead } from "./dead.ts";
 import { duplicateConstants, duplicateNodes } from "./duplicates.ts";
@@ -29,19 +29,17 @@ export async function optimize(
   graph: Editable,
   constants: readonly Constant[],
   known: (constants: ReadonlyMap<string, Constant>) => Promise<Known>,
-  context: Context,
   fresh: (name: string) => string,
 ): Promise<Optimized> {
   const model = new Model(graph, constants, fresh);
   const before = model.main.nodes.length;
   lift(model);
   for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
-    const facts = await known(model.constants);
-    model.tensor = facts.tensor;
-    model.inferred = inferGraph(model.main, facts).get(model.main) ?? new Map();
+    model.known = await known(model.constants);
+    model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
     changed = false;
-    for (const pass of [identities, pairs, reshapes, fills, pads, affine, duplicateNodes, dead]) changed = (await pass(model)) || changed;
-    changed = (await fold(model, context)) || changed;
+    for (const pass of [identities, pairs, reshapes, fills, pads, affine, duplicateNodes, dead, fold])
+      changed = (await pass(model)) || changed;
     changed = (await duplicateConstants(model)) || changed;
   }
   dead(model);

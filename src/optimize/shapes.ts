@@ -73,6 +73,6 @@ function padOf(model: Model, node: Node): { data: string; pads: number[]; value:
 function fillOf(model: Model, name: string, value: Value | undefined): number | undefined {
   const producer = model.producer(name);
   if (producer?.op_type !== "ConstantOfShape" || producer.domain !== "" || value?.dtype !== "float32") return undefined;
-  const fill = model.tensor(producer, "value")?.constant;
+  const fill = model.known.tensor(producer, "value")?.constant;
   return fill ? Number(fill.data[0]) : 0;
 }

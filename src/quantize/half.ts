@@ -18,11 +18,11 @@ export const halfArithmetic =
     if (packs && weight.role.matmul) return { kind: "int4", k_axis: 0, scheme: weight.role.single ? "q4" : "q4f16" };
     if (weight.dtype !== "float32") return keep(`already ${weight.dtype}`);
     if (weight.role.single) return keep(weight.role.single);
-    if (elements(weight.shape) < MIN_HALF) return keep(`fewer than ${MIN_HALF} elements: a Cast where they are used`);
+    if (elements(weight.shape) < MIN_HALF && !weight.role.keep) return keep(`fewer than ${MIN_HALF} elements: a Cast where they are used`);
     return { kind: "half", dtype: "float16", computes: true };
   };
 
-/** A scalar may count or measure: it keeps its digits, and is cast where it meets halves. */
+/** A scalar may count or measure: it keeps its digits, and is cast where it meets halves. Biases and the like do neither. */
 const MIN_HALF = 16;
 
 /**

@@ -16,10 +16,17 @@ export interface InferredModel {
   values: ReadonlyMap<string, Value>;
 }
 
-/** `inputs` say more of the main graph's inputs than the model does. What it declares of other values is not looked at. */
-export async function inferModel(bytes: Uint8Array, inputs: ReadonlyMap<string, Value> = new Map()): Promise<InferredModel> {
+/**
+ * `inputs` say more of the main graph's inputs than the model does. What it declares of other values is not looked at, unless with
+ * `declared`.
+ */
+export async function inferModel(
+  bytes: Uint8Array,
+  inputs: ReadonlyMap<string, Value> = new Map(),
+  declared = false,
+): Promise<InferredModel> {
   const document = new Document();
-  const initializers = new Map<string, Value>(inputs);
+  const initializers = new Map<string, Value>();
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(new Reader(sourceInput(memorySource(bytes))), async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
@@ -30,7 +37,11 @@ export async function inferModel(bytes: Uint8Array, inputs: ReadonlyMap<string, 
   const known = knownOf(document, initializers);
   const inferred = inferGraph(document.main, {
     ...known,
-    value: (graph, name) => (graph.inputs.includes(name) || graph.initializers.includes(name) ? known.value(graph, name) : undefined),
+    value(graph, name) {
+      const given = graph === document.main ? inputs.get(name) : undefined;
+      const isTold = declared || graph.inputs.includes(name) || graph.initializers.includes(name);
+      return given ?? (isTold ? known.value(graph, name) : undefined);
+    },
   });
   return { document, inferred, values: inferred.get(document.main) ?? new Map() };
 }

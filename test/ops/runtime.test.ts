@@ -1,15 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { definedNames } from "../../src/graph/graph.ts";
 import { isStatic, type Value } from "../../src/ops/value.ts";
+import { exposed } from "../kit/exposed.ts";
 import { type InferredModel, inferModel } from "../kit/inferred.ts";
 import { everyModel, type Feeds, type GeneratedModel } from "../kit/models.ts";
 import { type Output, type Outputs, runNode } from "../kit/ort.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
-import { bytesField, concat, message, stringField } from "../kit/wire.ts";
-
-/** The model with each named value as an output: protobuf readers join the pieces of a graph. */
-const exposed = (model: Uint8Array, names: readonly string[]): Uint8Array =>
-  concat([model, message([bytesField(7, message(names.map((name) => bytesField(12, message([stringField(1, name)])))))])]);
 
 /** Every value of the main graph that a node makes, as onnxruntime computes it from the nodes as they stand. */
 async function runAll(model: Uint8Array, feeds: Feeds, { document }: InferredModel): Promise<Outputs> {
@@ -28,7 +24,8 @@ function wrong({ values }: InferredModel, outputs: Outputs): string[] {
   });
 }
 
-function disagreement({ dtype, shape }: Value, real: Output, sizes: Map<string, number>): string | undefined {
+function disagreement({ dtype, shape, constant }: Value, real: Output, sizes: Map<string, number>): string | undefined {
+  if (constant && constant.data.join() !== real.data.join()) return `is folded to [${constant.data}] and is [${real.data}]`;
   if (dtype !== undefined && dtype !== real.type) return `is inferred ${dtype} and is ${real.type}`;
   if (!shape) return undefined;
   const fits = (d: number | string, i: number): boolean => {

@@ -3,7 +3,7 @@ import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
 import { int, message } from "../../io/protobuf.ts";
 import type { TypeAndShape } from "../../ops/value.ts";
-import type { TensorInfo } from "../../tensor.ts";
+import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import { METADATA_PREFIX } from "../../version.ts";
 import { Origins, sparseInfo, valueName } from "./graph.ts";
 import { isLeaf, isNested, type Leaf, leaf, type Message, numberOf, open, textOf } from "./message.ts";
@@ -21,6 +21,8 @@ export class Document {
   readonly origins = new Origins();
   /** Types and shapes of the main graph's initializers. */
   readonly tensors = new Map<string, TypeAndShape>();
+  /** float32 constants of the main graph that are too large or too small for float16, as the halves that stand for them. */
+  readonly unfit = new Map<string, TensorBytes>();
   /** Initializers that are sparse: no scheme touches them. */
   readonly sparse: TensorInfo[] = [];
   /** Parts of the model that hold weights of their own and are left as they are. */

@@ -1,5 +1,5 @@
 import type { Graph, Node } from "../../graph/graph.ts";
-import type { Known } from "../../ops/infer.ts";
+import type { Known } from "../../ops/op.ts";
 import type { Dim, TypeAndShape, Value } from "../../ops/value.ts";
 import type { TensorInfo } from "../../tensor.ts";
 import type { Document } from "./document.ts";
@@ -14,8 +14,12 @@ export function tensorValue(message: Message, info: TensorInfo = tensorInfo(mess
   return { dtype: info.dtype, shape: info.shape, constant: smallTensor(message, info) };
 }
 
-/** What a document says of its values, for inference; `initializers` are those of the main graph, which passed on their own. */
+/**
+ * What a document says of its values, for inference; `initializers` are those of the main graph, which passed on their own. From IR
+ * version 4 on, one that is an input too is only its default: https://onnx.ai/onnx/repo-docs/IR.html
+ */
 export function knownOf(document: Document, initializers: ReadonlyMap<string, Value>): Known {
+  const inputs = new Set(document.main.inputs);
   const described = new Map<Graph, ReadonlyMap<string, Value>>();
   const descriptions = (graph: Graph): ReadonlyMap<string, Value> => {
     const message = document.origins.graph(graph);
@@ -25,7 +29,10 @@ export function knownOf(document: Document, initializers: ReadonlyMap<string, Va
   };
   return {
     opsets: document.opsets,
-    value: (graph, name) => (graph === document.main ? initializers.get(name) : undefined) ?? descriptions(graph).get(name),
+    value(graph, name) {
+      const isFixed = graph === document.main && !(document.ir_version >= 4 && inputs.has(name));
+      return (isFixed ? initializers.get(name) : undefined) ?? descriptions(graph).get(name);
+    },
     tensor: (node, attribute) => attributeValue(node, attribute, document.origins),
   };
 }
@@ -68,17 +75,17 @@ function tensorType(type: Message): TypeAndShape {
     shape &&
     open(shape)
       .fields.filter(isLeaf)
-      .map((dim, i): Dim => {
+      .map((dim): Dim => {
         const message = open(dim);
         const size = numberOf(message, 1);
-        return size !== undefined && size >= 0 ? size : textOf(message, 2) || `?${i}`;
+        return size !== undefined && size >= 0 ? size : textOf(message, 2);
       });
   return { dtype, shape: dims };
 }
 
 /** A tensor attribute; of a Constant also the lists that are too long for the graph, by type and length. */
 function attributeValue(node: Node, name: string, origins: Origins): Value | undefined {
-  const message = origins.node(node);
+  const message = origins.node(node.from ?? node);
   const attribute = message && nestedOf(message, NodeProto.attribute).find((a) => textOf(a, AttributeProto.name) === name);
   if (!attribute) return undefined;
   const tensor = nestedOf(attribute, AttributeProto.t)[0];

@@ -130,10 +130,7 @@ export class Workbench {
     const { dtype } = this.#model.typeOf(like, this.graph);
     if (dtype === "float32") return { name, nodes: [] };
     if (dtype !== "float16" && dtype !== "float64")
-      this.refuse(
-        node,
-        `has a ${role} whose type depends on '${like}', ${dtype === undefined ? "and the model does not tell that" : "no float"}`,
-      );
+      this.refuse(node, `has a ${role} of the type of '${like}', which ${dtype === undefined ? "the model does not tell" : "is no float"}`);
     const typed = this.fresh(`${node.output[0]}_${role}`);
     return { name: typed, nodes: [makeNode("Cast", [name], [typed], { to: dataType(dtype) })] };
   }

@@ -280,7 +280,7 @@ const control: Case[] = [
       [
         node("If", ["c"], ["o0"], {
           then_branch: body(bounded("a", "t"), [], [value("t", FLOAT)]),
-          else_branch: body([node("Softmax", ["a"], ["e"], { axis: 0 })], [], [value("e", FLOAT)]),
+          else_branch: body([node("Softmax", ["a"], ["s"], { axis: 0 }), ...bounded("s", "e")], [], [value("e", FLOAT)]),
         }),
       ],
       { a: x(3, 4), c: { type: "bool", dims: [], data: Uint8Array.of(on) } },

@@ -132,9 +132,10 @@ describe("what is added", () => {
   });
 
   test.each([7, 8])("is a graph input too in files of IR 3 (opset %i)", async (opset) => {
-    const graph = graphOf([node("Clip", ["a"], ["y"], { max: float(0.5) })]);
+    const scales = { floats: [1, 2, 2] };
+    const graph = graphOf([node("Upsample", ["a"], ["u"], { scales }), node("Clip", ["u"], ["y"], { max: float(0.5) })]);
     const { bytes } = await upgraded(at(opset, graph, 3), 13);
-    expect(readOnnx(bytes).inputs.map(({ name }) => name)).toEqual(["a", "max_0.5"]);
+    expect(readOnnx(bytes).inputs.map(({ name }) => name)).toEqual(["a", "scales_1_2_2", "roi", "max_0.5"]);
     const feeds = { a: floats([2, 3, 4], 1) };
     expectSame(await run(bytes, feeds), await run(at(opset, graph, 3), feeds));
   });

@@ -65,7 +65,7 @@ describe.each<[string, number, number, NodeSpec[], RegExp]>([
     9,
     11,
     [node("Source", [], ["s"], {}, { domain: "custom" }), it("Clip", { max: float(1) }, ["s"])],
-    /a max whose type depends on 's', and the model does not tell that/,
+    /a max of the type of 's', which the model does not tell/,
   ],
   [
     "a node in a branch of a branch",
