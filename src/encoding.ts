@@ -52,11 +52,23 @@ export type Decision = Encoding | { kind: "keep"; reason: string };
 
 export const keep = (reason: string): Decision => ({ kind: "keep", reason });
 
-/** A shape seen from one axis: [outer, channels, inner]. */
-export function around(shape: readonly number[], axis: number | null): { outer: number; channels: number; inner: number } {
-  if (axis === null) return { outer: 1, channels: 1, inner: elements(shape) };
-  return { outer: elements(shape.slice(0, axis)), channels: shape[axis] as number, inner: elements(shape.slice(axis + 1)) };
+/** A shape seen from some of its axes: [outer, channels, inner]. */
+export interface Around {
+  outer: number;
+  channels: number;
+  inner: number;
 }
+
+/** A shape seen from one axis, or from none: one channel. */
+export const around = (shape: readonly number[], axis: number | null): Around =>
+  axis === null ? aroundAxes(shape, [0, 0]) : aroundAxes(shape, [axis, axis + 1]);
+
+/** A shape seen from the axes `from` to `to` (less 1). */
+export const aroundAxes = (shape: readonly number[], [from, to]: readonly [from: number, to: number]): Around => ({
+  outer: elements(shape.slice(0, from)),
+  channels: elements(shape.slice(from, to)),
+  inner: elements(shape.slice(to)),
+});
 
 /** Rows and columns of an int4 weight: N output channels of K inputs, in `blocks` blocks. */
 export function matrix(shape: readonly number[], k_axis: 0 | 1): { n: number; k: number; blocks: number } {
