@@ -9,9 +9,11 @@ import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
 import { type Payload, rangePayload } from "../payload.ts";
 import { byteLength } from "../tensor.ts";
-import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { standsTwice } from "./decide.ts";
+import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
 
 /**
  * Compresses a model that can be read again: a first pass reads everything but bulk data, every decision is made,
@@ -69,11 +71,16 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   decider.finish();
   if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   patchGraph(document, encoded, names);
+  for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
 
   const fields = graphFields(document, encoded, log);
   const weights: (Encoded | Field)[] = [
-    ...own.map(({ message, encoded: made }): Encoded | Field => made ?? { field: GraphProto.initializer, message }),
-    ...lifted,
+    ...own.flatMap(({ message, encoded: made }): (Encoded | Field)[] => {
+      const float = { field: GraphProto.initializer, message };
+      if (!made) return [float];
+      return standsTwice(made.encoding) ? [float, made] : [made];
+    }),
+    ...lifted.filter(({ local }) => !local),
   ];
   const early = fields.rest.filter((field) => field.field < GraphProto.initializer);
   const late = fields.rest.filter((field) => field.field >= GraphProto.initializer);
@@ -81,7 +88,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const graphLength =
     sum(fields.nodes) + sum(fields.rest) + weights.reduce((n, w) => n + ("parts" in w ? encodedLength(w) : fieldLength(w)), 0);
   const head = document.before.map((leaf) => leaf.bytes);
-  const tail = modelTail(document, encoded, run.recipe, log);
+  const tail = modelTail(document, run.recipe, log);
   const total = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0) + enclosedLength(Model.graph, graphLength);
   if (total > MAX_MODEL_BYTES) throw tooLarge(total);
 

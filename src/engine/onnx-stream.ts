@@ -1,3 +1,4 @@
+import type { Decision } from "../encoding.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
@@ -5,14 +6,17 @@ import { encodeField, type Field, fieldLength, isBulk, type Message } from "../f
 import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
 import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { isDecided } from "../graph/dynamic.ts";
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
+import { actionOf, standsTwice } from "./decide.ts";
 import type { Held } from "./lookahead.ts";
-import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
 
 /** What stays of bulk data once it has been encoded. */
 const NO_DATA = memoryPayload(new Uint8Array(0));
@@ -35,6 +39,7 @@ export class OnnxStream {
   readonly #document = new Document();
   readonly #names = new Names();
   readonly #encoded: Encoded[] = [];
+  readonly #decided: [Pick<Definition, "info" | "home">, Decision][] = [];
   readonly #holds = new Map<Payload, Held>();
   #pending: Pending[] = [];
   #scanned = -1;
@@ -59,17 +64,19 @@ export class OnnxStream {
     if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
     checkGraph(document.main);
     await this.#settle(() => true);
+    this.#verify();
     noteUntouched(document, log);
     decider.finish();
-    if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+    if (this.#encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
     patchGraph(document, this.#encoded, this.#names);
+    for (const each of this.#encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(this.#run, each));
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
     this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));
     for (const field of all) for await (const bytes of encodeField(field)) await out.write(bytes);
     await this.#writer.close();
-    for (const bytes of modelTail(document, this.#encoded, recipe, log)) out.put(bytes);
+    for (const bytes of modelTail(document, recipe, log)) out.put(bytes);
     if (out.length > MAX_MODEL_BYTES) throw tooLarge(out.length);
     return { opset: document.opset, layout: this.#writer.layout };
   }
@@ -96,20 +103,33 @@ export class OnnxStream {
     const payload = passing ? passing.payload : await tensorData(message, info);
     const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
     const plain = this.#run.decider.plainReason(info);
-    if (!plain && payload && !this.#isUsed(definition)) return this.#wait(definition, message, passing);
+    if (!plain && payload && !this.#isKnown(definition)) return this.#wait(definition, message, passing);
 
-    const decision = plain || !payload ? undefined : decide(this.#run.decider, this.#document, definition);
+    const decision = plain || !payload ? undefined : this.#decide(definition);
     if (decision && decision.kind !== "keep" && payload) {
       const encoded = encodedParts(definition, decision, this.#names);
       this.#encoded.push(encoded);
       await this.#makeRoom(payload.length);
-      await writeEncoded(this.#run, this.#writer, encoded, payload);
+      if (standsTwice(decision)) await this.#writeTwice(encoded, payload, message, passing);
+      else await writeEncoded(this.#run, this.#writer, encoded, payload);
       return this.#release(definition);
     }
     this.#keep(info, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
     if (passing) await this.#passThrough(message, passing);
     else await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
     this.#release(definition);
+  }
+
+  /** Writes a weight in float, and then encoded. */
+  async #writeTwice(encoded: Encoded, payload: Payload, message: Message, passing: Passing | undefined): Promise<void> {
+    if (!passing) {
+      await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
+      return writeEncoded(this.#run, this.#writer, encoded, payload);
+    }
+    const held = await this.#run.lookahead.hold(payload, encoded.definition.info.name, "it stands twice in the result");
+    await this.#passThrough(message, { ...passing, payload: held.payload });
+    await writeEncoded(this.#run, this.#writer, encoded, held.payload);
+    held.release();
   }
 
   /** Gives back what the parser had held of a definition that has been written. */
@@ -138,7 +158,10 @@ export class OnnxStream {
     let held: Held | undefined;
     if (passing) {
       await this.#makeRoom(passing.payload.length);
-      held = await this.#run.lookahead.hold(passing.payload, definition.info.name, "no node before it in the file uses it");
+      const why = this.#isUsed(definition)
+        ? "what it is multiplied by comes after it in the file"
+        : "no node before it in the file uses it";
+      held = await this.#run.lookahead.hold(passing.payload, definition.info.name, why);
       passing.payload = held.payload;
       definition.payload = held.payload;
     }
@@ -157,12 +180,39 @@ export class OnnxStream {
     return values.uses(info.name, home).length > 0 || values.isOutput(info.name, home);
   }
 
+  /** Whether a weight's use has been read, and what decides about it besides. */
+  #isKnown(definition: Definition): boolean {
+    const { info, home } = definition;
+    return this.#isUsed(definition) && (!this.#run.decider.dynamic || isDecided(this.#document.values, info.name, home));
+  }
+
+  #decide(definition: Definition): Decision {
+    const decision = decide(this.#run.decider, this.#document, definition);
+    this.#decided.push([{ info: definition.info, home: definition.home }, decision]);
+    return decision;
+  }
+
+  /** Refuses to write a graph that what came last would have made another. */
+  #verify(): void {
+    for (const [definition, decision] of this.#decided) {
+      const now = decide(this.#run.decider, this.#document, definition);
+      if (now.kind === "keep" && decision.kind === "keep") continue;
+      if (JSON.stringify(now) === JSON.stringify(decision)) continue;
+      const { name } = definition.info;
+      const became = decision.kind === "keep" ? "was kept in float" : `became ${actionOf(decision)}`;
+      throw new UnsupportedError(
+        `Tensor '${name}' ${became} as it passed, but what came after it in the file needs it otherwise; give the model as a source that can be read again`,
+        { tensor: name },
+      );
+    }
+  }
+
   /** Under pressure, weights whose first use is known are encoded by what is known. */
   async #makeRoom(bytes: number): Promise<void> {
     const nodes = this.#document.main.nodes.length;
     if (this.#run.lookahead.fits(bytes) || this.#scanned === nodes) return; // without new nodes no use is new
     this.#scanned = nodes;
-    await this.#settle((definition) => this.#isUsed(definition));
+    await this.#settle((definition) => this.#isKnown(definition) && !(this.#run.decider.dynamic && definition.home.parent));
   }
 
   /** Decides about waiting weights and writes those that stand by themselves. */
@@ -171,7 +221,7 @@ export class OnnxStream {
     this.#pending = waiting.filter(({ definition }) => !ready(definition));
     for (const { definition, message, held } of waiting) {
       if (!ready(definition)) continue;
-      const decision = decide(this.#run.decider, this.#document, definition);
+      const decision = this.#decide(definition);
       if (decision.kind === "keep" || !definition.payload) {
         this.#keep(definition.info, decision.kind === "keep" ? decision.reason : "no data");
         if (!message) continue; // it stays in its node
@@ -179,7 +229,11 @@ export class OnnxStream {
       } else {
         const encoded = encodedParts(definition, decision, this.#names);
         this.#encoded.push(encoded);
+        if (encoded.local) continue; // it is written with its node
+        const twice = standsTwice(decision);
+        if (twice && message) await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
         await writeEncoded(this.#run, this.#writer, encoded, definition.payload);
+        if (twice && !message) continue; // its float form stays in its node
       }
       this.#release(definition);
       held?.release();

@@ -6,11 +6,9 @@ import { MICROSOFT } from "../formats/onnx/represent.ts";
 import { nodeField, tensorField } from "../formats/onnx/write.ts";
 import { int, message, string } from "../io/protobuf.ts";
 import type { TensorInfo } from "../tensor.ts";
-import { type Encoded, needsMicrosoft } from "./onnx-weights.ts";
+import { needsMicrosoft } from "./onnx-patch.ts";
+import { type Encoded, IR_WITHOUT_INPUTS } from "./onnx-weights.ts";
 import { type Log, metadata } from "./report.ts";
-
-/** IR version from which an initializer need not be a graph input. */
-const IR_WITHOUT_INPUTS = 4;
 
 /** The graph's fields after the edits, initializers left out. */
 export function graphFields(document: Document, encoded: readonly Encoded[], log: Log): { nodes: Field[]; rest: Leaf[] } {
@@ -27,7 +25,7 @@ export function graphFields(document: Document, encoded: readonly Encoded[], log
   const nodes = main.nodes.map((node) => nodeField(node, origins));
   if (ir_version < IR_WITHOUT_INPUTS) {
     const at = rest.findLastIndex((field) => field.field === GraphProto.input) + 1;
-    const added = [...encoded.flatMap(({ parts }) => parts), ...main.added].map(graphInput);
+    const added = [...encoded.flatMap(({ parts, local }) => (local ? [] : parts)), ...main.added].map(graphInput);
     return { nodes, rest: [...rest.slice(0, at), ...added, ...rest.slice(at)] };
   }
   return { nodes, rest };
@@ -47,9 +45,9 @@ function graphInput({ name, dtype, shape }: TensorInfo): Leaf {
 }
 
 /** The model's fields after its graph: what stood there, the operator set that was added, and the metadata. */
-export function modelTail(document: Document, encoded: readonly Encoded[], recipe: string, log: Log): Uint8Array[] {
+export function modelTail(document: Document, recipe: string, log: Log): Uint8Array[] {
   const tail = document.after.map((field) => field.bytes);
-  if (needsMicrosoft(document, encoded)) {
+  if (needsMicrosoft(document)) {
     tail.push(message(Model.opset_import, [string(OperatorSetId.domain, MICROSOFT), int(OperatorSetId.version, 1)]));
   }
   for (const [key, value] of metadata(recipe, log)) {

@@ -1,17 +1,18 @@
 import { type Decision, type Encoding, keep } from "../encoding.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
-import { DynamicQuantization, type QuantizedWeight } from "../formats/onnx/dynamic.ts";
 import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
-import { blockwiseProduct, isPacked, MICROSOFT, opsetRefusal, type Packed, partsOf, restore } from "../formats/onnx/represent.ts";
+import { partsOf } from "../formats/onnx/represent.ts";
 import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
-import { type Graph, makeNode, type Node } from "../graph/graph.ts";
-import { Patch } from "../graph/patch.ts";
-import { paths, roleOf } from "../graph/role.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { roleOf } from "../graph/role.ts";
 import type { Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
 import type { Decider } from "./decide.ts";
+
+/** IR version from which an initializer need not be a graph input. */
+export const IR_WITHOUT_INPUTS = 4;
 
 /** A tensor of an ONNX model: an initializer of the main graph or a subgraph, or the value of a Constant node. */
 export interface Definition {
@@ -31,7 +32,13 @@ export interface Definition {
 export interface Encoded {
   definition: Definition;
   encoding: Encoding;
+  /** In the order in which they are made. */
   parts: readonly TensorInfo[];
+  /**
+   * Whether they stand in the subgraph in which the weight stood, and not in the main graph: onnxruntime fails to load DequantizeLinear in a
+   * branch over an int8 tensor, or with a scale, of the graph around it.
+   */
+  local: boolean;
 }
 
 /**
@@ -97,7 +104,7 @@ export class Names {
   };
 }
 
-export function decide(decider: Decider, document: Document, { info, home, kept }: Definition): Decision {
+export function decide(decider: Decider, document: Document, { info, home, kept }: Pick<Definition, "info" | "home" | "kept">): Decision {
   const convolves = document.values.operators.has("Conv");
   if (kept === undefined) return decider.decide({ ...info, role: roleOf(document.values, info, home), convolves });
   decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
@@ -108,81 +115,5 @@ export const encodedParts = (definition: Definition, encoding: Encoding, names: 
   definition,
   encoding,
   parts: partsOf(definition.info, encoding, names.fresh),
+  local: encoding.kind === "affine8" && definition.home.parent !== undefined,
 });
-
-/** Edits the graph so that it reads the encoded weights. */
-export function patchGraph(document: Document, encoded: readonly Encoded[], names: Names): void {
-  const patch = new Patch();
-  quantizeDynamically(document, encoded, patch, names);
-  for (const { definition, encoding, parts } of encoded) {
-    const { info, home, constant } = definition;
-    if (!constant) patch.undefine(home, info.name);
-    if (encoding.kind === "affine8") {
-      if (constant) patch.remove(constant);
-      continue;
-    }
-    if (isPacked(encoding)) {
-      if (constant) patch.remove(constant);
-      replaceProducts(document, definition, encoding, parts, patch, names);
-      continue;
-    }
-    // The nodes stand in the graph that owns the parts: onnxruntime fails to load DequantizeLinear in a branch over an outer int8 tensor.
-    const inner = home !== document.main;
-    const restored = inner ? names.fresh(info.name) : info.name;
-    const nodes = restore({ ...info, name: restored }, encoding, parts, document.opset, names.fresh);
-    if (constant && !inner) patch.replace(constant, nodes);
-    else patch.prepend(document.main, nodes);
-    if (!inner) continue;
-    const local = [makeNode("Identity", [restored], [info.name])]; // branches may use one name for different weights
-    if (constant) patch.replace(constant, local);
-    else patch.prepend(home, local);
-  }
-  document.apply(patch);
-}
-
-/** Rewrites the main graph around weights of dynamic quantization. */
-function quantizeDynamically(document: Document, encoded: readonly Encoded[], patch: Patch, names: Names): void {
-  const weights = new Map<string, QuantizedWeight>();
-  for (const { definition, encoding, parts } of encoded) {
-    if (encoding.kind !== "affine8") continue;
-    const { info, home } = definition;
-    const refusal = opsetRefusal(encoding, document.opset);
-    if (refusal)
-      throw new UnsupportedError(`Tensor '${info.name}': ${refusal}, and the model has opset ${document.opset}`, { tensor: info.name });
-    if (!roleOf(document.values, info, home).dynamic)
-      throw new UnsupportedError(
-        `Tensor '${info.name}' was quantized, but a node that came after it in the file needs it otherwise; give the model as a source that can be read again`,
-        { tensor: info.name },
-      );
-    const [values = "", scale = "", zero_point = ""] = parts.map(({ name }) => name);
-    weights.set(info.name, { values, scale, zero_point, transposed: encoding.transposed, rank: info.shape.length });
-  }
-  if (weights.size > 0) new DynamicQuantization(document.main, weights, patch, names.fresh).apply();
-}
-
-/** Puts MatMulNBits in the place of every product with the weight, and drops the nodes that only led to them. */
-function replaceProducts(
-  document: Document,
-  definition: Definition,
-  encoding: Packed,
-  parts: readonly TensorInfo[],
-  patch: Patch,
-  names: Names,
-): void {
-  const { info, home } = definition;
-  const found = paths(document.values, info.name, home, info.shape.length);
-  const role = roleOf(document.values, info, home);
-  if (encoding.kind === "nf4" ? !role.matmul : role.k_axis !== encoding.k_axis) {
-    throw new UnsupportedError(
-      `Tensor '${info.name}' was packed for matrix products, but what came after it in the file (${found.leaves ? "the graph's outputs" : role.op}) ` +
-        "needs it whole; give the model as a source that can be read again",
-      { tensor: info.name },
-    );
-  }
-  for (const path of found.paths) patch.replace(path.use.node, blockwiseProduct(path, info, encoding, parts, names.fresh));
-  for (const node of found.through) patch.remove(node);
-}
-
-/** Whether the edits need an operator set that the model does not import. */
-export const needsMicrosoft = (document: Document, encoded: readonly Encoded[]): boolean =>
-  !document.opsets.has(MICROSOFT) && encoded.some(({ encoding }) => isPacked(encoding));

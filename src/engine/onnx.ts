@@ -3,16 +3,21 @@ import { LimitError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
 import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
+import { tensorMessage } from "../formats/onnx/write.ts";
+import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
+import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
-import { actionOf, type Decider } from "./decide.ts";
+import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
-import { encodeWeight, type Workshop } from "./weight.ts";
+import { encodeWeight } from "./weight.ts";
 
-export interface OnnxRun extends Workshop {
+export interface OnnxRun {
+  kernels: Kernels;
+  out: Output;
   reader: Reader;
   decider: Decider;
   log: Log;
@@ -29,24 +34,48 @@ export interface OnnxFacts {
   layout: Layout;
 }
 
-/** Encodes a definition into initializers. */
-export async function writeEncoded(
-  run: OnnxRun,
-  writer: GraphWriter,
-  { definition, encoding, parts }: Encoded,
-  payload: Payload,
-): Promise<void> {
-  const { info } = definition;
-  const begin = (part: number, length: number): void => {
-    const header = initializerHeader(parts[part] as TensorInfo, length);
-    writer.piece(header.byteLength + length);
-    run.out.put(header);
-  };
-  const error = await encodeWeight(run, info, encoding, payload, begin, (p) =>
-    run.lookahead.hold(p, info.name, "its scales depend on all of it"),
+/** Encodes a definition into initializers of the main graph. One that stays in float besides is written by the caller. */
+export async function writeEncoded(run: OnnxRun, writer: GraphWriter, encoded: Encoded, payload: Payload): Promise<void> {
+  let current: TensorInfo | undefined;
+  for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
+    const info = encoded.parts[part] as TensorInfo;
+    if (info !== current) {
+      const header = initializerHeader(info, bytesOf(info));
+      writer.piece(header.byteLength + bytesOf(info));
+      run.out.put(header);
+      current = info;
+    }
+    await run.out.write(bytes);
+  }
+}
+
+/** The parts of a definition as initializers of the graph it stood in, to be written in their order: encoded as they are. */
+export function encodedFields(run: OnnxRun, encoded: Encoded): Field[] {
+  const chunks = encodedChunks(run, encoded, encoded.definition.payload as Payload);
+  let next: IteratorResult<[part: number, bytes: Uint8Array]> | undefined;
+  return encoded.parts.map((info, i) =>
+    tensorMessage(info, {
+      length: bytesOf(info),
+      again: false,
+      async *chunks() {
+        for (next ??= await chunks.next(); !next.done && next.value[0] === i; next = await chunks.next()) yield next.value[1];
+      },
+    }),
   );
-  const after = parts.reduce((n, part) => n + byteLength(part.dtype, part.shape), 0);
-  run.log.encoded(info, actionOf(encoding), byteLength(info.dtype, info.shape), after, error);
+}
+
+/** Encodes a definition, and tells the report of it. */
+function encodedChunks(run: OnnxRun, { definition, encoding, parts }: Encoded, payload: Payload): ReturnType<typeof encodeWeight> {
+  const { info } = definition;
+  const { log, lookahead, kernels } = run;
+  const twice = standsTwice(encoding);
+  const after = parts.reduce((n, part) => n + bytesOf(part), twice ? bytesOf(info) : 0);
+  const hold = (p: Payload) => lookahead.hold(p, info.name, "its scales depend on all of it");
+  return encodeWeight(kernels, info, encoding, payload, hold, (error) => {
+    log.encoded(info, actionOf(encoding), bytesOf(info), after, error);
+    if (twice)
+      log.warn("kept-twice", "These weights stand twice in the file: packed for MatMul, and in float for what else reads them", info.name);
+  });
 }
 
 export async function writeField(run: OnnxRun, writer: GraphWriter, field: Field): Promise<void> {

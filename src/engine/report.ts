@@ -41,7 +41,7 @@ const LOST_DB = 6;
 /** Gathers what the report says while a model passes. */
 export class Log {
   readonly tensors: TensorReport[] = [];
-  readonly #warnings = new Map<string, Warning>();
+  readonly #warnings = new Map<string, { message: string; tensors: Set<string> }>();
 
   kept(info: TensorInfo, reason: string, bytes: number): void {
     this.tensors.push({ name: info.name, shape: info.shape, action: "kept", bytes: [bytes, bytes], reason });
@@ -65,13 +65,13 @@ export class Log {
 
   /** Adds a tensor to a warning. */
   warn(code: string, message: string, tensor: string): void {
-    const warning = this.#warnings.get(code);
-    if (warning) warning.tensors?.push(tensor);
-    else this.#warnings.set(code, { code, message, tensors: [tensor] });
+    const warning = this.#warnings.get(code) ?? { message, tensors: new Set() };
+    warning.tensors.add(tensor);
+    this.#warnings.set(code, warning);
   }
 
   get warnings(): Warning[] {
-    return [...this.#warnings.values()];
+    return [...this.#warnings].map(([code, { message, tensors }]) => ({ code, message, tensors: [...tensors] }));
   }
 
   get changed(): boolean {

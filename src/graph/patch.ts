@@ -1,4 +1,4 @@
-import type { TensorBytes } from "../tensor.ts";
+import { int64Tensor, type TensorBytes } from "../tensor.ts";
 import { type Graph, graphs, type Node } from "./graph.ts";
 
 /**
@@ -32,8 +32,7 @@ export class Patch {
 
   /** Adds an int64 initializer of one dimension. */
   addVector(graph: Graph, name: string, values: readonly number[]): void {
-    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    this.addTensor(graph, { name, dtype: "int64", shape: [values.length], bytes });
+    this.addTensor(graph, int64Tensor(name, [values.length], values));
   }
 
   /** Takes a name out of the graph's initializers and inputs: something else defines it now, or nothing reads it. */

@@ -1,28 +1,32 @@
-import { aroundAxes, type Decision, keep, type Weight } from "../encoding.ts";
+import { aroundAxes, type Decision, type Encoding, keep, type Weight } from "../encoding.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { elements } from "../tensor.ts";
 import { pieces } from "./channels.ts";
 import { type Encoder, NOTHING, type Pass, readError } from "./encoder.ts";
 
-/** The axes whose every index has a scale and zero point of its own. */
-interface Affine8 {
-  dtype: "int8" | "uint8";
-  channels: readonly [from: number, to: number];
-  transposed: boolean;
-}
+type Affine8 = Encoding & { kind: "affine8" };
 
 /**
  * `q8`, `int8`, `uint8`: what the ONNX tools of Python call dynamic quantization. Weights are integers, activations become integers
- * while the model runs. `q8` is what Transformers.js loads by that name: uint8 where the model convolves, else int8.
+ * while the model runs. `q8` is what Transformers.js loads by that name: uint8 where the model convolves, else int8. Whatever the scheme,
+ * lookups and left sides are uint8, as activations are, and the weights of an LSTM int8.
  */
 export const dynamic =
   (dtype: "int8" | "uint8" | undefined) =>
-  (weight: Weight): Decision => {
+  (weight: Weight, granularity: "per_channel" | "per_tensor" = "per_tensor"): Decision => {
     const { op, dynamic: taken } = weight.role;
     if (!taken) return keep(`used by ${op}, which dynamic quantization leaves in float`);
     if (weight.dtype !== "float32") return keep(`${weight.dtype}: dynamic quantization computes in float32`);
+    const { first, transposed, channel_axis: axis } = taken;
+    // An LSTM has a scale a direction at least.
+    if (first === "recurrent") return { kind: "affine8", dtype: "int8", channels: [0, granularity === "per_channel" ? 2 : 1], transposed };
     const own = dtype ?? (weight.convolves ? "uint8" : "int8");
-    return { kind: "affine8", dtype: taken.lookup ? "uint8" : own, transposed: taken.transposed };
+    return {
+      kind: "affine8",
+      dtype: first === "lookup" || first === "left" ? "uint8" : own,
+      channels: granularity === "per_channel" && axis !== undefined ? [axis, axis + 1] : [0, 0],
+      transposed,
+    };
   };
 
 /** The least scale that is used as it is: the smallest normal float32. */

@@ -1,10 +1,11 @@
 import type { Attribute, Graph, Node } from "../../graph/graph.ts";
-import { concat, float, int, message as messageField, string } from "../../io/protobuf.ts";
-import type { TensorBytes } from "../../tensor.ts";
+import { concat, float, int, message as messageField, string, varintLength } from "../../io/protobuf.ts";
+import type { Payload } from "../../payload.ts";
+import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import type { Origins } from "./graph.ts";
-import { initializerHeader } from "./layout.ts";
+import { tensorHeader } from "./layout.ts";
 import { type Field, isNested, type Leaf, leaf, type Message, open, textOf } from "./message.ts";
-import { AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
+import { AttributeProto, AttributeType, dataType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
 
 /** The NodeProto field of a node: the bytes it came in where nothing in it changed. */
 export function nodeField(node: Node, origins: Origins): Field {
@@ -51,8 +52,16 @@ function withNodes(message: Message, graph: Graph, origins: Origins): Message {
     if (field.field === GraphProto.node) return false;
     return field.field !== GraphProto.initializer || !isNested(field) || initializers.has(textOf(field.message, TensorProto.name));
   });
-  return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...graph.added.map(tensorField)] };
+  const added = [...graph.added.map(tensorField), ...origins.added(graph)];
+  return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...added] };
 }
+
+const tensorAttributeBytes = ([name, tensor]: [string, TensorBytes]): Uint8Array =>
+  messageField(NodeProto.attribute, [
+    string(AttributeProto.name, name),
+    messageField(AttributeProto.t, tensorParts(tensor)),
+    int(AttributeProto.type, AttributeType.TENSOR),
+  ]);
 
 /** A number is an INT attribute when it is an integer, else a FLOAT; so are lists of them. */
 function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
@@ -76,13 +85,29 @@ const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
     string(NodeProto.name, node.name),
     string(NodeProto.op_type, node.op_type),
     ...Object.entries(attributes).map(attributeBytes),
+    ...Object.entries(node.tensors ?? {}).map(tensorAttributeBytes),
     ...(node.domain ? [string(NodeProto.domain, node.domain)] : []),
   ]);
 
 const fieldOf = (field: number, body: Uint8Array): Leaf => leaf(field, messageField(field, [body]), body.byteLength);
 
-/** An initializer of a small tensor. */
-export function tensorField(tensor: TensorBytes): Leaf {
-  const bytes = concat([initializerHeader(tensor, tensor.bytes.byteLength), tensor.bytes]);
-  return leaf(GraphProto.initializer, bytes, bytes.byteLength);
+const tensorParts = (tensor: TensorBytes): Uint8Array[] => [tensorHeader(tensor, tensor.bytes.byteLength), tensor.bytes];
+
+/** An initializer whose elements come when it is written. */
+export function tensorMessage(info: TensorInfo, payload: Payload): Field {
+  const fields: Field[] = [
+    ...info.shape.map((d) => varintField(TensorProto.dims, d)),
+    varintField(TensorProto.data_type, dataType(info.dtype)),
+    fieldOf(TensorProto.name, new TextEncoder().encode(info.name)),
+    { field: TensorProto.raw_data, payload },
+  ];
+  return { field: GraphProto.initializer, message: { kind: "tensor", offset: -1, fields } };
 }
+
+const varintField = (field: number, value: number): Leaf => {
+  const bytes = int(field, value);
+  return { field, bytes, start: varintLength(field * 8), value };
+};
+
+/** An initializer of a small tensor. */
+export const tensorField = (tensor: TensorBytes): Leaf => fieldOf(GraphProto.initializer, concat(tensorParts(tensor)));

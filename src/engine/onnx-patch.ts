@@ -1,0 +1,105 @@
+import { UnsupportedError } from "../errors.ts";
+import { withLeadingOnes } from "../formats/onnx/batched.ts";
+import type { Document } from "../formats/onnx/document.ts";
+import { quantizeDynamically } from "../formats/onnx/dynamic.ts";
+import type { QuantizedWeight } from "../formats/onnx/dynamic-scope.ts";
+import { packedProduct } from "../formats/onnx/packed.ts";
+import { isPacked, MICROSOFT, opsetRefusal, type Packed, restore } from "../formats/onnx/represent.ts";
+import { type Graph, graphs, makeNode } from "../graph/graph.ts";
+import { Patch } from "../graph/patch.ts";
+import { isRightSide, type Path, paths } from "../graph/role.ts";
+import type { TensorInfo } from "../tensor.ts";
+import { type Definition, type Encoded, IR_WITHOUT_INPUTS, type Names } from "./onnx-weights.ts";
+
+/** Edits the graph so that it reads the encoded weights: first what reads them in a form of its own, then what reads them in float. */
+export function patchGraph(document: Document, encoded: readonly Encoded[], names: Names): void {
+  for (const { definition, encoding } of encoded) refuseOpset(document, definition.info, opsetRefusal(encoding, document.opset));
+  const products = new Patch();
+  const weights = quantizedWeights(encoded);
+  if (weights.size > 0) quantizeDynamically(document.values, weights, { main: document.main, patch: products, fresh: names.fresh });
+  for (const { definition, encoding, parts } of encoded) {
+    if (isPacked(encoding)) replaceProducts(document, definition, encoding, parts, products, names);
+  }
+  document.apply(products);
+
+  const floats = new Patch();
+  for (const each of encoded) {
+    const { info, home, constant } = each.definition;
+    if (isPacked(each.encoding) && each.encoding.twice) {
+      // Whoever calls the model would override one of the two.
+      if (document.main.inputs.includes(info.name) && home === document.main && document.ir_version >= IR_WITHOUT_INPUTS)
+        floats.undefine(home, info.name);
+      continue;
+    }
+    if (!constant) floats.undefine(home, info.name);
+    const rewritten = isPacked(each.encoding) || each.encoding.kind === "affine8";
+    const isRead = document.values.uses(info.name, home).length > 0 || document.values.isOutput(info.name, home);
+    if (isRead || !rewritten) restoreFloat(document, each, floats, names);
+    else if (constant) floats.remove(constant);
+  }
+  document.apply(floats);
+}
+
+function refuseOpset({ opset }: Document, { name }: TensorInfo, refusal: string | undefined): void {
+  if (!refusal) return;
+  throw new UnsupportedError(`Tensor '${name}': ${refusal}, and the model has opset ${opset}; export it with a newer opset`, {
+    tensor: name,
+  });
+}
+
+/** Gives a weight's name back to those that read it. */
+function restoreFloat(document: Document, { definition, encoding, parts, local }: Encoded, patch: Patch, names: Names): void {
+  const { info, home, constant } = definition;
+  const inner = home !== document.main && !local;
+  const restored = inner ? names.fresh(info.name) : info.name;
+  const nodes = restore({ ...info, name: restored }, encoding, parts, document.opset, names.fresh);
+  if (constant && !inner) patch.replace(constant, nodes);
+  else patch.prepend(inner ? document.main : home, nodes); // where the parts are
+  if (!inner) return;
+  const identity = [makeNode("Identity", [restored], [info.name])]; // branches may use one name for different weights
+  if (constant) patch.replace(constant, identity);
+  else patch.prepend(home, identity);
+}
+
+/** The weights of dynamic quantization, by the graph they stand in. */
+function quantizedWeights(encoded: readonly Encoded[]): Map<Graph, Map<string, QuantizedWeight>> {
+  const weights = new Map<Graph, Map<string, QuantizedWeight>>();
+  for (const { definition, encoding, parts } of encoded) {
+    if (encoding.kind !== "affine8") continue;
+    const { info, home } = definition;
+    const [values = "", scale = "", zero_point = ""] = parts.map(({ name }) => name);
+    const { transposed, channels } = encoding;
+    const own = weights.get(home) ?? new Map<string, QuantizedWeight>();
+    own.set(info.name, { values, scale, zero_point, home, per_channel: channels[0] < channels[1], transposed, rank: info.shape.length });
+    weights.set(home, own);
+  }
+  return weights;
+}
+
+/** Puts MatMulNBits or MatMulBnb4 in the place of the products that read a packed weight, and drops the nodes that only led to them. */
+function replaceProducts(
+  document: Document,
+  { info, home }: Definition,
+  encoding: Packed,
+  parts: readonly TensorInfo[],
+  patch: Patch,
+  names: Names,
+): void {
+  const { values, main, opset } = document;
+  const found = paths(values, info.name, home, info.shape.length);
+  const rank = info.shape.length;
+  const product = (path: Path) => {
+    const nodes = packedProduct(path, info, encoding, parts, names.fresh);
+    const a = document.rank(path.use.node.input[0] as string, path.use.graph);
+    const [last] = nodes.slice(-1);
+    if (rank === 2 || (a !== undefined && a >= rank) || !last) return nodes;
+    return [...nodes.slice(0, -1), ...withLeadingOnes(last, info, { main, patch, fresh: names.fresh, opset })];
+  };
+  const replaced = encoding.twice ? found.paths.filter(isRightSide(values, info.name, home)) : found.paths;
+  for (const path of replaced) patch.replace(path.use.node, product(path));
+  if (!encoding.twice) for (const node of found.through) patch.remove(node);
+}
+
+/** Whether the model has nodes of an operator set that it does not import. */
+export const needsMicrosoft = ({ main, opsets }: Document): boolean =>
+  !opsets.has(MICROSOFT) && [...graphs(main)].some(({ nodes }) => nodes.some(({ domain }) => domain === MICROSOFT));
