@@ -12,6 +12,8 @@ export interface Role {
   matmul?: { besides: boolean };
   /** For a weight that dynamic quantization takes. */
   dynamic?: DynamicRole;
+  /** A reason to leave it in float32 where the model computes in float16. */
+  single?: string;
   /** A reason to leave the weight as it is under every scheme. */
   keep?: string;
   /** A reason to leave it in float under the integer schemes. */
@@ -39,15 +41,15 @@ export interface Weight extends TensorInfo {
 
 /** What a weight becomes. */
 export type Encoding =
-  /** Each element rounded to 16 bits. */
-  | { kind: "half"; dtype: "float16" | "bfloat16" }
+  /** Each element rounded to 16 bits; one that `computes` is read as it is, and saturates instead of becoming infinite. */
+  | { kind: "half"; dtype: "float16" | "bfloat16"; computes?: true }
   /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
   | { kind: "int8"; axis: number | null }
   /**
-   * Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8.
+   * Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8; q4f16 has float16 scales.
    * `twice`: the float weight stays beside it, for what reads no packed one.
    */
-  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4"; twice?: true }
+  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" | "q4f16"; twice?: true }
   /** NF4 in blocks of 64 along the transposed [K, N] weight, two values a byte, high nibble first. */
   | { kind: "nf4"; twice?: true }
   /**

@@ -7,6 +7,8 @@ export interface Payload {
   readonly length: number;
   /** Whether `chunks` can be called more than once. */
   readonly again: boolean;
+  /** Where they lie, if that is one range of a source. */
+  readonly range?: { source: Source; offset: number };
   /** The bytes in order; a chunk is valid until the next is asked for. */
   chunks(): AsyncIterable<Uint8Array>;
 }
@@ -25,6 +27,7 @@ export const viewsPayload = (views: readonly Uint8Array[]): Payload => ({
 export const rangePayload = (source: Source, offset: number, length: number): Payload => ({
   length,
   again: true,
+  range: { source, offset },
   chunks: () => drain(sourceInput(source, offset, length)),
 });
 

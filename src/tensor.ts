@@ -70,3 +70,31 @@ export type TensorData =
   | BigInt64Array
   | BigUint64Array
   | readonly string[];
+
+type Numbers = Exclude<TensorData, readonly string[]>;
+
+/** Arrays that hold a type's elements; other types are kept as their bytes. */
+const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => Numbers>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
+};
+
+/** Elements from their little-endian bytes, which are copied. */
+export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(bytes.slice().buffer);
+
+/** The little-endian bytes of a tensor's elements; strings have none. */
+export function tensorBytes({ dtype, data }: Tensor): Uint8Array {
+  if (!ArrayBuffer.isView(data)) throw new TypeError(`A tensor of ${dtype} has no bytes of a fixed size.`);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

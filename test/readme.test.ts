@@ -1,6 +1,6 @@
 /** The examples of README.md, run as they stand there. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgeslim-readme-"));
   await writeFile(join(folder, "model.onnx"), mlp().bytes);
   await writeFile(join(folder, "model.safetensors"), concat(bigSafetensors({ bytes: 1 << 20 }).chunks()));
+  await mkdir(join(folder, "my-model"));
+  await writeFile(join(folder, "my-model", "model.onnx"), mlp().bytes);
+  await writeFile(join(folder, "my-model", "tokenizer.json"), "{}");
+  await mkdir(join(folder, "bin"));
+  await symlink(join(repository, "bin", "edgeslim.mjs"), join(folder, "bin", "edgeslim"));
   await symlink(join(repository, "node_modules"), join(folder, "node_modules"));
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "stranger", type: "module" }));
   server = await serve({ port: 0, models: join(folder, "models") });
@@ -41,7 +46,7 @@ const run = (command: string, args: string[]) =>
     env: {
       ...process.env,
       EDGESLIM: server.url.replace(/\/$/, ""),
-      PATH: join(repository, "node_modules/.bin") + delimiter + process.env.PATH,
+      PATH: [join(folder, "bin"), join(repository, "node_modules", ".bin"), process.env.PATH].join(delimiter),
     },
   });
 
@@ -73,5 +78,8 @@ describe("the README's", () => {
       expect(Object.keys(await runNode(model, inputs))).toEqual(Object.keys(await runNode(bytes, inputs)));
     }
     expect((await stat(join(folder, "report.html"))).size).toBeGreaterThan(1000);
+    const variants = ["fp16", "quantized", "int8", "uint8", "q4", "q4f16", "bnb4"].map((word) => `model_${word}.onnx`);
+    expect((await readdir(join(folder, "out", "onnx"))).sort()).toEqual(variants.sort());
+    expect(await readdir(join(folder, "out"))).toContain("tokenizer.json");
   });
 });

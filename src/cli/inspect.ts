@@ -1,26 +1,46 @@
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import Table from "cli-table3";
 import type { Inspection, SchemeEstimate } from "../engine/inspect.ts";
 import { inspect } from "../index.ts";
-import { openModel } from "./model.ts";
+import { openFolder } from "./folder.ts";
+import { openModel, withName } from "./model.ts";
 import { writeOut } from "./streams.ts";
+import { tellWarnings, warningLines } from "./summary.ts";
+import { table } from "./table.ts";
 import { count, percent, plural, size, some } from "./units.ts";
 
 const MOST_OPERATORS = 10;
 const LARGEST_TENSORS = 10;
 
 export async function inspectCommand(path: string, { json }: { json?: boolean }, signal: AbortSignal): Promise<void> {
+  if (path !== "-" && (await stat(path).catch(() => undefined))?.isDirectory()) return inspectFolder(path, json ?? false, signal);
   const model = await openModel(path, signal);
   try {
-    const inspection = await inspect(model.source, { signal });
+    const inspection = await inspect(model.source, { signal, siblings: model.siblings });
     await writeOut(
       json ? `${JSON.stringify(inspection, null, 2)}\n` : inspectionText(inspection, path === "-" ? "standard input" : basename(path)),
     );
   } catch (error) {
-    if (error instanceof Error && error.name.endsWith("Error") && "place" in error) error.message = `${model.name}: ${error.message}`;
-    throw error;
+    throw withName(error, model.name);
   } finally {
     await model.close();
+  }
+}
+
+async function inspectFolder(path: string, json: boolean, signal: AbortSignal): Promise<void> {
+  const folder = await openFolder(path, signal);
+  await tellWarnings(warningLines(folder));
+  try {
+    const inspection = await inspect(folder.files, { signal });
+    if (json) return await writeOut(`${JSON.stringify(inspection, null, 2)}\n`);
+    const { bytes, files, models } = inspection;
+    await writeOut(`${path}: ${plural(files.length, "file")}, ${size(bytes)}\n\n`);
+    await tellWarnings(warningLines(inspection));
+    await writeOut(models.map((model) => inspectionText(model, model.file)).join("\n"));
+  } catch (error) {
+    throw withName(error, path);
+  } finally {
+    await folder.close();
   }
 }
 
@@ -41,8 +61,8 @@ export function inspectionText(model: Inspection, name: string): string {
   const blocks = [
     `${name}\n${facts.flatMap(([key, value]) => (value ? [`  ${key.padEnd(10)}  ${value}\n`] : [])).join("")}`,
     `What each scheme would give\n${table(
-      ["scheme", "size", "of the source", "tensors"],
       schemes.map((scheme) => estimate(scheme, bytes)),
+      ["scheme", "size", "of the source", "tensors"],
     )}`,
     tensors.length > 0 ? `Largest tensors\n${largest(model)}` : "",
   ];
@@ -73,27 +93,9 @@ const counts = (tensors: Record<string, number>): string =>
 function largest({ tensors, bytes }: Inspection): string {
   const rows = [...tensors].sort((a, b) => b.bytes - a.bytes).slice(0, LARGEST_TENSORS);
   return table(
-    ["name", "type", "shape", "size", "share", "used by"],
     rows.map((t) => [shortened(t.name), t.dtype, t.shape.join("×") || "scalar", size(t.bytes), percent(t.bytes, bytes), t.used_by]),
+    ["name", "type", "shape", "size", "share", "used by"],
   );
 }
 
 const shortened = (name: string): string => (name.length > 48 ? `…${name.slice(-47)}` : name);
-
-/** Columns without borders or colours, fit for a pipe. */
-function table(head: string[], rows: string[][]): string {
-  const none = {
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-  };
-  const chars = { ...none, left: "  ", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
-  const made = new Table({ chars, head, style: { head: [], border: [], "padding-left": 0, "padding-right": 0 } });
-  made.push(...rows);
-  return `${made.toString().replaceAll(/ +$/gm, "")}\n`;
-}

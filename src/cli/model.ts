@@ -1,6 +1,9 @@
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
+import { isAboutModel } from "../engine/file-error.ts";
+import type { FindSibling } from "../engine/siblings.ts";
 import { UnsupportedError } from "../errors.ts";
-import { fileSource } from "../io/file.ts";
+import { type FileSource, fileSource } from "../io/file.ts";
 import type { Source } from "../io/source.ts";
 import { isSystemError, reasonOf, UsageError } from "./exit.ts";
 import { standardInput } from "./streams.ts";
@@ -11,26 +14,56 @@ export interface Model {
   name: string;
   /** A regular file can be read again; pipes and standard input cannot. */
   source: Source | ReadableStream<Uint8Array>;
+  /** The files beside it. */
+  siblings: FindSibling | undefined;
   close(): Promise<void>;
 }
 
 /** Opens a model: `-` is standard input. */
 export async function openModel(path: string, signal: AbortSignal): Promise<Model> {
-  if (path === "-") return { name: "standard input", source: standardInput(signal), async close() {} };
+  if (path === "-") return { name: "standard input", source: standardInput(signal), siblings: undefined, async close() {} };
   try {
     const found = await stat(path);
-    if (found.isDirectory())
-      throw new UnsupportedError(`${path} is a folder, and models of several files are not in this version; name one file`);
     if (!found.isFile()) return await openPipe(path, signal);
-    const file = await fileSource(path);
+    const opened = [await fileSource(path)];
+    const siblings = async (location: string): Promise<Source | undefined> => {
+      const file = await openSibling(path, location);
+      if (file) opened.push(file);
+      return file;
+    };
+    const [file] = opened as [FileSource];
     const read = (offset: number, length: number): Promise<Uint8Array> => {
       signal.throwIfAborted();
       return file.read(offset, length);
     };
-    return { name: path, source: { size: file.size, read }, close: file.close };
+    const close = async (): Promise<void> => void (await Promise.all(opened.map((each) => each.close())));
+    return { name: path, source: { size: file.size, read }, siblings, close };
   } catch (error) {
     throw missing(`Cannot read the model ${path}`, error);
   }
+}
+
+/** A file that a model names, from the model's folder. */
+async function openSibling(model: string, location: string): Promise<FileSource | undefined> {
+  const folder = await realpath(dirname(model));
+  const path = join(folder, location);
+  if (!(await stat(path).catch(() => undefined))) return undefined;
+  const target = await within(folder, path);
+  if (target) return fileSource(target);
+  throw new UnsupportedError(`'${location}' is a link out of the model's folder, or no file; put a copy in its place (cp -L)`);
+}
+
+/** The file at a path within a folder, links followed; undefined where they lead out of it, or to no file. */
+export async function within(folder: string, path: string): Promise<string | undefined> {
+  const target = await realpath(path).catch(() => undefined);
+  return target?.startsWith(folder.replace(/[\\/]?$/, sep)) && (await stat(target)).isFile() ? target : undefined;
+}
+
+/** Says which model an error is about; the engine knows it by its bytes only. */
+export function withName(error: unknown, name: string): unknown {
+  const own = `${basename(name)}: `; // what the engine calls it
+  if (isAboutModel(error)) error.message = `${name}: ${error.message.startsWith(own) ? error.message.slice(own.length) : error.message}`;
+  return error;
 }
 
 /** A pipe, such as a shell's `<(command)`: read once. */
@@ -40,6 +73,7 @@ async function openPipe(path: string, signal: AbortSignal): Promise<Model> {
   return {
     name: path,
     source: readableStream(stream, signal),
+    siblings: undefined,
     async close() {
       stream.destroy();
     },

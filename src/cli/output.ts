@@ -32,7 +32,7 @@ async function deviceSink(path: string): Promise<Sink> {
 }
 
 /** The sink, stopped by the signal, with the file's name in what it fails with. */
-function guarded(path: string, sink: Sink, signal: AbortSignal): Sink {
+export function guarded(path: string, sink: Sink, signal: AbortSignal): Sink {
   const tell = (error: unknown): never => {
     throw failure(path, error);
   };
@@ -52,7 +52,7 @@ function guarded(path: string, sink: Sink, signal: AbortSignal): Sink {
   };
 }
 
-function failure(path: string, error: unknown): unknown {
+export function failure(path: string, error: unknown): unknown {
   if (!isSystemError(error) || error.code === "EPIPE") return error;
   const reason = error.code === "ENOENT" ? "its folder does not exist" : reasonOf(error);
   return new Error(`Cannot write ${path}: ${reason}`, { cause: error });

@@ -1,4 +1,6 @@
 import { html, raw } from "hono/html";
+import type { FolderReport, Variant } from "../engine/folder-report.ts";
+import type { LayerReport } from "../engine/layers.ts";
 import type { Report, TensorReport, Warning } from "../engine/report.ts";
 import { actions } from "./summary.ts";
 import { percent, plural, seconds, size } from "./units.ts";
@@ -25,16 +27,19 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: .5
 
 type Html = ReturnType<typeof html>;
 
-/** A report as a page that needs nothing else. */
-export async function reportPage(report: Report, model: string): Promise<string> {
-  const { source, output, tensors, warnings, timing, recipe } = report;
+/** A report, on a file or a folder, as a page that needs nothing else. */
+export async function reportPage(report: Report & Partial<FolderReport>, model: string): Promise<string> {
+  const { source, output, tensors, layers, warnings, timing, recipe, variants = [] } = report;
   const changed = tensors.filter((t) => t.action !== "kept");
-  const title = `${model}: ${percent(output.bytes, source.bytes)} of its size`;
+  const made = variants.flatMap((variant) => variant.report ?? []);
+  const share = percent(output.bytes, source.bytes);
+  const one = made.length === new Set(variants.map((variant) => variant.model)).size; // else sizes do not compare
+  const title = one ? `${model}: ${share} of its size` : `${model}: ${plural(made.length, "variant")}`;
   const facts: [string, string][] = [
     ["Before", size(source.bytes)],
-    ["After", `${size(output.bytes)} (${percent(output.bytes, source.bytes)})`],
+    ["After", one ? `${size(output.bytes)} (${share})` : size(output.bytes)],
     ["Tensors compressed", `${changed.length} of ${tensors.length}`],
-    ["Lowest SQNR", lowest(changed)],
+    ["Lowest SQNR", lowest(made.length > 0 ? made.flatMap((each) => each.tensors) : changed)],
     ["Time", seconds(timing.seconds)],
     ["Memory", size(timing.peak_memory_bytes)],
   ];
@@ -51,7 +56,15 @@ export async function reportPage(report: Report, model: string): Promise<string>
 <p>${source.format === "onnx" ? "ONNX" : source.format}${source.opset === undefined ? "" : `, opset ${source.opset}`} · ${done(report)} · Edgeslim ${report.edgeslim}</p>
 ${warnings.map(warning)}
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-<div class="bar" role="img" aria-label="${title}"><i style="width:${Math.min(100, (100 * output.bytes) / source.bytes).toFixed(2)}%"></i></div>
+${one ? html`<div class="bar" role="img" aria-label="${title}"><i style="width:${Math.min(100, (100 * output.bytes) / source.bytes).toFixed(2)}%"></i></div>` : ""}
+${variants.length > 0 ? variantTable(variants) : ""}
+<h2>Layers</h2>
+<div class="scroll"><table>
+<thead><tr><th>Layer</th><th>Operator</th><th class="n">Before</th><th class="n">After</th><th class="n">Share of the result</th></tr></thead>
+<tbody>
+${layers.slice(0, MAX_LAYERS).map((each) => layer(each, output.bytes))}</tbody>
+</table></div>
+${layers.length > MAX_LAYERS ? html`<p>The ${MAX_LAYERS} largest of ${layers.length}; all stand in the JSON report.</p>` : ""}
 <h2>Tensors</h2>
 <div class="scroll"><table>
 <thead><tr><th>Name</th><th>Shape</th><th>Action</th><th class="n">Before</th><th class="n">After</th><th class="n">SQNR</th><th>Reason</th></tr></thead>
@@ -70,6 +83,27 @@ ${[["Source", source.sha256] as const, [`Output, ${output.layout ?? output.forma
   return String(page);
 }
 
+const variantTable = (variants: readonly Variant[]): Html => html`<h2>Variants</h2>
+<div class="scroll"><table>
+<thead><tr><th>Scheme</th><th>Model</th><th>Files</th><th class="n">Before</th><th class="n">After</th><th class="n">SQNR</th></tr></thead>
+<tbody>
+${variants.map(variantRow)}</tbody>
+</table></div>`;
+
+const variantRow = ({ scheme, model, files, bytes, report, refused }: Variant): Html =>
+  report
+    ? html`<tr><td>${scheme ?? ""}</td><td><code>${model}</code></td><td><code>${files.join(", ")}</code></td><td class="n">${size(report.source.bytes)}</td><td class="n">${size(bytes)}</td><td class="n">${lowest(report.tensors)}</td></tr>
+`
+    : html`<tr class="kept"><td>${scheme ?? ""}</td><td><code>${model}</code></td><td colspan="4">refused: ${refused}</td></tr>
+`;
+
+/** Rows of the table of layers. */
+const MAX_LAYERS = 100;
+
+const layer = ({ name, op_type = "", bytes }: LayerReport, all: number): Html =>
+  html`<tr><td><code>${name}</code></td><td>${op_type}</td><td class="n">${size(bytes[0])}</td><td class="n">${size(bytes[1])}</td><td class="n">${percent(bytes[1], all)}</td></tr>
+`;
+
 const done = (report: Report): string =>
   actions(report)
     .map(([action, n]) => `${plural(n, "tensor")} to ${action}`)
@@ -83,11 +117,11 @@ function lowest(tensors: readonly TensorReport[]): string {
   return known.length > 0 ? `${known.reduce((a, b) => Math.min(a, b)).toFixed(1)} dB` : "exact";
 }
 
-const row = ({ name, shape, action, bytes, sqnr_db, reason }: TensorReport): Html =>
-  html`<tr${raw(action === "kept" ? ' class="kept"' : "")}><td><code>${name}</code></td><td>${shape.join("×") || "scalar"}</td><td>${action}</td><td class="n">${size(bytes[0])}</td><td class="n">${size(bytes[1])}</td><td class="n">${sqnr_db === undefined ? "" : `${sqnr_db.toFixed(1)} dB`}</td><td>${reason ?? ""}</td></tr>
+const row = ({ file, name, shape, action, actions: each, bytes, sqnr_db, reason }: TensorReport): Html =>
+  html`<tr${raw(action === "kept" ? ' class="kept"' : "")}><td><code>${file === undefined ? "" : `${file}: `}${name}</code></td><td>${shape.join("×") || "scalar"}</td><td>${each?.join(", ") ?? action}</td><td class="n">${size(bytes[0])}</td><td class="n">${size(bytes[1])}</td><td class="n">${sqnr_db === undefined ? "" : `${sqnr_db.toFixed(1)} dB`}</td><td>${reason ?? ""}</td></tr>
 `;
 
-function warning({ code, message, tensors, nodes }: Warning): Html {
-  const names = [...(tensors ?? []), ...(nodes ?? [])];
+function warning({ code, message, tensors, nodes, files }: Warning): Html {
+  const names = [...(files ?? []), ...(tensors ?? []), ...(nodes ?? [])];
   return html`<div class="warning" role="note"><strong>${message}</strong> <code>${code}</code>${names.length > 0 ? html`<p>${names.join(", ")}</p>` : ""}</div>`;
 }

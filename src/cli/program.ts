@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { AVAILABLE } from "../engine/decide.ts";
-import { SCHEME_NAMES } from "../engine/recipe.ts";
+import { ALL_WEB, SCHEME_NAMES } from "../engine/recipe.ts";
+import { parseBytes } from "../io/bytes.ts";
 import { VERSION } from "../version.ts";
 import { type CompressFlags, compressCommand } from "./compress.ts";
 import { inspectCommand } from "./inspect.ts";
@@ -10,6 +11,7 @@ const EXAMPLES = `
 Examples:
   edgeslim compress model.onnx -o model.w8.onnx --quantize w8
   edgeslim compress model.safetensors -o small.safetensors --quantize fp16 --report report.html
+  edgeslim compress my-model/ -o out/ --quantize all-web
   curl -s https://example.com/model.onnx | edgeslim compress - -o - --quantize w8 > model.w8.onnx
   edgeslim inspect model.onnx
 
@@ -30,20 +32,24 @@ export function program(signal: AbortSignal): Command {
 
   command("compress")
     .description("Compress a model. It is read as a stream: memory is bounded by its largest tensor.")
-    .argument("<model>", "ONNX or safetensors file; - is standard input")
-    .requiredOption("-o, --output <file>", "where the compressed model goes, once it is complete; - is standard output")
-    .addOption(new Option("-q, --quantize <scheme>", AVAILABLE.join(", ")).argParser(schemeWord))
+    .argument("<model>", "ONNX or safetensors file, or a folder of them; - is standard input")
+    .requiredOption("-o, --output <file>", "where the result goes, once it is complete: a file or a folder; - is standard output")
+    .addOption(
+      new Option("-q, --quantize <scheme>", `${AVAILABLE.join(", ")}; ${ALL_WEB} makes each that browsers use, in a folder`).argParser(
+        schemeWord,
+      ),
+    )
     .addOption(new Option("--prune <structure>", "unstructured:0.8, channel:0.3, block:0.5, 2:4").argParser(pruneForm).hideHelp())
     .addOption(new Option("--optimize", "simplify the graph").hideHelp())
     .option("--recipe <file>", "a recipe in JSON; the flags above override its parts")
     .option("--report <file>", "what was done to every tensor, as .json or .html")
     .addOption(new Option("--calibrate <samples>").hideHelp())
-    .addOption(new Option("--shard <size>").hideHelp())
+    .addOption(new Option("--shard <size>", "bytes that a file of weights may have, as in 25MiB, 2GB or 500000").argParser(bytes))
     .action((model: string, flags: CompressFlags) => compressCommand(model, flags, signal));
 
   command("inspect")
     .description("Show a model's format, operators, tensors and what each scheme would give.")
-    .argument("<model>", "ONNX or safetensors file; - is standard input")
+    .argument("<model>", "ONNX or safetensors file, or a folder of them; - is standard input")
     .option("--json", "print JSON")
     .action((model: string, flags: { json?: boolean }) => inspectCommand(model, flags, signal));
 
@@ -65,13 +71,20 @@ function base(command: Command): Command {
 }
 
 function schemeWord(word: string): string {
-  if (([...SCHEME_NAMES, "all-web"] as string[]).includes(word)) return word;
-  throw new InvalidArgumentError(`Expected one of ${SCHEME_NAMES.join(", ")}.`);
+  const words: string[] = [...SCHEME_NAMES, ALL_WEB];
+  if (words.includes(word)) return word;
+  throw new InvalidArgumentError(`Expected one of ${words.join(", ")}.`);
 }
 
 function pruneForm(form: string): string {
   if (/^((unstructured|channel|block):(0?\.\d+)|[1-9]\d?:[1-9]\d?)$/.test(form)) return form;
   throw new InvalidArgumentError("Expected unstructured:RATIO, channel:RATIO, block:RATIO or N:M, as in channel:0.3 or 2:4.");
+}
+
+function bytes(text: string): number {
+  const size = parseBytes(text);
+  if (size !== undefined) return size;
+  throw new InvalidArgumentError("Expected a number of bytes above 0, with B, kB, MB, GB, KiB, MiB or GiB: 25MiB, 2GB, 500000.");
 }
 
 function port(text: string): number {

@@ -1,14 +1,15 @@
-import { createReadStream } from "node:fs";
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Spool } from "../engine/lookahead.ts";
-import type { Payload } from "../payload.ts";
+import { fileSource } from "../io/file.ts";
+import { type Payload, rangePayload } from "../payload.ts";
 
 /** Tensor data in the system's folder for temporary files, for runs that read a stream. Nothing is made before it is needed. */
 export function fileSpool(): Spool {
   let folder: string | undefined;
   let files = 0;
+  const sources: Awaited<ReturnType<typeof fileSource>>[] = [];
   return {
     async write(payload) {
       folder ??= await mkdtemp(join(tmpdir(), "edgeslim-"));
@@ -19,9 +20,12 @@ export function fileSpool(): Spool {
       } finally {
         await handle.close();
       }
-      return { length: payload.length, again: true, chunks: () => createReadStream(path, { highWaterMark: 1 << 18 }) };
+      const source = await fileSource(path);
+      sources.push(source);
+      return rangePayload(source, 0, payload.length);
     },
     async clear() {
+      await Promise.all(sources.splice(0).map((source) => source.close()));
       if (folder) await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { Report } from "../engine/report.ts";
+import { writeErr } from "./streams.ts";
 import { percent, plural, seconds, size, some } from "./units.ts";
 
 /** How many tensors each action took, the commonest first. */
@@ -12,20 +13,31 @@ export function actions({ tensors }: Report): [action: string, count: number][] 
 /** `model.onnx 10.9 MB → model.w8.onnx 2.8 MB (25.7 %), 74 of 342 tensors w8, 0.1 s` */
 export function summary(report: Report, from: string, to: string): string {
   const name = (path: string, standard: string): string => (path === "-" ? standard : basename(path));
-  const { source, output, tensors, timing } = report;
-  const done = actions(report);
-  const all = plural(tensors.length, "tensor");
-  const [only] = done;
-  const what =
-    done.length === 1 && only ? `${only[1]} of ${all} ${only[0]}` : `${done.map(([action, n]) => `${n} ${action}`).join(" + ")} of ${all}`;
+  const { source, output, timing } = report;
+  const [, ...data] = output.files ?? [];
+  const beside = data.length > 0 ? ` with ${plural(data.length, "file")} of data` : "";
   return (
-    `${name(from, "standard input")} ${size(source.bytes)} → ${name(to, "standard output")} ${size(output.bytes)} ` +
-    `(${percent(output.bytes, source.bytes)}), ${what}, ${seconds(timing.seconds)}`
+    `${name(from, "standard input")} ${size(source.bytes)} → ${name(to, "standard output")}${beside} ${size(output.bytes)} ` +
+    `(${percent(output.bytes, source.bytes)}), ${actionsText(report)}, ${seconds(timing.seconds)}`
   );
 }
 
-export const warningLines = ({ warnings }: Report): string[] =>
-  warnings.map(({ message, tensors, nodes }) => {
-    const names = [...(tensors ?? []), ...(nodes ?? [])];
+/** `74 of 342 tensors w8` */
+export function actionsText(report: Report): string {
+  const done = actions(report);
+  const all = plural(report.tensors.length, "tensor");
+  const [only] = done;
+  return done.length === 1 && only
+    ? `${only[1]} of ${all} ${only[0]}`
+    : `${done.map(([action, n]) => `${n} ${action}`).join(" + ")} of ${all}`;
+}
+
+export async function tellWarnings(lines: readonly string[]): Promise<void> {
+  for (const line of lines) await writeErr(`edgeslim: warning: ${line}\n`);
+}
+
+export const warningLines = ({ warnings }: Pick<Report, "warnings">): string[] =>
+  warnings.map(({ message, tensors, nodes, files }) => {
+    const names = [...(files ?? []), ...(tensors ?? []), ...(nodes ?? [])];
     return names.length > 0 ? `${message}: ${some(names)}` : message;
   });

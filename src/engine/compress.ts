@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../errors.ts";
 import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { Output } from "../io/output.ts";
@@ -5,6 +6,7 @@ import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { VERSION } from "../version.ts";
+import { type DataFile, DataFiles, type ExternalSink } from "./data-files.ts";
 import { Decider } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { Lookahead, type Spool } from "./lookahead.ts";
@@ -13,14 +15,18 @@ import { OnnxStream } from "./onnx-stream.ts";
 import type { Tools } from "./pool.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
+import { runtimeOf } from "./runtimes.ts";
 import { compressSafetensors } from "./safetensors.ts";
+import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What is known before the first byte of output. */
 export interface Plan {
   format: "onnx" | "safetensors";
   layout: "canonical" | "patched" | "pieced";
-  /** Length of the output, where it is known. */
+  /** Length of the output, of all its files, where it is known. */
   bytes?: number;
+  /** The files, the model's own first; where `external` is given. */
+  files?: DataFile[];
 }
 
 export interface Progress {
@@ -46,6 +52,19 @@ export interface CompressOptions {
   maxHashedBytes?: number | undefined;
   /** Where tensor data goes that must be held and does not fit in memory. */
   spool?: Spool | undefined;
+  /** The files beside an ONNX model, where its external data is. */
+  siblings?: FindSibling | undefined;
+  /**
+   * Takes the data of an ONNX model that does not fit into one file of 2 GiB, or that is to be split. A source that is read once gives one
+   * file, unless it is to be split: then it is held, as for the optimizer.
+   */
+  external?: ExternalSink | undefined;
+}
+
+/** What the engine itself asks of a run that is one of several. */
+export interface RunOptions extends CompressOptions {
+  /** Told of the recipe's patterns that matched no tensor, which are else refused. */
+  onUnmatched?: ((patterns: readonly string[]) => void) | undefined;
 }
 
 /**
@@ -57,14 +76,16 @@ export async function compressInto(
   from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
-  options: CompressOptions = {},
+  options: RunOptions = {},
 ): Promise<Report> {
   const started = performance.now();
   const log = new Log();
   let read = 0;
   const tell = (bytes: number): void =>
-    options.onProgress?.({ bytes, total: source?.size, written: out.length, tensors: log.tensors.length });
+    options.onProgress?.({ bytes, total: source?.size, written: out.length + (data?.length ?? 0), tensors: log.tensors.length });
   const out = new Output(sink, blocks, options.signal);
+  const siblings = new Siblings(options.siblings, options.signal);
+  const data = options.external && new DataFiles(options.external, blocks, options.signal);
   const lookahead = new Lookahead(blocks, options.spool);
   const source = isSource(from) ? abortableSource(from, options.signal) : undefined;
   const reader = new Reader(inputOf(source ?? from), {
@@ -73,46 +94,73 @@ export async function compressInto(
     onRead: (bytes) => tell((read = bytes)),
   });
   out.onWrite = () => tell(read);
+  if (data) data.onWrite = out.onWrite;
   const release = cancelOnAbort(reader, options.signal);
   try {
     const parsed = parseRecipe(recipe);
+    log.quantizes = parsed.quantize !== undefined;
     const run = {
       kernels,
       out,
+      data,
       reader,
+      siblings,
       lookahead,
-      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor)),
+      decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor), options.onUnmatched),
       log,
+      runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
+      optimizes: parsed.optimize === true,
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };
     const format = await detect(reader);
+    if (format === "safetensors" && parsed.optimize)
+      throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
+    if (format === "safetensors" && data?.isAsked)
+      throw new UnsupportedError("The result is to be split, and a safetensors file comes out as one: only ONNX models have external data");
+    // The optimizer looks at all of a graph before it decides, and at some weights again; a result is split by the sizes of all its parts.
+    const again = source ?? (format === "onnx" && (parsed.optimize || data?.isAsked) ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";
     let opset: number | undefined;
     if (format === "safetensors") await compressSafetensors(run, source);
     else
-      ({ layout, opset } = await (source
-        ? compressOnnxSource(run, source)
+      ({ layout, opset } = await (again
+        ? compressOnnxSource(again === source ? run : { ...run, reader: new Reader(inputOf(again)) }, again)
         : new OnnxStream(run, sink.patch ? "patched" : "pieced").compress()));
     const written = await out.close();
     const seconds = (performance.now() - started) / 1000;
+    const bytes = reader.position + siblings.bytes;
     const hash = reader.sha256();
     const sha256 = written.sha256 ?? (sink.reopen && (await hashOf(await sink.reopen())));
     return {
       edgeslim: VERSION,
       recipe: parsed,
-      source: { format, ...(opset === undefined ? {} : { opset }), bytes: reader.position, ...(hash ? { sha256: hash } : {}) },
-      output: { format, layout, bytes: written.bytes, ...(sha256 ? { sha256 } : {}) },
-      tensors: run.log.tensors,
-      warnings: run.log.warnings,
+      source: {
+        format,
+        ...(opset === undefined ? {} : { opset }),
+        bytes,
+        ...(hash ? { sha256: hash } : {}),
+        ...(siblings.files.length > 0 && { files: siblings.files.map(({ location }) => location) }),
+      },
+      output: {
+        format,
+        layout,
+        bytes: written.bytes + (data?.length ?? 0),
+        ...(sha256 ? { sha256 } : {}),
+        ...(data && { files: [data.sink.name, ...data.names] }),
+      },
+      tensors: log.tensors,
+      layers: log.layerReports(),
+      ...(log.optimization ? { optimization: log.optimization } : {}),
+      warnings: log.warnings,
       timing: {
         seconds: Math.round(seconds * 1e4) / 1e4,
-        bytes_per_second: Math.round(reader.position / seconds),
-        peak_memory_bytes: kernels.memory.buffer.byteLength + lookahead.peak + out.peak,
+        bytes_per_second: Math.round(bytes / seconds),
+        peak_memory_bytes: kernels.memory.buffer.byteLength + lookahead.peak + out.peak + (data?.peak ?? 0),
       },
     };
   } catch (error) {
-    await Promise.allSettled([reader.cancel(error), out.abort(error)]); // the first failure is the one to tell
+    await Promise.allSettled([reader.cancel(error), out.abort(error), data?.abort(error)]); // the first failure is the one to tell
     throw error;
   } finally {
     release();

@@ -1,13 +1,13 @@
 import { around, aroundAxes, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { dynamic } from "../quantize/affine8.ts";
-import { half } from "../quantize/half.ts";
+import { half, halfArithmetic } from "../quantize/half.ts";
 import { q4, w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
-import type { QuantizeRecipe, Recipe, SchemeName } from "./recipe.ts";
+import { ALL_WEB, type QuantizeRecipe, type Recipe, type SchemeName } from "./recipe.ts";
 
 /** A tensor of fewer elements gains less than its scales and nodes cost. */
 export const MIN_ELEMENTS = 1024;
@@ -16,7 +16,7 @@ export const MIN_ELEMENTS = 1024;
 export const MAX_PATTERN_WORK = 1e10;
 
 type Warn = (code: string, message: string, tensor: string) => void;
-type Choose = (weight: Weight, recipe: QuantizeRecipe) => Decision;
+type Choose = (weight: Weight, recipe: Partial<QuantizeRecipe>) => Decision;
 
 interface Scheme {
   choose: Choose;
@@ -43,17 +43,24 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
   int8: dynamically("int8"),
   uint8: dynamically("uint8"),
   q4: faithful(q4),
+  q4f16: faithful(halfArithmetic(true)),
   bnb4: faithful(bnb4),
 };
 
+/** `fp16` of a graph that is optimized: its arithmetic is converted too. */
+const HALF = faithful(halfArithmetic(false));
+
+/** A recipe that only optimizes. */
+const NONE = faithful(() => keep("the recipe does not quantize"));
+
 /** Schemes that can have a scale a channel or one for all. */
-const GRANULAR: readonly SchemeName[] = ["w8", "q8", "int8", "uint8"];
+const GRANULAR: readonly string[] = ["w8", "q8", "int8", "uint8"];
 
 export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
 
 /** Decides about tensors by a recipe, and remembers which of its patterns have matched. */
 export class Decider {
-  readonly #quantize: QuantizeRecipe;
+  readonly #quantize: Partial<QuantizeRecipe>;
   readonly #exclude: readonly Pattern[];
   readonly #overrides: readonly (readonly [Pattern, Scheme])[];
   readonly #scheme: Scheme;
@@ -61,25 +68,40 @@ export class Decider {
   readonly #names = new Map<string, { scheme: Scheme; excluded: boolean }>();
   #work = 0;
   readonly #warn: Warn;
+  readonly #onUnmatched: ((patterns: readonly string[]) => void) | undefined;
 
-  /** `warn` is told of tensors that do not become what the scheme's name says. */
-  constructor(recipe: Recipe, warn: Warn = () => {}) {
+  /**
+   * `warn` is told of tensors that do not become what the scheme's name says. `onUnmatched`, where given, is told of the patterns that
+   * matched no tensor, none perhaps: a folder's other models may have what they name.
+   */
+  constructor(recipe: Recipe, warn: Warn = () => {}, onUnmatched?: (patterns: readonly string[]) => void) {
     this.#warn = warn;
-    for (const part of ["optimize", "prune", "distill", "target"] as const) {
+    this.#onUnmatched = onUnmatched;
+    for (const part of ["prune", "distill"] as const) {
       if (recipe[part])
-        throw new UnsupportedError(`The recipe asks for '${part}', which this version does not do; it quantizes (${AVAILABLE.join(", ")})`);
+        throw new UnsupportedError(
+          `The recipe asks for '${part}', which this version does not do; it optimizes and quantizes (${AVAILABLE.join(", ")})`,
+        );
     }
-    if (!recipe.quantize)
+    const [aim] = Object.keys(recipe.target ?? {}).filter((key) => key !== "runtime");
+    if (aim) throw new UnsupportedError(`The recipe asks for target.${aim}, which this version does not aim at; name a scheme instead`);
+    if (!recipe.quantize && !recipe.optimize)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
-    this.#quantize = recipe.quantize;
+    this.#quantize = recipe.quantize ?? {};
     if (this.#quantize.observer) throw new UnsupportedError("The recipe names an observer, which only calibrated schemes have");
-    if (this.#quantize.granularity && !GRANULAR.includes(this.#quantize.scheme)) {
+    if (this.#quantize.granularity && !GRANULAR.includes(this.#quantize.scheme as string)) {
       throw new UnsupportedError(`granularity cannot be chosen for ${this.#quantize.scheme}, only for ${GRANULAR.join(", ")}`);
     }
-    this.#scheme = schemeOf(this.#quantize.scheme);
+    const { scheme } = this.#quantize;
+    this.#scheme = scheme === undefined ? NONE : scheme === "fp16" && recipe.optimize ? HALF : schemeOf(scheme);
     this.#exclude = (this.#quantize.exclude ?? []).map((p) => new Pattern(p));
     this.#overrides = (this.#quantize.overrides ?? []).map(({ match, scheme }) => [new Pattern(match), schemeOf(scheme)] as const);
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
+  }
+
+  /** Whether the model computes in float16 afterwards. */
+  get computesInHalf(): boolean {
+    return this.#scheme === HALF || this.#scheme === SCHEMES.q4f16;
   }
 
   /** What becomes of a weight. */
@@ -146,12 +168,16 @@ export class Decider {
 
   /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */
   finish(): void {
-    const [pattern] = this.#unmatched;
-    if (pattern) throw new UnsupportedError(`The recipe's pattern '${pattern.source}' matches no tensor of the model`);
+    if (this.#onUnmatched) this.#onUnmatched([...this.#unmatched].map(({ source }) => source));
+    else for (const { source } of this.#unmatched) throw unmatched(source);
   }
 }
 
-function schemeOf(name: SchemeName): Scheme {
+export const unmatched = (pattern: string): UnsupportedError =>
+  new UnsupportedError(`The recipe's pattern '${pattern}' matches no tensor of the model`);
+
+function schemeOf(name: SchemeName | typeof ALL_WEB): Scheme {
+  if (name === ALL_WEB) throw new UnsupportedError(`${ALL_WEB} makes a file a scheme: let the result go into a folder`);
   const scheme = SCHEMES[name];
   if (!scheme) throw new UnsupportedError(`The scheme ${name} is not in this version; it has ${AVAILABLE.join(", ")}`);
   return scheme;
@@ -174,7 +200,7 @@ export function encodedBytes(shape: readonly number[], encoding: Encoding): numb
       return elements(shape) + around(shape, encoding.axis).channels * 4;
     case "int4": {
       const { n, blocks } = matrix(shape, encoding.k_axis);
-      return n * blocks * (BLOCK_SIZE / 2 + 4);
+      return n * blocks * (BLOCK_SIZE / 2 + (encoding.scheme === "q4f16" ? 2 : 4));
     }
     case "nf4":
       return Math.ceil(elements(shape) / 2) + Math.ceil(elements(shape) / NF4_BLOCK_SIZE) * 4;

@@ -1,8 +1,8 @@
 import type { Encoding, Weight } from "../encoding.ts";
-import { FormatError } from "../errors.ts";
+import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { type Item, Parser } from "../formats/onnx/parse.ts";
-import { opsetRefusal } from "../formats/onnx/represent.ts";
+import { type Need, opsetNeeded } from "../formats/onnx/represent.ts";
 import { checkLength, headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
 import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
@@ -15,16 +15,23 @@ import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
 import { detect } from "./detect.ts";
+import { planUpgrade } from "./onnx-opset.ts";
 import { nestedDefinitions } from "./onnx-weights.ts";
 import type { SchemeName } from "./recipe.ts";
+import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What a model is and what each scheme would give. */
 export interface Inspection {
   format: "onnx" | "safetensors";
   opset?: number;
   ir_version?: number;
-  /** Bytes of the file. */
+  /** Bytes of the file, and of those that hold its external data. */
   bytes: number;
+  /**
+   * The files that hold external data, by their paths from the model's. `found` says whether they were looked at: where not, their `bytes`
+   * are those up to the end of the last tensor in each.
+   */
+  external?: { found: boolean; files: { location: string; bytes: number }[] };
   /** Elements of all float tensors. */
   parameters: number;
   inputs?: string[];
@@ -52,6 +59,8 @@ export interface InspectOptions {
   signal?: AbortSignal | undefined;
   /** Called with the bytes read so far. */
   onRead?: ((bytes: number) => void) | undefined;
+  /** The files beside an ONNX model, where its external data is. */
+  siblings?: FindSibling | undefined;
 }
 
 /** Reads a model's structure; the data of large tensors is passed over. */
@@ -62,7 +71,7 @@ export async function inspectModel(from: ReadableStream<Uint8Array> | Source | I
   });
   const release = cancelOnAbort(reader, options.signal);
   try {
-    return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader);
+    return (await detect(reader)) === "safetensors" ? await inspectSafetensors(reader) : await inspectOnnx(reader, options);
   } catch (error) {
     await reader.cancel(error);
     throw error;
@@ -75,19 +84,30 @@ async function inspectSafetensors(reader: Reader): Promise<Inspection> {
   const { tensors, metadata, dataOffset, dataBytes } = await readHeader(reader);
   await reader.skip(dataBytes, "tensor data");
   await reader.expectEnd("after the last tensor");
-  const names = new Set(tensors.map(({ name }) => name));
-  const weights = tensors.map((entry): Weight => ({ ...entry, role: safetensorsRole(entry, names) }));
-  return { format: "safetensors", metadata, ...summary(weights, dataOffset + dataBytes) };
+  return inspectTensors(tensors, metadata, dataOffset + dataBytes);
 }
 
-async function inspectOnnx(reader: Reader): Promise<Inspection> {
+/** Inspects a safetensors model by the headers of all its files; `bytes` is what they take. */
+export function inspectTensors(tensors: readonly TensorInfo[], metadata: Record<string, string>, bytes: number): Inspection {
+  const names = new Set(tensors.map(({ name }) => name));
+  const weights = tensors.map((entry): Weight => ({ ...entry, role: safetensorsRole(entry, names) }));
+  return { format: "safetensors", metadata, ...summary(weights, bytes) };
+}
+
+/** A file that is not there to be looked at: it may be of any size. */
+const unseen: FindSibling = async () => ({ size: Number.POSITIVE_INFINITY, read: () => Promise.reject(new Error("Not read.")) });
+
+async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Inspection> {
+  const found = options.siblings !== undefined;
+  const siblings = new Siblings(options.siblings ?? unseen, options.signal);
   const document = new Document();
   const infos: TensorInfo[] = [];
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(reader, async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
+    await siblings.merge(item, true);
     if (item.kind === "initializer") infos.push(initializerInfo(item));
-    document.add(item, infos.at(-1)?.name);
+    document.add(item, infos.at(-1));
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
@@ -104,6 +124,8 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
     }
   }
   const own = new Set(document.main.initializers);
+  const files = siblings.files.map(({ location, size, reach }) => ({ location, bytes: found ? size : reach }));
+  const bytes = files.reduce((n, file) => n + file.bytes, reader.position);
   return {
     format: "onnx",
     opset: document.opset,
@@ -111,8 +133,29 @@ async function inspectOnnx(reader: Reader): Promise<Inspection> {
     inputs: document.main.inputs.filter((name) => !own.has(name)),
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
-    ...summary(weights, reader.position, (encoding) => opsetRefusal(encoding, document.opset)),
+    ...(files.length > 0 && { external: { found, files } }),
+    ...summary(weights, bytes, refusals(document)),
   };
+}
+
+/** Why a model cannot have the opset that an encoding needs; undefined where it has it, or can be upgraded. */
+function refusals(document: Document): (encoding: Encoding) => string | undefined {
+  const known = new Map<number, string | undefined>();
+  return (encoding) => {
+    const need = opsetNeeded(encoding);
+    if (!known.has(need.opset)) known.set(need.opset, refusal(document, need));
+    return known.get(need.opset);
+  };
+}
+
+function refusal(document: Document, need: Need): string | undefined {
+  try {
+    planUpgrade(document, need, (name) => name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
 }
 
 function initializerInfo({ message, passing }: Item & { kind: "initializer" }): TensorInfo {

@@ -1,5 +1,8 @@
 import { LimitError } from "../errors.ts";
 import type { BlockPool } from "../io/blocks.ts";
+import { concat } from "../io/protobuf.ts";
+import type { Reader } from "../io/reader.ts";
+import { memorySource, type Source } from "../io/source.ts";
 import { type Payload, viewsPayload } from "../payload.ts";
 
 /**
@@ -82,6 +85,43 @@ export class Lookahead {
         for (const [slot] of parts) if (--slot.users === 0 && slot !== this.#open) this.#free(slot);
       },
     };
+  }
+
+  /** Takes in all that a reader has left, and gives it as a source. */
+  async whole(reader: Reader): Promise<Source> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    let more = true;
+    const next = async (): Promise<Uint8Array | undefined> => {
+      const view = await reader.view(MAX_LOOKAHEAD);
+      more = view !== undefined;
+      length += view?.byteLength ?? 0;
+      return view;
+    };
+    while (length <= MAX_LOOKAHEAD && more) {
+      const view = await next();
+      if (view) chunks.push(view.slice());
+    }
+    this.peak = Math.max(this.peak, length);
+    if (!more) return memorySource(concat(chunks));
+    if (!this.#spool)
+      throw new LimitError(
+        "MAX_LOOKAHEAD",
+        `To be optimized or split the model must be read again, and as a stream it is longer than the ${MAX_LOOKAHEAD} bytes that are held. ` +
+          "Give it as a source that can be read again: a file, a Blob, or PUT it to /v1/models and compress it there",
+      );
+    const { range } = await this.#spool.write({
+      get length() {
+        return length;
+      },
+      again: false,
+      async *chunks() {
+        for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) yield chunk;
+        for (let view = await next(); view; view = await next()) yield view;
+      },
+    });
+    if (!range) throw new TypeError("A spool gives payloads that lie in a source.");
+    return { size: length, read: (offset, n) => range.source.read(range.offset + offset, n) };
   }
 
   /** Gives everything back. */

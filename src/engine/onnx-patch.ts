@@ -1,19 +1,25 @@
-import { UnsupportedError } from "../errors.ts";
 import { withLeadingOnes } from "../formats/onnx/batched.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { quantizeDynamically } from "../formats/onnx/dynamic.ts";
 import type { QuantizedWeight } from "../formats/onnx/dynamic-scope.ts";
+import { knownOf } from "../formats/onnx/known.ts";
 import { packedProduct } from "../formats/onnx/packed.ts";
-import { isPacked, MICROSOFT, opsetRefusal, type Packed, restore } from "../formats/onnx/represent.ts";
+import { isPacked, MICROSOFT, type Packed, restore } from "../formats/onnx/represent.ts";
 import { type Graph, graphs, makeNode } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
 import { isRightSide, type Path, paths } from "../graph/role.ts";
+import { inferGraph } from "../ops/infer.ts";
 import type { TensorInfo } from "../tensor.ts";
+import { computeInHalf, computesInHalf } from "./onnx-half.ts";
 import { type Definition, type Encoded, IR_WITHOUT_INPUTS, type Names } from "./onnx-weights.ts";
 
-/** Edits the graph so that it reads the encoded weights: first what reads them in a form of its own, then what reads them in float. */
+/**
+ * Edits the graph so that it reads the encoded weights: first what reads them in a form of its own, then what reads them in float, then what
+ * computes in float16.
+ */
 export function patchGraph(document: Document, encoded: readonly Encoded[], names: Names): void {
-  for (const { definition, encoding } of encoded) refuseOpset(document, definition.info, opsetRefusal(encoding, document.opset));
+  const computing = encoded.filter(({ encoding }) => computesInHalf(encoding));
+  const types = computing.length > 0 ? inferGraph(document.main, knownOf(document, document.tensors)).get(document.main) : undefined;
   const products = new Patch();
   const weights = quantizedWeights(encoded);
   if (weights.size > 0) quantizeDynamically(document.values, weights, { main: document.main, patch: products, fresh: names.fresh });
@@ -23,28 +29,28 @@ export function patchGraph(document: Document, encoded: readonly Encoded[], name
   document.apply(products);
 
   const floats = new Patch();
-  for (const each of encoded) {
-    const { info, home, constant } = each.definition;
-    if (isPacked(each.encoding) && each.encoding.twice) {
-      // Whoever calls the model would override one of the two.
-      if (document.main.inputs.includes(info.name) && home === document.main && document.ir_version >= IR_WITHOUT_INPUTS)
-        floats.undefine(home, info.name);
-      continue;
-    }
-    if (!constant) floats.undefine(home, info.name);
-    const rewritten = isPacked(each.encoding) || each.encoding.kind === "affine8";
-    const isRead = document.values.uses(info.name, home).length > 0 || document.values.isOutput(info.name, home);
-    if (isRead || !rewritten) restoreFloat(document, each, floats, names);
-    else if (constant) floats.remove(constant);
-  }
+  for (const each of encoded) patchFloat(document, each, floats, names);
   document.apply(floats);
+  if (types) computeInHalf(document, computing, types, names);
 }
 
-function refuseOpset({ opset }: Document, { name }: TensorInfo, refusal: string | undefined): void {
-  if (!refusal) return;
-  throw new UnsupportedError(`Tensor '${name}': ${refusal}, and the model has opset ${opset}; export it with a newer opset`, {
-    tensor: name,
-  });
+/** Drops a weight's float name, or gives it back to what still reads it. */
+function patchFloat(document: Document, encoded: Encoded, patch: Patch, names: Names): void {
+  const { main, values, ir_version } = document;
+  const { definition, encoding } = encoded;
+  const { info, home, constant } = definition;
+  if (isPacked(encoding) && encoding.twice) {
+    // Whoever calls the model would override one of the two.
+    if (home === main && main.inputs.includes(info.name) && ir_version >= IR_WITHOUT_INPUTS) patch.undefine(home, info.name);
+    return;
+  }
+  if (!constant) patch.undefine(home, info.name);
+  const isRewritten = isPacked(encoding) || encoding.kind === "affine8";
+  const isRead = isRewritten
+    ? values.uses(info.name, home).length > 0 || values.isOutput(info.name, home)
+    : !(encoding.kind === "half" && encoding.computes);
+  if (isRead) restoreFloat(document, encoded, patch, names);
+  else if (constant) patch.remove(constant);
 }
 
 /** Gives a weight's name back to those that read it. */

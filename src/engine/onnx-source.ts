@@ -1,113 +1,144 @@
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
-import { enclosedLength, GraphWriter, initializerHeader, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
-import { type Field, fieldLength, type Message } from "../formats/onnx/message.ts";
+import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
+import type { Field } from "../formats/onnx/message.ts";
 import { Parser } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { initializerField } from "../formats/onnx/write.ts";
 import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
-import { type Payload, rangePayload } from "../payload.ts";
-import { byteLength } from "../tensor.ts";
+import { rangePayload } from "../payload.ts";
+import { DataPlan } from "./data-files.ts";
 import { standsTwice } from "./decide.ts";
-import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { layersOf } from "./layers.ts";
+import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
+import { noteLarge } from "./onnx-half.ts";
+import { raiseOpset } from "./onnx-opset.ts";
+import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
+import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
+import type { Log } from "./report.ts";
+import { warnOfOperators } from "./runtimes.ts";
 
 /**
  * Compresses a model that can be read again: a first pass reads everything but bulk data, every decision is made,
  * and the file is written in its usual order with its length known.
  */
 export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<OnnxFacts> {
-  const { reader, out, log, decider } = run;
-  const document = new Document();
+  const { out, log, decider } = run;
+  const model = await readModel(run, source);
+  const { document } = model;
+  let { definitions } = model;
   const names = new Names();
-  const initializers: { message: Message; definition: Definition }[] = [];
+  for (const node of document.main.nodes) names.addNode(node);
+  for (const { info } of definitions) names.add(info.name);
+  for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
+
+  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
+  if (run.optimizes) definitions = await optimizeOnnx(document, definitions, names, log);
+
+  const encoded: Encoded[] = [];
+  const weights: { piece: Piece; name?: string }[] = [];
+  for (const definition of definitions) {
+    const { payload } = definition;
+    const decision = decide(decider, document, definition);
+    if (decision.kind !== "keep" && payload) {
+      const made = encodedParts(definition, decision, names);
+      encoded.push(made);
+      const float = standsTwice(decision) ? fieldOf(definition) : undefined;
+      if (float) weights.push({ piece: float });
+      if (!made.local) weights.push({ piece: made });
+      continue;
+    }
+    if (decider.computesInHalf) await noteLarge(document, definition);
+    noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
+    const field = fieldOf(definition);
+    if (field) weights.push({ piece: field, name: definition.info.name });
+  }
+  noteUntouched(document, log);
+  decider.finish();
+  if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  log.layers = layersOf(document.values, definitions);
+  const { opset } = document;
+  raiseOpset(document, encoded, names, log);
+  patchGraph(document, encoded, names);
+  for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
+  warnOfOperators(document, run.runtime, log);
+
+  const fields = graphFields(document, encoded, log);
+  const defined = new Set(document.main.initializers);
+  const written = weights.filter(({ name }) => name === undefined || defined.has(name)).map(({ piece }) => piece);
+  const isEarly = (field: Field): boolean => field.field < GraphProto.initializer;
+  const pieces = [...fields.nodes, ...fields.rest.filter(isEarly), ...written, ...fields.rest.filter((field) => !isEarly(field))];
+  const head = document.before.map((leaf) => leaf.bytes);
+  const tail = modelTail(document, run.recipe, log);
+  const around = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0);
+  const { graph, bytes, files } = planFiles(run, pieces, (graph) => around + enclosedLength(Model.graph, graph.length));
+  if (bytes > MAX_MODEL_BYTES) throw tooLarge(bytes);
+
+  const total = bytes + files.reduce((n, file) => n + file.bytes, 0);
+  run.onPlan({
+    format: "onnx",
+    layout: "canonical",
+    bytes: total,
+    ...(run.data && { files: [{ name: run.data.sink.name, bytes }, ...files] }),
+  });
+  for (const piece of head) out.put(piece);
+  await writeGraph(run, new GraphWriter(out, "canonical", graph.length), graph);
+  for (const piece of tail) out.put(piece);
+  return { opset, layout: "canonical" };
+}
+
+/** Reads everything but bulk data, which stays where it is. */
+async function readModel({ reader, siblings }: OnnxRun, source: Source): Promise<{ document: Document; definitions: Definition[] }> {
+  const document = new Document();
+  const definitions: Definition[] = [];
   const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
   for await (const item of parser.items()) {
+    await siblings.merge(item);
     if (item.kind !== "initializer") {
       document.add(item);
       continue;
     }
     const { message, passing } = item;
     const info = tensorInfo(message);
-    refuseExternal(message, info);
-    document.add(item, info.name);
+    document.add(item, info);
     if (passing) {
       checkLength(info, passing.field, passing.payload.length, passing.offset);
       passing.payload = rangePayload(source, passing.offset, passing.payload.length);
     }
-    initializers.push({
-      message,
-      definition: { info, home: document.main, payload: passing ? passing.payload : await tensorData(message, info), bulk: [] },
-    });
+    const payload = passing ? passing.payload : await tensorData(message, info);
+    definitions.push({ info, home: document.main, payload, bulk: [], message });
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
-  for (const node of document.main.nodes) names.addNode(node);
-  for (const { definition } of initializers) names.add(definition.info.name);
-  for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
-
-  const encoded: Encoded[] = [];
-  /** Decides, and notes what is kept. */
-  const choose = (definition: Definition): Encoded | undefined => {
-    const decision = decide(decider, document, definition);
-    if (decision.kind === "keep" || !definition.payload) {
-      log.kept(definition.info, decision.kind === "keep" ? decision.reason : "no data", bytesOf(definition.info));
-      return undefined;
-    }
-    const made = encodedParts(definition, decision, names);
-    encoded.push(made);
-    return made;
-  };
-  const own = initializers.map(({ message, definition }) => ({ message, encoded: choose(definition) }));
-  const lifted: Encoded[] = [];
-  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) {
-    const made = choose(definition);
-    if (made) lifted.push(made);
-  }
-  noteUntouched(document, log);
-  decider.finish();
-  if (encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
-  patchGraph(document, encoded, names);
-  for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
-
-  const fields = graphFields(document, encoded, log);
-  const weights: (Encoded | Field)[] = [
-    ...own.flatMap(({ message, encoded: made }): (Encoded | Field)[] => {
-      const float = { field: GraphProto.initializer, message };
-      if (!made) return [float];
-      return standsTwice(made.encoding) ? [float, made] : [made];
-    }),
-    ...lifted.filter(({ local }) => !local),
-  ];
-  const early = fields.rest.filter((field) => field.field < GraphProto.initializer);
-  const late = fields.rest.filter((field) => field.field >= GraphProto.initializer);
-  const sum = (list: readonly Field[]): number => list.reduce((n, field) => n + fieldLength(field), 0);
-  const graphLength =
-    sum(fields.nodes) + sum(fields.rest) + weights.reduce((n, w) => n + ("parts" in w ? encodedLength(w) : fieldLength(w)), 0);
-  const head = document.before.map((leaf) => leaf.bytes);
-  const tail = modelTail(document, run.recipe, log);
-  const total = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0) + enclosedLength(Model.graph, graphLength);
-  if (total > MAX_MODEL_BYTES) throw tooLarge(total);
-
-  run.onPlan({ format: "onnx", layout: "canonical", bytes: total });
-  const writer = new GraphWriter(out, "canonical", graphLength);
-  for (const bytes of head) out.put(bytes);
-  for (const field of [...fields.nodes, ...early]) await writeField(run, writer, field);
-  for (const weight of weights) {
-    if ("parts" in weight) await writeEncoded(run, writer, weight, weight.definition.payload as Payload);
-    else await writeField(run, writer, weight);
-  }
-  for (const field of late) await writeField(run, writer, field);
-  for (const bytes of tail) out.put(bytes);
-  return { opset: document.opset, layout: "canonical" };
+  return { document, definitions };
 }
 
-function encodedLength({ parts }: Encoded): number {
-  return parts.reduce((n, part) => {
-    const length = byteLength(part.dtype, part.shape);
-    return n + initializerHeader(part, length).byteLength + length;
-  }, 0);
+/** The initializer of a tensor that is kept; undefined where its node holds it. */
+function fieldOf({ info, payload, message, scaling, lifted, made }: Definition): Field | undefined {
+  if (message && !scaling) return { field: GraphProto.initializer, message };
+  return (message || lifted || made) && payload ? initializerField(info, payload) : undefined;
+}
+
+function noteKept({ info, scaling, made }: Definition, reason: string, log: Log): void {
+  if (made) return; // no tensor of the source
+  if (scaling) log.folded(info, reason, bytesOf(info));
+  else log.kept(info, reason, bytesOf(info));
+}
+
+/** Plans one file where that holds the model and no shards are asked for, else one and its data files. `ownBytes` are those of the model's own. */
+function planFiles({ data, log }: OnnxRun, pieces: readonly Piece[], ownBytes: (graph: GraphPlan) => number) {
+  const whole = planGraph(pieces);
+  const bytes = ownBytes(whole);
+  const { always, shard = MAX_MODEL_BYTES } = data?.sink ?? {};
+  if (!data || (!always && bytes <= Math.min(shard, MAX_MODEL_BYTES))) return { graph: whole, bytes, files: [] };
+  const plan = new DataPlan(data.sink, (tensor) =>
+    log.warn("shard-exceeded", `Tensors larger than a shard of ${shard} bytes have a file of their own`, tensor),
+  );
+  const graph = planGraph(pieces, plan.place);
+  return { graph, bytes: ownBytes(graph), files: plan.files };
 }

@@ -5,18 +5,22 @@ import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/la
 import { encodeField, type Field, fieldLength, isBulk, type Message } from "../formats/onnx/message.ts";
 import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { NEWEST_NEED } from "../formats/onnx/represent.ts";
+import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { isDecided } from "../graph/dynamic.ts";
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
-import type { TensorInfo } from "../tensor.ts";
 import { actionOf, standsTwice } from "./decide.ts";
+import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { noteLarge } from "./onnx-half.ts";
+import { raiseOpset } from "./onnx-opset.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
+import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */
 const NO_DATA = memoryPayload(new Uint8Array(0));
@@ -40,6 +44,7 @@ export class OnnxStream {
   readonly #names = new Names();
   readonly #encoded: Encoded[] = [];
   readonly #decided: [Pick<Definition, "info" | "home">, Decision][] = [];
+  readonly #defined: Pick<Definition, "info" | "home">[] = [];
   readonly #holds = new Map<Payload, Held>();
   #pending: Pending[] = [];
   #scanned = -1;
@@ -51,10 +56,14 @@ export class OnnxStream {
   }
 
   async compress(): Promise<OnnxFacts> {
-    const { reader, out, log, decider, recipe } = this.#run;
+    const { reader, out, log, decider, recipe, siblings } = this.#run;
     const document = this.#document;
     for await (const item of new Parser(reader, (payload) => this.#holdNested(payload), headerComplete).items()) {
-      if (item.kind !== "model" && !document.begun) for (const leaf of document.before) out.put(leaf.bytes);
+      await siblings.merge(item);
+      if (item.kind !== "model" && !document.begun) {
+        if (document.opset < NEWEST_NEED) document.deferOpset();
+        for (const leaf of document.before) out.put(leaf.bytes);
+      }
       if (item.kind === "initializer") await this.#initializer(item);
       else {
         document.add(item);
@@ -67,10 +76,14 @@ export class OnnxStream {
     this.#verify();
     noteUntouched(document, log);
     decider.finish();
-    if (this.#encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+    if (!log.changed && this.#encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
+    log.layers = layersOf(document.values, this.#defined);
+    const { opset } = document;
+    raiseOpset(document, this.#encoded, this.#names, log);
     patchGraph(document, this.#encoded, this.#names);
     for (const each of this.#encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(this.#run, each));
+    warnOfOperators(document, this.#run.runtime, log);
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
     this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));
@@ -78,7 +91,7 @@ export class OnnxStream {
     await this.#writer.close();
     for (const bytes of modelTail(document, recipe, log)) out.put(bytes);
     if (out.length > MAX_MODEL_BYTES) throw tooLarge(out.length);
-    return { opset: document.opset, layout: this.#writer.layout };
+    return { opset, layout: this.#writer.layout };
   }
 
   /** Weights inside a node that has just been read wait for its readers, which follow it. */
@@ -87,8 +100,9 @@ export class OnnxStream {
     if (field.field !== GraphProto.node || !node) return;
     this.#names.addNode(node);
     for await (const definition of nestedDefinitions(this.#document, this.#document.main, [node])) {
+      this.#defined.push({ info: definition.info, home: definition.home });
       const plain = definition.kept ?? this.#run.decider.plainReason(definition.info);
-      if (plain) this.#keep(definition.info, plain);
+      if (plain) await this.#keep(definition, plain);
       else this.#pending.push({ definition, held: undefined });
     }
   }
@@ -96,12 +110,12 @@ export class OnnxStream {
   async #initializer(item: Item & { kind: "initializer" }): Promise<void> {
     const { message, passing } = item;
     const info = tensorInfo(message);
-    refuseExternal(message, info);
-    this.#document.add(item, info.name);
+    this.#document.add(item, info);
     this.#names.add(info.name);
     if (passing) checkLength(info, passing.field, passing.payload.length, passing.offset);
     const payload = passing ? passing.payload : await tensorData(message, info);
     const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
+    this.#defined.push({ info, home: this.#document.main });
     const plain = this.#run.decider.plainReason(info);
     if (!plain && payload && !this.#isKnown(definition)) return this.#wait(definition, message, passing);
 
@@ -109,12 +123,12 @@ export class OnnxStream {
     if (decision && decision.kind !== "keep" && payload) {
       const encoded = encodedParts(definition, decision, this.#names);
       this.#encoded.push(encoded);
-      await this.#makeRoom(payload.length);
+      if (!payload.again) await this.#makeRoom(payload.length);
       if (standsTwice(decision)) await this.#writeTwice(encoded, payload, message, passing);
       else await writeEncoded(this.#run, this.#writer, encoded, payload);
       return this.#release(definition);
     }
-    this.#keep(info, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
+    await this.#keep(definition, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
     if (passing) await this.#passThrough(message, passing);
     else await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
     this.#release(definition);
@@ -212,7 +226,8 @@ export class OnnxStream {
     const nodes = this.#document.main.nodes.length;
     if (this.#run.lookahead.fits(bytes) || this.#scanned === nodes) return; // without new nodes no use is new
     this.#scanned = nodes;
-    await this.#settle((definition) => this.#isKnown(definition) && !(this.#run.decider.dynamic && definition.home.parent));
+    const { dynamic } = this.#run.decider;
+    await this.#settle((definition) => this.#isKnown(definition) && !(dynamic && definition.home.parent)); // those are written with their nodes
   }
 
   /** Decides about waiting weights and writes those that stand by themselves. */
@@ -223,7 +238,7 @@ export class OnnxStream {
       if (!ready(definition)) continue;
       const decision = this.#decide(definition);
       if (decision.kind === "keep" || !definition.payload) {
-        this.#keep(definition.info, decision.kind === "keep" ? decision.reason : "no data");
+        await this.#keep(definition, decision.kind === "keep" ? decision.reason : "no data");
         if (!message) continue; // it stays in its node
         await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
       } else {
@@ -240,7 +255,9 @@ export class OnnxStream {
     }
   }
 
-  #keep(info: TensorInfo, reason: string): void {
+  async #keep(definition: Definition, reason: string): Promise<void> {
+    const { info } = definition;
+    if (this.#run.decider.computesInHalf) await noteLarge(this.#document, definition);
     this.#run.decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
     this.#run.log.kept(info, reason, bytesOf(info));
   }

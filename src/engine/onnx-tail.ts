@@ -4,7 +4,9 @@ import { type Field, type Leaf, leaf } from "../formats/onnx/message.ts";
 import { dataType, GraphProto, Model, OperatorSetId, StringStringEntry, ValueInfo } from "../formats/onnx/proto.ts";
 import { MICROSOFT } from "../formats/onnx/represent.ts";
 import { nodeField, tensorField } from "../formats/onnx/write.ts";
+import { definedNames } from "../graph/graph.ts";
 import { int, message, string } from "../io/protobuf.ts";
+import { isStatic } from "../ops/value.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { needsMicrosoft } from "./onnx-patch.ts";
 import { type Encoded, IR_WITHOUT_INPUTS } from "./onnx-weights.ts";
@@ -14,7 +16,10 @@ import { type Log, metadata } from "./report.ts";
 export function graphFields(document: Document, encoded: readonly Encoded[], log: Log): { nodes: Field[]; rest: Leaf[] } {
   const { main, origins, graphLeaves, ir_version } = document;
   const inputs = new Set(main.inputs);
+  const defined = new Set(definedNames(main));
   const rest = graphLeaves.filter((field) => {
+    // What a file says of a value that is no more would be said of nothing.
+    if (field.field === GraphProto.value_info && main.edited) return defined.has(valueName(field));
     if (field.field !== GraphProto.input || inputs.has(valueName(field))) return true;
     if (ir_version >= IR_WITHOUT_INPUTS) {
       log.warn("input-dropped", "Weights that were also graph inputs cannot be overridden by callers any more", valueName(field));
@@ -25,7 +30,11 @@ export function graphFields(document: Document, encoded: readonly Encoded[], log
   const nodes = main.nodes.map((node) => nodeField(node, origins));
   if (ir_version < IR_WITHOUT_INPUTS) {
     const at = rest.findLastIndex((field) => field.field === GraphProto.input) + 1;
-    const added = [...encoded.flatMap(({ parts, local }) => (local ? [] : parts)), ...main.added].map(graphInput);
+    const lifted = main.initializers.flatMap((name): TensorInfo[] => {
+      const { dtype, shape } = document.tensors.get(name) ?? {};
+      return dtype && isStatic(shape) && !inputs.has(name) ? [{ name, dtype, shape }] : [];
+    });
+    const added = [...encoded.flatMap(({ parts, local }) => (local ? [] : parts)), ...main.added, ...lifted].map(graphInput);
     return { nodes, rest: [...rest.slice(0, at), ...added, ...rest.slice(at)] };
   }
   return { nodes, rest };
@@ -50,7 +59,7 @@ export function modelTail(document: Document, recipe: string, log: Log): Uint8Ar
   if (needsMicrosoft(document)) {
     tail.push(message(Model.opset_import, [string(OperatorSetId.domain, MICROSOFT), int(OperatorSetId.version, 1)]));
   }
-  for (const [key, value] of metadata(recipe, log)) {
+  for (const [key, value] of metadata(recipe, log.quantizes ? log.keptInFloat() : undefined)) {
     tail.push(message(Model.metadata_props, [string(StringStringEntry.key, key), string(StringStringEntry.value, value)]));
   }
   return tail;

@@ -4,9 +4,10 @@ import type { Document } from "../formats/onnx/document.ts";
 import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
 import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
 import { partsOf } from "../formats/onnx/represent.ts";
-import { refuseExternal, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { roleOf } from "../graph/role.ts";
+import type { Scaling } from "../optimize/model.ts";
 import type { Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
 import type { Decider } from "./decide.ts";
@@ -24,6 +25,14 @@ export interface Definition {
   payload: Payload | undefined;
   /** Why it stays as it is, where that is known by its form. */
   kept?: string;
+  /** The initializer as it came; nested ones are written with their node. */
+  message?: Message;
+  /** Whether it stood in a Constant node that is gone. */
+  lifted?: boolean;
+  /** Whether the source has no such tensor. */
+  made?: boolean;
+  /** What its payload was multiplied by. */
+  scaling?: Scaling;
   /** The fields that carry the data, where it is bulk: emptied once the weight is encoded. */
   bulk: readonly Bulk[];
 }
@@ -65,7 +74,6 @@ export async function* nestedDefinitions(
 
 async function define(message: Message, home: Graph, read: typeof tensorData, name?: string): Promise<Definition> {
   const info = tensorInfo(message, name);
-  refuseExternal(message, info);
   return { info, home, payload: await read(message, info), bulk: message.fields.filter(isBulk) };
 }
 

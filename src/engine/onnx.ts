@@ -1,31 +1,44 @@
 /** What both ways through an ONNX model share: one pass over a stream (onnx-stream.ts), or two over a source (onnx-source.ts). */
 import { LimitError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
+import type { Place } from "../formats/onnx/external-read.ts";
+import { externalInitializer } from "../formats/onnx/external-write.ts";
 import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
 import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
-import { tensorMessage } from "../formats/onnx/write.ts";
+import { initializerField } from "../formats/onnx/write.ts";
 import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
+import type { DataFile, DataFiles } from "./data-files.ts";
 import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
-import { encodeWeight } from "./weight.ts";
+import type { Runtime } from "./runtimes.ts";
+import type { Siblings } from "./siblings.ts";
+import { encodeWeight, weightScales } from "./weight.ts";
 
 export interface OnnxRun {
   kernels: Kernels;
-  out: Output;
   reader: Reader;
+  out: Output;
+  /** The files that hold data of the source. */
+  siblings: Siblings;
+  /** Files for data of the result, where the door has some. */
+  data: DataFiles | undefined;
   decider: Decider;
   log: Log;
   lookahead: Lookahead;
+  /** Where the result will run, if the recipe says so. */
+  runtime: Runtime | undefined;
+  /** Whether the graph is optimized first. */
+  optimizes: boolean;
   /** The recipe as the file's metadata carries it. */
   recipe: string;
   /** Called once, before the first byte is written. */
-  onPlan(plan: { format: "onnx"; layout: Layout; bytes?: number }): void;
+  onPlan(plan: { format: "onnx"; layout: Layout; bytes?: number; files?: DataFile[] }): void;
 }
 
 /** What a run tells of the model it has read. */
@@ -34,33 +47,50 @@ export interface OnnxFacts {
   layout: Layout;
 }
 
-/** Encodes a definition into initializers of the main graph. One that stays in float besides is written by the caller. */
-export async function writeEncoded(run: OnnxRun, writer: GraphWriter, encoded: Encoded, payload: Payload): Promise<void> {
-  let current: TensorInfo | undefined;
+/**
+ * Encodes a definition into initializers of the main graph. The data of those that have one of the `places` goes there.
+ * A weight that stays in float besides is written by the caller.
+ */
+export async function writeEncoded(
+  run: OnnxRun,
+  writer: GraphWriter,
+  encoded: Encoded,
+  payload: Payload,
+  places: readonly (Place | undefined)[] = [],
+): Promise<void> {
+  let to = run.out;
+  let current = -1;
   for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
-    const info = encoded.parts[part] as TensorInfo;
-    if (info !== current) {
-      const header = initializerHeader(info, bytesOf(info));
-      writer.piece(header.byteLength + bytesOf(info));
+    if (part !== current) {
+      const [info, place] = [encoded.parts[part] as TensorInfo, places[part]];
+      const header = place ? externalInitializer(info, place) : initializerHeader(info, bytesOf(info));
+      writer.piece(header.byteLength + (place ? 0 : bytesOf(info)));
       run.out.put(header);
-      current = info;
+      to = place ? await (run.data as DataFiles).at(place) : run.out;
+      current = part;
     }
-    await run.out.write(bytes);
+    await to.write(bytes);
   }
+  await run.out.drain();
 }
 
-/** The parts of a definition as initializers of the graph it stood in, to be written in their order: encoded as they are. */
+/** The parts of a definition as initializers of the graph it stood in, encoded as they are written: the values last, where they go to another file. */
 export function encodedFields(run: OnnxRun, encoded: Encoded): Field[] {
-  const chunks = encodedChunks(run, encoded, encoded.definition.payload as Payload);
-  let next: IteratorResult<[part: number, bytes: Uint8Array]> | undefined;
-  return encoded.parts.map((info, i) =>
-    tensorMessage(info, {
-      length: bytesOf(info),
-      again: false,
-      async *chunks() {
-        for (next ??= await chunks.next(); !next.done && next.value[0] === i; next = await chunks.next()) yield next.value[1];
-      },
-    }),
+  const { definition, encoding, parts } = encoded;
+  const payload = definition.payload as Payload;
+  const scales: Uint8Array[] = [];
+  async function* values(): AsyncGenerator<Uint8Array> {
+    for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
+      if (part === 0) yield bytes;
+      else scales[part] = bytes.slice();
+    }
+  }
+  async function* scale(part: number): AsyncGenerator<Uint8Array> {
+    const [, ...found] = scales.length > 0 ? scales : [undefined, ...(await weightScales(run.kernels, definition.info, encoding, payload))];
+    yield found[part - 1] as Uint8Array;
+  }
+  return parts.map((info, part) =>
+    initializerField(info, { length: bytesOf(info), again: false, chunks: () => (part === 0 ? values() : scale(part)) }),
   );
 }
 
@@ -94,5 +124,6 @@ export function noteUntouched({ sparse, untouched }: Document, log: Log): void {
 export const tooLarge = (bytes: number): LimitError =>
   new LimitError(
     "MAX_MODEL_BYTES",
-    `The result takes ${bytes} bytes; an ONNX file ends at 2 GiB. Use a scheme that makes it smaller, or safetensors`,
+    `The result takes ${bytes} bytes; an ONNX file ends at 2 GiB. Put its data into files beside it (-o a folder, or --shard), ` +
+      "or use a scheme that makes it smaller",
   );

@@ -5,6 +5,8 @@ import { FormatError, UnsupportedError } from "../errors.ts";
 /** Every scheme that the contract names; those a version cannot do yet are refused by `compress`, not by the schema. */
 export const SCHEME_NAMES = ["fp16", "bf16", "w8", "w4", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", "w8a8"] as const;
 export type SchemeName = (typeof SCHEME_NAMES)[number];
+/** Stands for every scheme that browsers use, each in a file of its own. */
+export const ALL_WEB = "all-web";
 
 const MAX_PATTERN = 256;
 const pattern = z
@@ -45,8 +47,10 @@ const structure = z.union([
   z.string().regex(/^[1-9]\d?:[1-9]\d?$/, "must be unstructured, block, channel or N:M"),
 ]);
 
+const schemeOrAll = z.enum([...SCHEME_NAMES, ALL_WEB]);
+
 export const quantizeSchema = z.strictObject({
-  scheme,
+  scheme: schemeOrAll,
   granularity: z.enum(["per_tensor", "per_channel"]).optional(),
   observer: z.enum(["minmax", "percentile", "entropy", "mse"]).optional(),
   exclude: z.array(pattern).max(64).optional().describe("Tensors to leave in float."),
@@ -89,7 +93,7 @@ const documentSchema = z
   .describe("What to do to a model.");
 
 /** A recipe: what to do to a model, and in `target` how far. A part's short form is a word. */
-export const recipeSchema = documentSchema.extend({ quantize: z.union([quantizeSchema, scheme]).optional() });
+export const recipeSchema = documentSchema.extend({ quantize: z.union([quantizeSchema, schemeOrAll]).optional() });
 
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type Recipe = z.output<typeof documentSchema>;

@@ -1,14 +1,19 @@
 import type { EncodingError } from "../quantize/encoder.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX, VERSION } from "../version.ts";
+import { type Layer, type LayerReport, moduleOf, sumLayers } from "./layers.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** What happened to one tensor of the source. */
 export interface TensorReport {
+  /** The file it stands in, where the source has several models. */
+  file?: string;
   name: string;
   shape: readonly number[];
-  /** A scheme word, or `kept`. */
+  /** A scheme word, or `kept`; `all-web` where several did different things. */
   action: string;
+  /** What each of several did, where they differ. */
+  actions?: string[];
   /** Data bytes before and after, scales included. */
   bytes: [before: number, after: number];
   /** Why it was kept. */
@@ -22,17 +27,28 @@ export interface Warning {
   message: string;
   tensors?: string[];
   nodes?: string[];
+  files?: string[];
 }
 
 export interface Report {
   edgeslim: string;
   recipe: Recipe;
-  source: { format: string; opset?: number; bytes: number; sha256?: string };
-  /** `files` where the result went to some: their names, or their paths in the store. */
+  /** `files` where there are several: of one ONNX model those that hold its external data. They count in `bytes`; `sha256` is of the model's own file. */
+  source: { format: string; opset?: number; bytes: number; sha256?: string; files?: string[] };
+  /** `files` where the result went to some: their names, or their paths in the store. `bytes` are of all, `sha256` is of the first. */
   output: { format: string; layout?: string; bytes: number; sha256?: string; files?: string[] };
   tensors: TensorReport[];
+  /** What each layer takes, the largest first. */
+  layers: LayerReport[];
+  /** Where the recipe asks to optimize. */
+  optimization?: Optimization;
   warnings: Warning[];
   timing: { seconds: number; bytes_per_second: number; peak_memory_bytes: number };
+}
+
+export interface Optimization {
+  /** Nodes of the main graph. */
+  nodes: [before: number, after: number];
 }
 
 /** Signal to noise below which a weight does not do its work: noise of half the signal's size. */
@@ -41,10 +57,25 @@ const LOST_DB = 6;
 /** Gathers what the report says while a model passes. */
 export class Log {
   readonly tensors: TensorReport[] = [];
-  readonly #warnings = new Map<string, { message: string; tensors: Set<string> }>();
+  /** Whether the recipe names a scheme. */
+  quantizes = true;
+  /** The layer of each tensor; where there is no graph, its module's. */
+  layers: ReadonlyMap<string, Layer> | undefined;
+  /** What the optimizer did. */
+  optimization: Optimization | undefined;
+  readonly #warnings = new Map<string, Warning>();
 
   kept(info: TensorInfo, reason: string, bytes: number): void {
     this.tensors.push({ name: info.name, shape: info.shape, action: "kept", bytes: [bytes, bytes], reason });
+  }
+
+  dropped(info: TensorInfo, reason: string, bytes: number): void {
+    this.tensors.push({ name: info.name, shape: info.shape, action: "dropped", bytes: [bytes, 0], reason });
+  }
+
+  /** A weight that stays in its type and has other elements. */
+  folded(info: TensorInfo, reason: string, bytes: number): void {
+    this.tensors.push({ name: info.name, shape: info.shape, action: "folded", bytes: [bytes, bytes], reason });
   }
 
   encoded(info: TensorInfo, action: string, before: number, after: number, { signal, noise, nonfinite }: EncodingError): void {
@@ -65,17 +96,35 @@ export class Log {
 
   /** Adds a tensor to a warning. */
   warn(code: string, message: string, tensor: string): void {
-    const warning = this.#warnings.get(code) ?? { message, tensors: new Set() };
-    warning.tensors.add(tensor);
-    this.#warnings.set(code, warning);
+    const warning = this.#warnings.get(code);
+    if (warning) warning.tensors?.push(tensor);
+    else this.#warnings.set(code, { code, message, tensors: [tensor] });
+  }
+
+  layerReports(): LayerReport[] {
+    const { layers } = this;
+    return sumLayers(this.tensors, layers ? (name) => layers.get(name) : moduleOf);
+  }
+
+  /** Adds a warning about nodes. */
+  warnOf(code: string, message: string, nodes: string[]): void {
+    this.#warnings.set(`${code} ${message}`, { code, message, nodes });
   }
 
   get warnings(): Warning[] {
-    return [...this.#warnings].map(([code, { message, tensors }]) => ({ code, message, tensors: [...tensors] }));
+    return [...this.#warnings.values()].map((warning) =>
+      warning.tensors ? { ...warning, tensors: [...new Set(warning.tensors)] } : warning,
+    );
+  }
+
+  /** Whether the optimizer changed the graph. */
+  get #nodes(): boolean {
+    const [before = 0, after = 0] = this.optimization?.nodes ?? [];
+    return before !== after;
   }
 
   get changed(): boolean {
-    return this.tensors.some((tensor) => tensor.action !== "kept");
+    return this.#nodes || this.tensors.some(({ action }) => action !== "kept");
   }
 
   /** Why a recipe changed nothing, in a sentence that names the commonest reasons. */
@@ -94,8 +143,10 @@ export class Log {
 }
 
 /** Metadata that the output file carries; deterministic. */
-export const metadata = (recipe: string, log: Log): [key: string, value: string][] => [
-  [`${METADATA_PREFIX}version`, VERSION],
-  [`${METADATA_PREFIX}recipe`, recipe],
-  [`${METADATA_PREFIX}kept`, JSON.stringify(log.keptInFloat())],
-];
+export function metadata(recipe: string, keptInFloat: readonly string[] | undefined): [key: string, value: string][] {
+  const about: [string, string][] = [
+    [`${METADATA_PREFIX}version`, VERSION],
+    [`${METADATA_PREFIX}recipe`, recipe],
+  ];
+  return keptInFloat ? [...about, [`${METADATA_PREFIX}kept`, JSON.stringify(keptInFloat)]] : about;
+}

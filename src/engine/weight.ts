@@ -57,6 +57,22 @@ export async function* encodeWeight(
   }
 }
 
+/** The scales and zero points of a weight alone, where the first of its passes finds them. */
+export async function weightScales(kernels: Kernels, weight: TensorInfo, encoding: Encoding, payload: Payload): Promise<Uint8Array[]> {
+  const { arena } = kernels;
+  const mark = arena.mark();
+  try {
+    const dtype = weight.dtype as FloatDType;
+    const { passes, takes, unit, rest } = encoder(kernels, dtype, weight.shape, encoding);
+    const [observe] = passes;
+    for await (const [x, n] of walk(new Slabs(kernels, dtype, takes, unit, elements(weight.shape)), payload)) observe?.take(x, n);
+    for (const _none of observe?.end?.() ?? []);
+    return rest().map((bytes) => bytes.slice());
+  } finally {
+    arena.reset(mark);
+  }
+}
+
 async function* walk(slabs: Slabs, payload: Payload): AsyncGenerator<[x: number, n: number]> {
   for await (const chunk of payload.chunks()) yield* slabs.push(chunk);
   yield* slabs.flush();

@@ -14,6 +14,8 @@ export interface Node {
   input: readonly string[];
   output: readonly string[];
   attributes: Readonly<Record<string, Attribute>>;
+  /** Names of attributes that have a value which does not stand in `attributes`: tensors, graphs, texts, lists that are data. */
+  unread?: readonly string[];
   graphs: readonly Graph[];
   /** Tensor attributes of a node made here; those of the source stand in its bytes. */
   tensors?: Readonly<Record<string, TensorBytes>>;

@@ -1,4 +1,4 @@
-import { int64Tensor, type TensorBytes } from "../tensor.ts";
+import type { TensorBytes } from "../tensor.ts";
 import { type Graph, graphs, type Node } from "./graph.ts";
 
 /**
@@ -9,6 +9,7 @@ export class Patch {
   readonly #replaced = new Map<Node, readonly Node[]>();
   readonly #prepended = new Map<Graph, Node[]>();
   readonly #added = new Map<Graph, TensorBytes[]>();
+  readonly #defined = new Map<Graph, string[]>();
   readonly #undefined = new Map<Graph, Set<string>>();
 
   /** Puts `nodes` where `node` stood. */
@@ -30,9 +31,15 @@ export class Patch {
     listOf(this.#added, graph).push(tensor);
   }
 
-  /** Adds an int64 initializer of one dimension. */
+  /** Adds an int64 initializer of one dimension. A value beyond int64 becomes the nearest: read as a double, its greatest is beyond. */
   addVector(graph: Graph, name: string, values: readonly number[]): void {
-    this.addTensor(graph, int64Tensor(name, [values.length], values));
+    const bytes = new Uint8Array(BigInt64Array.from(values, int64).buffer);
+    this.addTensor(graph, { name, dtype: "int64", shape: [values.length], bytes });
+  }
+
+  /** Says that a graph has an initializer, whose elements are written apart. */
+  define(graph: Graph, name: string): void {
+    listOf(this.#defined, graph).push(name);
   }
 
   /** Takes a name out of the graph's initializers and inputs: something else defines it now, or nothing reads it. */
@@ -56,6 +63,11 @@ export class Patch {
         graph.added = graph.added.filter(({ name }) => !names.has(name));
         graph.edited = true;
       }
+      const defined = this.#defined.get(graph);
+      if (defined) {
+        graph.initializers.push(...defined);
+        graph.edited = true;
+      }
       const added = this.#added.get(graph);
       if (added) {
         graph.added.push(...added);
@@ -64,6 +76,13 @@ export class Patch {
       }
     }
   }
+}
+
+const GREATEST = 2n ** 63n - 1n;
+
+function int64(value: number): bigint {
+  const wide = BigInt(value);
+  return wide > GREATEST ? GREATEST : wide < -GREATEST ? -GREATEST - 1n : wide;
 }
 
 function listOf<T>(lists: Map<Graph, T[]>, graph: Graph): T[] {

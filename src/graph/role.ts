@@ -2,6 +2,7 @@ import type { Role } from "../encoding.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { dynamicRole } from "./dynamic.ts";
 import type { Graph, Node, Use, Values } from "./graph.ts";
+import { isSingle, isSingleInput } from "./single.ts";
 
 /** How a node that ends a weight's path uses it. Axes are those of the value as the node sees it. */
 interface Consumption {
@@ -157,10 +158,16 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const product = !leaves && shape.length === 2 && (k === 0 || k === 1) && ends.every((end) => end.k === k);
   const dynamic = dynamicRole(values, name, home, shape.length);
   const multiplied = shape.length > 1 && (dtype === "float32" || dtype === "float16") ? found.filter(isRightSide(values, name, home)) : [];
+  const single = home.parent
+    ? "in a subgraph, which computes in float32"
+    : found
+        .map(({ use }) => (use.graph !== home || isSingle(use.node) || isSingleInput(use.node, use.index) ? use.node.op_type : ""))
+        .find(Boolean);
   return {
     op: chief.op,
     ...(multiplied.length > 0 ? { matmul: { besides: leaves || multiplied.length < found.length } } : {}),
     ...(dynamic ? { dynamic } : {}),
+    ...(single === undefined ? {} : { single: home.parent ? single : `used by ${single}, which computes in float32` }),
     ...(chief.channel === undefined ? {} : { channel_axis: chief.channel }),
     ...(product ? { k_axis: k } : {}),
     ...(kept?.keep && chief.channel === undefined ? { keep: kept.keep } : {}),

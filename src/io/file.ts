@@ -19,6 +19,9 @@ export async function fileSource(path: string): Promise<FileSource> {
   };
 }
 
+/** A word that no other run has. */
+export const unique = (): string => `${process.pid.toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+
 /**
  * A sink into a file that appears when it is complete: bytes go to a temporary file beside it, which takes its name on `close`
  * and is removed on `abort`. So the file may replace the one that is being read.
@@ -43,8 +46,7 @@ export class FileSink implements Sink {
       (found) => found.mode & 0o777,
       () => undefined,
     );
-    const unique = `${process.pid.toString(36)}${Math.random().toString(36).slice(2, 8)}`;
-    const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${unique}.part`);
+    const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${unique()}.part`);
     const handle = await open(temporary, "wx+");
     if (mode !== undefined) await handle.chmod(mode).catch(() => {}); // some file systems have no modes
     return new FileSink(handle, target, temporary);

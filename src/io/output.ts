@@ -7,7 +7,7 @@ import type { Sink } from "./sink.ts";
 export class Output {
   readonly #sink: Sink;
   readonly #signal: AbortSignal | undefined;
-  readonly #hash = new Sha256();
+  readonly #hash: Sha256 | undefined;
   readonly #full: Uint8Array[] = [];
   readonly #blocks: BlockPool;
   #chunk: Uint8Array;
@@ -20,9 +20,11 @@ export class Output {
   /** Most bytes that waited at once. */
   peak = BLOCK;
 
-  constructor(sink: Sink, blocks: BlockPool, signal?: AbortSignal) {
+  /** `hash`: whether to tell the SHA-256 of what was written. */
+  constructor(sink: Sink, blocks: BlockPool, signal?: AbortSignal, hash = true) {
     this.#sink = sink;
     this.#signal = signal;
+    this.#hash = hash ? new Sha256() : undefined;
     this.#blocks = blocks;
     this.#chunk = blocks.take();
   }
@@ -50,7 +52,7 @@ export class Output {
   async drain(): Promise<void> {
     for (let chunk = this.#full.shift(); chunk; chunk = this.#full.shift()) {
       const taken = chunk;
-      this.#hash.update(taken);
+      this.#hash?.update(taken);
       await this.#writing;
       const written = this.#sink.write(taken).then(() => {
         this.#blocks.give(taken);
@@ -74,7 +76,7 @@ export class Output {
     await this.flush();
     if (!this.#sink.patch) throw new TypeError("This sink cannot patch.");
     await this.#sink.patch(offset, bytes);
-    this.#hash.spoil();
+    this.#hash?.spoil();
   }
 
   async flush(): Promise<void> {
@@ -82,16 +84,17 @@ export class Output {
     await this.#writing;
     if (this.#fill === 0) return;
     const rest = this.#chunk.subarray(0, this.#fill);
-    this.#hash.update(rest);
+    this.#hash?.update(rest);
     await orAborted(this.#sink.write(rest), this.#signal);
     this.#fill = 0;
+    this.onWrite();
   }
 
   async close(): Promise<{ bytes: number; sha256: string | undefined }> {
     await this.flush();
     await this.#sink.close();
     this.#blocks.give(this.#chunk);
-    return { bytes: this.length, sha256: this.#hash.hex() };
+    return { bytes: this.length, sha256: this.#hash?.hex() };
   }
 
   async abort(reason: unknown): Promise<void> {

@@ -56,6 +56,11 @@ function negative(value: number): Uint8Array {
 
 /** Varints of a packed field, as signed 64-bit values where they fit a double exactly. */
 export function* packed(view: Uint8Array): Generator<number> {
+  for (const value of packedBigInts(view)) yield Number(value);
+}
+
+/** Varints of a packed field, as signed 64-bit values. */
+export function* packedBigInts(view: Uint8Array): Generator<bigint> {
   for (let at = 0; at < view.byteLength; ) {
     let value = 0n;
     for (let shift = 0n; ; shift += 7n) {
@@ -64,6 +69,6 @@ export function* packed(view: Uint8Array): Generator<number> {
       value |= BigInt(byte & 127) << shift;
       if (byte < 128) break;
     }
-    yield Number(BigInt.asIntN(64, value));
+    yield BigInt.asIntN(64, value);
   }
 }

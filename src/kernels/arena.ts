@@ -51,6 +51,11 @@ export class Arena {
     return new Uint8Array(this.#memory.buffer as ArrayBuffer, address, n);
   }
 
+  /** `n` half-words at `address`, a multiple of 2. */
+  u16(address: number, n: number): Uint16Array<ArrayBuffer> {
+    return new Uint16Array(this.#memory.buffer as ArrayBuffer, address, n);
+  }
+
   /** `n` floats at `address`, a multiple of 4. */
   f32(address: number, n: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.#memory.buffer as ArrayBuffer, address, n);

@@ -1,8 +1,8 @@
-/** Operators that make a tensor from little: constants, ranges, random numbers, windows. */
-import type { Node } from "../graph/graph.ts";
-import { computed } from "./dims.ts";
+/** Operators that make a tensor from little. */
+import { elements } from "../tensor.ts";
+import { arrayFor, bigIntsOf, emptyLike, type Numbers, numbersOf, tensorOf } from "./elements.ts";
 import { axisOf, type Context, dtypeAttribute, int, numbers, type Op, texts } from "./op.ts";
-import { constantValue, type Dim, elementsOf, integerOf, MAX_RANK, type Value } from "./value.ts";
+import { constantValue, type Dim, elementsOf, floatsOf, MAX_RANK, type Value } from "./value.ts";
 
 /** Several attributes may hold the value: https://onnx.ai/onnx/operators/onnx__Constant.html */
 export const Constant: Op = {
@@ -14,10 +14,13 @@ export const Constant: Op = {
       if (value) return [value];
     }
     const vector = (list: { length: number }) => [list.length];
-    const data = (list: readonly number[]) => BigInt64Array.from(list.map((x) => (Number.isSafeInteger(x) ? BigInt(x) : 0n)));
-    if (typeof value_int === "number") return [constantValue({ dtype: "int64", shape: [], data: data([value_int]) })];
+    const whole = (shape: readonly number[], list: readonly number[]): Value =>
+      list.every(Number.isSafeInteger)
+        ? constantValue({ dtype: "int64", shape, data: BigInt64Array.from(list, BigInt) })
+        : { dtype: "int64", shape };
+    if (typeof value_int === "number") return [whole([], [value_int])];
     if (typeof value_float === "number") return [constantValue({ dtype: "float32", shape: [], data: Float32Array.of(value_float) })];
-    if (ints) return [constantValue({ dtype: "int64", shape: vector(ints), data: data(ints) })];
+    if (ints) return [whole(vector(ints), ints)];
     if (floats) return [constantValue({ dtype: "float32", shape: vector(floats), data: Float32Array.from(floats) })];
     if (strings) return [constantValue({ dtype: "string", shape: vector(strings), data: strings })];
     return [typeof node.attributes.value_string === "string" ? { dtype: "string", shape: [] } : {}];
@@ -32,32 +35,59 @@ function spelled(value: Value | undefined, context: Context): readonly Dim[] | u
   return dims?.map((d) => d ?? context.symbol());
 }
 
+/** The attribute `value` holds one element; without it there are zeros of float32. */
 export const ConstantOfShape: Op = {
-  infer: (node, [shape], context) => [
-    {
-      dtype: node.attributes.value === undefined ? (context.tensor(node, "value")?.dtype ?? "float32") : undefined,
-      shape: spelled(shape, context),
-    },
-  ],
+  infer: (node, [shape], context) => [{ dtype: context.tensor(node, "value")?.dtype ?? "float32", shape: spelled(shape, context) }],
+  fold(node, _inputs, { outputs: [y], tensor }) {
+    const value = tensor(node, "value");
+    const data = y && arrayFor(y.dtype, elements(y.shape));
+    const from = value?.constant?.data;
+    if (!data || (value && from?.length !== 1)) return undefined;
+    const result = y.dtype === "float16" || y.dtype === "bfloat16" ? new Uint16Array(data.length) : data;
+    return [{ dtype: y.dtype, shape: y.shape, data: from ? (result as Numbers).fill(from[0] as number) : result }];
+  },
 };
 
-export const EyeLike: Op = { infer: (node, [x]) => [{ dtype: dtypeAttribute(node, "dtype", x?.dtype), shape: x?.shape }] };
+/** Ones on the diagonal `k`. */
+export const EyeLike: Op = {
+  infer: (node, [x]) => [{ dtype: dtypeAttribute(node, "dtype", x?.dtype), shape: x?.shape }],
+  fold(node, _inputs, { outputs: [y] }) {
+    const [rows, columns] = y?.shape ?? [];
+    const data = y && arrayFor(y.dtype, elements(y.shape));
+    if (!data || y.shape.length !== 2 || rows === undefined || columns === undefined) return undefined;
+    const k = int(node, "k", 0);
+    const one = bigIntsOf({ ...y, data }) ? 1n : 1;
+    for (let i = Math.max(0, -k); i < rows && i + k < columns; i++) data[i * columns + i + k] = one as never;
+    return [tensorOf(y.dtype, y.shape, data)];
+  },
+};
 
 export const Range: Op = {
   infer: (_node, [start, limit, delta], context) => [
     { dtype: start?.dtype ?? limit?.dtype ?? delta?.dtype, shape: [rangeLength(start, limit, delta) ?? context.symbol()] },
   ],
+  fold(_node, [start, , delta], { outputs: [y] }) {
+    const data = y && arrayFor(y.dtype, y.shape[0] as number);
+    const [first, step] = [start?.data[0], delta?.data[0]];
+    if (!y || !data || start?.dtype !== y.dtype || delta?.dtype !== y.dtype || first === undefined || step === undefined) return undefined;
+    for (let i = 0, at = first as number; i < data.length; i++, at = (at + (step as number)) as number) {
+      data[i] = at as never;
+      at = data[i] as number;
+    }
+    return [tensorOf(y.dtype, y.shape, data)];
+  },
 };
 
 function rangeLength(...inputs: (Value | undefined)[]): Dim | undefined {
   const [start, limit, delta] = inputs.map((value) => {
     const data = value?.constant?.data;
-    return data?.length === 1 && typeof data[0] !== "string" && value?.dtype !== "float16" ? Number(data[0]) : undefined;
+    return data?.length === 1 && typeof data[0] !== "string" && !value?.dtype?.endsWith("float16") ? Number(data[0]) : undefined;
   });
   const end = elementsOf(inputs[1])?.[0];
   if (start === 0 && delta === 1 && typeof end === "string") return end;
   if (start === undefined || limit === undefined || !delta) return undefined;
-  return Math.max(0, Math.ceil((limit - start) / delta));
+  const length = inputs[0]?.dtype === "float32" ? Math.fround(limit - start) : limit - start;
+  return Math.max(0, Math.ceil(length / delta));
 }
 
 /** The dimension of `depth` stands at `axis`; the type is that of `values`. */
@@ -66,72 +96,23 @@ export const OneHot: Op = {
     const rank = (indices?.shape?.length ?? 0) + 1;
     const axis = indices?.shape && axisOf(int(node, "axis", -1), rank);
     if (!indices?.shape || axis === undefined) return [{ dtype: values?.dtype }];
-    const size = elementsOf(depth)?.[0] ?? context.symbol();
+    const size = elementsOf(depth)?.[0] ?? floatsOf(depth)?.map(Math.trunc)[0] ?? context.symbol();
     return [{ dtype: values?.dtype, shape: [...indices.shape.slice(0, axis), size, ...indices.shape.slice(axis)] }];
   },
-};
-
-const random: Op = { infer: (node) => [{ dtype: dtypeAttribute(node, "dtype", "float32"), shape: numbers(node, "shape") }] };
-const randomLike: Op = { infer: (node, [x]) => [{ dtype: dtypeAttribute(node, "dtype", x?.dtype), shape: x?.shape }] };
-
-export const Bernoulli = randomLike;
-export const RandomNormal = random;
-export const RandomNormalLike = randomLike;
-export const RandomUniform = random;
-export const RandomUniformLike = randomLike;
-
-export const Multinomial: Op = {
-  infer: (node, [x], context) => [
-    { dtype: dtypeAttribute(node, "dtype", "int32"), shape: [x?.shape?.[0] ?? context.symbol(), int(node, "sample_size", 1)] },
-  ],
-};
-
-const window: Op = {
-  infer: (node, [size], context) => [
-    { dtype: dtypeAttribute(node, "output_datatype", "float32"), shape: [elementsOf(size)?.[0] ?? context.symbol()] },
-  ],
-};
-
-export const BlackmanWindow = window;
-export const HammingWindow = window;
-export const HannWindow = window;
-
-/** [bins of the spectrum, mel bins]. */
-export const MelWeightMatrix: Op = {
-  infer(node, [bins, length], context) {
-    const spectrum = integerOf(length);
-    const rows = spectrum === undefined ? context.symbol() : computed("mel", [spectrum], context, (n) => Math.floor(n / 2) + 1);
-    const columns = elementsOf(bins)?.[0] ?? context.symbol();
-    return [{ dtype: dtypeAttribute(node, "output_datatype", "float32"), shape: rows === undefined ? undefined : [rows, columns] }];
-  },
-};
-
-/** Places of the elements that are not zero: [rank, count]. */
-export const NonZero: Op = {
-  infer: (_node, [x], context) => [{ dtype: "int64", shape: [x?.shape?.length ?? context.symbol(), context.symbol()] }],
-};
-
-/** Elements where the condition holds. */
-export const Compress: Op = {
-  infer(node, [x], context) {
-    if (node.attributes.axis === undefined) return [{ dtype: x?.dtype, shape: [context.symbol()] }];
-    const axis = x?.shape && axisOf(int(node, "axis", 0), x.shape.length);
-    return [{ dtype: x?.dtype, shape: axis === undefined ? undefined : x?.shape?.map((d, i) => (i === axis ? context.symbol() : d)) }];
-  },
-};
-
-/** Values, then where each first stood, which of them each element is, and how many of each. */
-export const Unique: Op = {
-  infer(node: Node, [x], context) {
-    const count = context.symbol();
-    const isFlat = node.attributes.axis === undefined;
-    const axis = x?.shape && axisOf(int(node, "axis", 0), x.shape.length);
-    const shape = isFlat ? [count] : axis === undefined ? undefined : x?.shape?.map((d, i) => (i === axis ? count : d));
-    return [
-      { dtype: x?.dtype, shape },
-      { dtype: "int64", shape: [count] },
-      { dtype: "int64", shape: [context.symbol()] },
-      { dtype: "int64", shape: [count] },
-    ];
+  /** Indices that are out of range set no element; negative ones count from the end. */
+  fold(node, [indices, , values], { outputs: [y] }) {
+    const at = indices && (bigIntsOf(indices) ?? numbersOf(indices));
+    const axis = y && axisOf(int(node, "axis", -1), y.shape.length);
+    if (!y || !at || !values || axis === undefined || values.data.length !== 2 || Array.isArray(values.data)) return undefined;
+    const size = y.shape[axis] as number;
+    const inner = y.shape.slice(axis + 1).reduce((n, d) => n * d, 1);
+    const result = emptyLike(values.data as Numbers, elements(y.shape)).fill(values.data[0] as number);
+    for (let i = 0; i < at.length; i++) {
+      const index = Number(at[i]);
+      const place = index < 0 ? index + size : index;
+      if (!Number.isInteger(place) || place < 0 || place >= size) continue;
+      result[(Math.floor(i / inner) * size + place) * inner + (i % inner)] = values.data[1] as number;
+    }
+    return [{ dtype: y.dtype, shape: y.shape, data: result }];
   },
 };

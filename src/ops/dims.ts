@@ -1,6 +1,17 @@
 import type { Context } from "./op.ts";
 import type { Dim, Dims } from "./value.ts";
 
+/** Names for dimensions that no file uses: `?1`, `?2`, …; the same one for the same key. */
+export function symbols(): Context["symbol"] {
+  const byKey = new Map<string, string>();
+  let count = 0;
+  return (key) => {
+    const name = (key !== undefined && byKey.get(key)) || `?${++count}`;
+    if (key !== undefined) byKey.set(key, name);
+    return name;
+  };
+}
+
 /** A shape of so many dimensions that are not known. */
 export const unknownDims = (rank: number, context: Context): Dims => Array.from({ length: rank }, () => context.symbol());
 

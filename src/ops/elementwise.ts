@@ -1,101 +1,78 @@
-/** Operators that work on each element by itself. */
+/** Operators on each element of several tensors, and copies. */
+import { type DType, elements, type Tensor } from "../tensor.ts";
+import { castTo } from "./cast.ts";
 import { broadcast } from "./dims.ts";
-import { dtypeAttribute, type Inputs, type Op } from "./op.ts";
-import type { Value } from "./value.ts";
+import { eachPair } from "./each.ts";
+import { larger, picked, smaller } from "./elements.ts";
+import { type Inputs, int, type Op } from "./op.ts";
+import { broadcastStrides, offsets } from "./strides.ts";
+import { elementsOf, type Value } from "./value.ts";
 
-/** One tensor in, one of its type and shape out. */
-const unary: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
-/** As `unary`, to bool. */
-const test: Op = { infer: (_node, [x]) => [{ dtype: "bool", shape: x?.shape }] };
-
-const dtypeOf = (inputs: Inputs) => inputs.find((value) => value?.dtype)?.dtype;
-const shapesOf = (inputs: Inputs) => inputs.map((value) => value?.shape);
-
-/** Any number of tensors in that are broadcast, one of their type out. */
-const variadic: Op = { infer: (_node, inputs, context) => [{ dtype: dtypeOf(inputs), shape: broadcast(shapesOf(inputs), context) }] };
-/** As `variadic`, to bool. */
-const comparison: Op = { infer: (_node, inputs, context) => [{ dtype: "bool", shape: broadcast(shapesOf(inputs), context) }] };
-
-export const Abs = unary;
-export const Acos = unary;
-export const Acosh = unary;
-export const Asin = unary;
-export const Asinh = unary;
-export const Atan = unary;
-export const Atanh = unary;
-export const BitwiseNot = unary;
-export const Ceil = unary;
-export const Celu = unary;
-export const Clip = unary;
-export const Cos = unary;
-export const Cosh = unary;
-export const Elu = unary;
-export const Erf = unary;
-export const Exp = unary;
-export const Floor = unary;
-export const Gelu = unary;
-export const HardSigmoid = unary;
-export const HardSwish = unary;
-export const LeakyRelu = unary;
-export const Log = unary;
-export const Mish = unary;
-export const Neg = unary;
-export const Not = unary;
-export const PRelu = unary;
-export const Reciprocal = unary;
-export const Relu = unary;
-export const Round = unary;
-export const Selu = unary;
-export const Shrink = unary;
-export const Sigmoid = unary;
-export const Sign = unary;
-export const Sin = unary;
-export const Sinh = unary;
-export const Softplus = unary;
-export const Softsign = unary;
-export const Sqrt = unary;
-export const Swish = unary;
-export const Tan = unary;
-export const Tanh = unary;
-export const ThresholdedRelu = unary;
-
-export const IsInf = test;
-export const IsNaN = test;
-
-export const Add = variadic;
-export const BitShift = variadic;
-export const BitwiseAnd = variadic;
-export const BitwiseOr = variadic;
-export const BitwiseXor = variadic;
-export const Div = variadic;
-export const Max = variadic;
-export const Mean = variadic;
-export const Min = variadic;
-export const Mod = variadic;
-export const Mul = variadic;
-export const Sub = variadic;
-export const Sum = variadic;
-/** The exponent may have another type. */
-export const Pow: Op = { infer: (_node, inputs, context) => [{ dtype: inputs[0]?.dtype, shape: broadcast(shapesOf(inputs), context) }] };
-
-export const And = comparison;
-export const Equal = comparison;
-export const Greater = comparison;
-export const GreaterOrEqual = comparison;
-export const Less = comparison;
-export const LessOrEqual = comparison;
-export const Or = comparison;
-export const Xor = comparison;
-
+/** Takes an element of the second input where the condition holds, else of the third. */
 export const Where: Op = {
-  infer: (_node, inputs, context) => [{ dtype: dtypeOf(inputs.slice(1)), shape: broadcast(shapesOf(inputs), context) }],
+  infer(_node, inputs, context) {
+    const shape = broadcast(
+      inputs.map((value) => value?.shape),
+      context,
+    );
+    return [{ dtype: inputs[1]?.dtype ?? inputs[2]?.dtype, shape, elements: shape?.length === 1 ? chosen(inputs, shape[0]) : undefined }];
+  },
+  fold(_node, [condition, a, b], { outputs: [y] }) {
+    if (!condition || !a || !b || !y || a.dtype !== b.dtype || condition.dtype !== "bool") return undefined;
+    const [where, yes, no] = [condition, a, b].map((x) => offsets(y.shape, broadcastStrides(x.shape, y.shape))) as [
+      Int32Array,
+      Int32Array,
+      Int32Array,
+    ];
+    const both = joined(a, b);
+    const split = elements(a.shape);
+    const from = where.map((at, i) => (condition.data[at] ? (yes[i] as number) : split + (no[i] as number)));
+    return [picked(both, y.shape, from)];
+  },
+};
+
+/** The elements of two tensors of one type, one after the other. */
+function joined(a: Tensor, b: Tensor): Tensor {
+  if (Array.isArray(a.data)) return { ...a, data: [...(a.data as readonly string[]), ...(b.data as readonly string[])] };
+  const data = new (a.data.constructor as Float32ArrayConstructor)(a.data.length + b.data.length);
+  data.set(a.data as Float32Array);
+  data.set(b.data as Float32Array, a.data.length);
+  return { ...a, data };
+}
+
+function chosen(inputs: Inputs, length: unknown): Value["elements"] {
+  const [condition, a, b] = inputs.map((value) => ((value?.shape?.length ?? 2) <= 1 ? elementsOf(value) : undefined));
+  if (!condition || !a || !b || typeof length !== "number") return undefined;
+  return Array.from({ length }, (_, i) => {
+    const [which, yes, no] = [condition, a, b].map((list) => list[list.length === 1 ? 0 : i]);
+    return which === 1 ? yes : which === 0 ? no : yes === no ? yes : undefined;
+  });
+}
+
+/** The largest finite numbers: absent bounds. */
+const LARGEST: Partial<Record<DType, number>> = { float32: 2 ** 128 - 2 ** 104, float64: Number.MAX_VALUE, float16: 65504 };
+
+/** Bounds are attributes up to opset 10; without them infinity is cut to the largest number. */
+export const Clip: Op = {
+  infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }],
+  fold(node, [x, low, high], { outputs: [y] }) {
+    if (!x || !y) return undefined;
+    const largest = LARGEST[x.dtype];
+    const bound = (name: string, otherwise: number | undefined): Tensor | undefined => {
+      if (otherwise === undefined) return undefined;
+      return castTo({ dtype: "float64", shape: [], data: Float64Array.of(int(node, name, otherwise)) }, x.dtype);
+    };
+    const [min, max] = [low ?? bound("min", largest && -largest), high ?? bound("max", largest)];
+    const lower = { number: larger, bigint: larger };
+    const upper = { number: smaller, bigint: smaller };
+    const raised = min ? eachPair(x, min, x.dtype, x.shape, lower) : x;
+    const result = raised && max ? eachPair(raised, max, x.dtype, x.shape, upper) : raised;
+    return result && [result];
+  },
 };
 
 /** A copy, with all that is known. */
 export const Identity: Op = { infer: (_node, [x]) => [x ?? {}] };
-
-export const Cast: Op = { infer: (node, [x]) => [{ dtype: dtypeAttribute(node, "to", undefined), shape: x?.shape }] };
-export const CastLike: Op = { infer: (_node, [x, like]) => [{ dtype: like?.dtype, shape: x?.shape }] };
 
 export const Dropout: Op = {
   infer(_node, [x], { opset }) {

@@ -1,32 +1,42 @@
 /** What is known of ONNX's operators: every export of a family is an operator under its name. */
 import type { Node } from "../graph/graph.ts";
+import * as along from "./along.ts";
 import * as attention from "./attention.ts";
+import * as binary from "./binary.ts";
+import * as cast from "./cast.ts";
 import * as control from "./control.ts";
 import * as conv from "./conv.ts";
 import * as create from "./create.ts";
 import * as elementwise from "./elementwise.ts";
 import * as image from "./image.ts";
+import * as layout from "./layout.ts";
 import * as linear from "./linear.ts";
 import * as microsoft from "./microsoft.ts";
+import * as microsoft_attention from "./microsoft-attention.ts";
 import * as microsoft_quantized from "./microsoft-quantized.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
+import * as pad from "./pad.ts";
 import * as pool from "./pool.ts";
 import * as quantize from "./quantize.ts";
+import * as random from "./random.ts";
 import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
+import * as scatter from "./scatter.ts";
+import * as search from "./search.ts";
 import * as select from "./select.ts";
 import * as sequence from "./sequence.ts";
 import * as shape from "./shape.ts";
 import * as signal from "./signal.ts";
 import * as strings from "./strings.ts";
+import * as unary from "./unary.ts";
 
 // biome-ignore format: a table
 const ONNX = [
-  attention, control, conv, create, elementwise, image, linear, normalization, pool, quantize, recurrent, reduce, select, sequence, shape,
-  signal, strings,
+  along, attention, binary, cast, control, conv, create, elementwise, image, layout, linear, normalization, pad, pool, quantize, random, recurrent,
+  reduce, scatter, search, select, sequence, shape, signal, strings, unary,
 ];
-const MICROSOFT = [microsoft, microsoft_quantized];
+const MICROSOFT = [microsoft, microsoft_attention, microsoft_quantized];
 
 /** An operator's name starts with a capital; what else a family exports does not. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>

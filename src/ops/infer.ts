@@ -1,22 +1,9 @@
 import { type Graph, type Node, topological } from "../graph/graph.ts";
-import { elements } from "../tensor.ts";
-import { foldNode } from "./fold.ts";
+import { symbols } from "./dims.ts";
+import { foldOutputs } from "./fold.ts";
 import { operator } from "./index.ts";
-import type { Context } from "./op.ts";
-import { type Dims, isStatic, MAX_KNOWN_ELEMENTS, MAX_RANK, type Value } from "./value.ts";
-
-/** What is known of a graph before its nodes are looked at. */
-export interface Known {
-  /** Opset versions by domain; ai.onnx is ''. */
-  opsets: ReadonlyMap<string, number>;
-  /**
-   * A graph's input or initializer, with its elements where they are few; of a node's output, what the file declares, which counts for
-   * what inference cannot tell.
-   */
-  value(graph: Graph, name: string): Value | undefined;
-  /** A tensor attribute, with its elements where they are few. */
-  tensor(node: Node, attribute: string): Value | undefined;
-}
+import type { Context, Known } from "./op.ts";
+import { bounded, type Dims, MAX_KNOWN_ELEMENTS, type Value } from "./value.ts";
 
 /** What is known of each value of a graph and of the graphs within it. */
 export type Inferred = ReadonlyMap<Graph, ReadonlyMap<string, Value>>;
@@ -30,7 +17,7 @@ export function inferGraph(main: Graph, known: Known): Inferred {
   const symbol = symbols();
   const declared = (graph: Graph, name: string): Value => {
     const value = known.value(graph, name);
-    return value ? { ...value, shape: value.shape && renamed(value.shape, symbol) } : {};
+    return value ? bounded({ ...value, shape: value.shape && renamed(value.shape, symbol) }) : {};
   };
 
   const find = (graph: Graph, name: string): Value => {
@@ -46,12 +33,15 @@ export function inferGraph(main: Graph, known: Known): Inferred {
     all.set(graph, values);
     for (const name of graph.initializers) values.set(name, declared(graph, name));
     graph.inputs.forEach((name, i) => {
-      if (!values.has(name)) values.set(name, merged(inputs[i] ?? {}, declared(graph, name)));
+      if (values.has(name)) return;
+      const [given, told] = [inputs[i], declared(graph, name)];
+      // A body is handed shapes that hold in every turn; what it declares may be that of the first.
+      values.set(name, given ? merged(given, { ...told, shape: undefined }) : told);
     });
     for (const node of topological(graph)) {
       const outputs = inferNode(node, graph);
       node.output.forEach((name, i) => {
-        if (name) values.set(name, merged(bounded(outputs[i] ?? {}), declared(graph, name)));
+        if (name) values.set(name, merged(outputs[i] ?? {}, declared(graph, name)));
       });
     }
     return graph.outputs.map((name) => find(graph, name));
@@ -65,11 +55,9 @@ export function inferGraph(main: Graph, known: Known): Inferred {
       return [];
     }
     const inputs = node.input.map((name) => (name ? find(graph, name) : undefined));
-    const outputs = op.infer(node, inputs, context);
+    const outputs = op.infer(node, inputs, context).map(bounded);
     for (const inner of node.graphs) if (!all.has(inner)) infer(inner, []);
-    const isSmall = outputs.every(({ shape }) => isStatic(shape) && elements(shape) <= MAX_KNOWN_ELEMENTS);
-    if (!isSmall || outputs.some((value) => value.constant)) return outputs;
-    const constants = foldNode(node, inputs, { ...context, max_elements: MAX_KNOWN_ELEMENTS });
+    const constants = foldOutputs(op, node, inputs, outputs, context, MAX_KNOWN_ELEMENTS);
     return outputs.map((value, i) => (constants?.[i] ? { ...value, constant: constants[i] } : value));
   }
 
@@ -77,20 +65,9 @@ export function inferGraph(main: Graph, known: Known): Inferred {
   return all;
 }
 
-/** Names for dimensions that no file uses: `?1`, `?2`, …; the same one for the same key. */
-function symbols(): (key?: string) => string {
-  const byKey = new Map<string, string>();
-  let count = 0;
-  return (key) => {
-    const name = (key !== undefined && byKey.get(key)) || `?${++count}`;
-    if (key !== undefined) byKey.set(key, name);
-    return name;
-  };
-}
-
-/** Keeps the names of a file's dimensions apart from ours, and short. */
-const renamed = (shape: Dims, symbol: (key?: string) => string): Dims =>
-  shape.map((d) => (typeof d === "number" || /^[\w .+*/-]{1,64}$/.test(d) ? d : symbol(`'${d}'`)));
+/** Keeps the names of a file's dimensions apart from ours, and short; a dimension without one gets one. */
+const renamed = (shape: Dims, symbol: Context["symbol"]): Dims =>
+  shape.map((d) => (typeof d === "number" || /^[\w .+*/-]{1,64}$/.test(d) ? d : symbol(d ? `'${d}'` : undefined)));
 
 /** What was inferred, and what the file declares where nothing was. */
 const merged = (value: Value, declared: Value): Value => ({
@@ -98,12 +75,5 @@ const merged = (value: Value, declared: Value): Value => ({
   dtype: value.dtype ?? declared.dtype,
   shape: value.shape ?? declared.shape,
   constant: value.constant ?? declared.constant,
+  item: value.item ?? declared.item,
 });
-
-/** A value without a shape that no tensor has. */
-function bounded(value: Value): Value {
-  const { shape } = value;
-  if (!shape) return value;
-  const isPossible = shape.length <= MAX_RANK && shape.every((d) => typeof d === "string" || (Number.isSafeInteger(d) && d >= 0));
-  return isPossible ? value : { dtype: value.dtype };
-}

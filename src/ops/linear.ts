@@ -1,7 +1,9 @@
 /** Matrix products. */
-import type { DType } from "../tensor.ts";
+import { type DType, elements } from "../tensor.ts";
 import { broadcast } from "./dims.ts";
+import { arrayFor, bigIntsOf, type Numbers, numbersOf, tensorOf } from "./elements.ts";
 import { type Context, int, type Op, text } from "./op.ts";
+import { broadcastStrides, offsets } from "./strides.ts";
 import type { Dim, Dims } from "./value.ts";
 
 /** Dims of numpy.matmul; of two axes each the last are multiplied, and those before them are broadcast. */
@@ -22,7 +24,39 @@ const matmul = (dtype?: DType): Op => ({
   infer: (_node, [a, b], context) => [{ dtype: dtype ?? a?.dtype, shape: matmulShape(a?.shape, b?.shape, context) }],
 });
 
-export const MatMul = matmul();
+/** Multiplications that folding does, at most: a tenth of a second. */
+const MAX_FOLDED_PRODUCTS = 1 << 25;
+
+/** Floats are summed as doubles and rounded once. */
+export const MatMul: Op = {
+  ...matmul(),
+  fold(_node, [a, b], { outputs: [y] }) {
+    if (!a?.shape.length || !b?.shape.length || !y || a.dtype !== b.dtype) return undefined;
+    // A vector is a row on the left, a column on the right.
+    const [left, right] = [a.shape.length > 1 ? a.shape : [1, ...a.shape], b.shape.length > 1 ? b.shape : [...b.shape, 1]];
+    const [rows = 0, k = 0] = left.slice(-2);
+    const columns = right.at(-1) as number;
+    if (k !== right.at(-2) || elements(y.shape) * k > MAX_FOLDED_PRODUCTS) return undefined;
+    const batch = y.shape.slice(0, y.shape.length - Number(a.shape.length > 1) - Number(b.shape.length > 1));
+    const starts = (shape: readonly number[]) =>
+      offsets(batch, broadcastStrides(shape.slice(0, -2), batch)).map((at) => at * elements(shape.slice(-2)));
+    const [p, q] = [a, b].map((x) => bigIntsOf(x) ?? numbersOf(x)) as [Numbers | undefined, Numbers | undefined];
+    const [as, bs, data] = [starts(left), starts(right), arrayFor(y.dtype, elements(y.shape)) as Numbers | undefined];
+    if (!p || !q || !data) return undefined;
+    const zero = (bigIntsOf(a) ? 0n : 0) as number;
+    for (let i = 0, at = 0; i < as.length; i++) {
+      for (let row = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++) {
+          let sum = zero;
+          for (let j = 0; j < k; j++)
+            sum += (p[(as[i] as number) + row * k + j] as number) * (q[(bs[i] as number) + j * columns + column] as number);
+          data[at++] = sum;
+        }
+      }
+    }
+    return [tensorOf(y.dtype, y.shape, data)];
+  },
+};
 export const MatMulInteger = matmul("int32");
 
 /** Inputs a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point. */

@@ -5,12 +5,12 @@
 import { convShape } from "./conv.ts";
 import { broadcast, unknownDims } from "./dims.ts";
 import { recurrent } from "./layer.ts";
+import { Concat } from "./layout.ts";
 import { Gemm, MatMul, MatMulInteger, matmulShape } from "./linear.ts";
-import { Attention, EmbedLayerNormalization } from "./microsoft.ts";
+import { Attention, EmbedLayerNormalization } from "./microsoft-attention.ts";
 import { dtypeAttribute, int, type Op } from "./op.ts";
 import { AveragePool } from "./pool.ts";
 import { ReduceMean } from "./reduce.ts";
-import { Concat } from "./shape.ts";
 import type { Dim, Dims, Value } from "./value.ts";
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };

@@ -23,8 +23,9 @@ export interface Op {
 export interface FoldContext {
   /** Of the node's domain. */
   opset: number;
+  tensor: Context["tensor"];
   /** The outputs as `infer` told them. */
-  outputs: readonly Value[];
+  outputs: readonly { dtype: DType; shape: readonly number[] }[];
 }
 
 export interface Context {
@@ -36,6 +37,19 @@ export interface Context {
   tensor(node: Node, attribute: string): Value | undefined;
   /** Infers a subgraph of the node from its inputs, and gives its outputs. */
   graph(graph: Graph, inputs: readonly Value[]): readonly Value[];
+}
+
+/** What is known of a model before its nodes are looked at. */
+export interface Known {
+  /** Opset versions by domain; ai.onnx is ''. */
+  opsets: ReadonlyMap<string, number>;
+  /**
+   * A graph's input or initializer, with its elements where they are few and no feed can take their place; of a node's output, what the
+   * file declares, which counts for what inference cannot tell. A dimension without a name is ''.
+   */
+  value(graph: Graph, name: string): Value | undefined;
+  /** A tensor attribute, with its elements where they are few. */
+  tensor(node: Node, attribute: string): Value | undefined;
 }
 
 /** An integer (or float) attribute. */

@@ -1,7 +1,7 @@
 /** Pools: the window of a kernel moves over the spatial axes of [N, C, …]. */
 
 import type { Node } from "../graph/graph.ts";
-import { unknownDims } from "./dims.ts";
+import { computed, unknownDims } from "./dims.ts";
 import { type Context, int, numbers, type Op } from "./op.ts";
 import { type Dims, integersOf, type Value } from "./value.ts";
 import { windowDims } from "./window.ts";
@@ -34,9 +34,17 @@ export const MaxPool: Op = {
 };
 
 export const MaxUnpool: Op = {
-  infer(_node, [x, , output], context) {
-    const given = integersOf(output);
-    return [{ dtype: x?.dtype, shape: given ?? (x?.shape && [...x.shape.slice(0, 2), ...unknownDims(x.shape.length - 2, context)]) }];
+  infer(node, [x, , output], context) {
+    if (output || !x?.shape) return [{ dtype: x?.dtype, shape: integersOf(output) ?? (x?.shape && unknownDims(x.shape.length, context)) }];
+    const [kernel, strides, pads] = ["kernel_shape", "strides", "pads"].map((name) => numbers(node, name));
+    const spatial = x.shape.slice(2);
+    const dims = spatial.map((d, i) => {
+      const padding = (pads?.[i] ?? 0) + (pads?.[i + spatial.length] ?? 0);
+      const rest = (kernel?.[i] ?? 1) - padding;
+      const stride = strides?.[i] ?? 1;
+      return computed(`unpool/${[stride, rest]}`, [d], context, (size) => (size - 1) * stride + rest);
+    });
+    return [{ dtype: x.dtype, shape: dims.includes(undefined) ? undefined : [...x.shape.slice(0, 2), ...(dims as Dims)] }];
   },
 };
 

@@ -1,7 +1,7 @@
-/** Spectra. */
+/** Spectra and windows. */
 import { computed, unknownDims } from "./dims.ts";
-import { axesOf, int, type Op } from "./op.ts";
-import { type Dim, type Dims, elementsOf, integersOf } from "./value.ts";
+import { axesOf, dtypeAttribute, int, type Op } from "./op.ts";
+import { type Dim, type Dims, elementsOf, integerOf, integersOf } from "./value.ts";
 
 /** Batches of frames: signal[batch, length, 1 or 2] → [batch, frames, bins, 2]. */
 export const STFT: Op = {
@@ -33,5 +33,25 @@ export const DFT: Op = {
     const bins = isOneSided && !isInverse ? computed("onesided", [given], context, (n) => Math.floor(n / 2) + 1) : given;
     const dims = shape.map((d, i) => (i === counted ? bins : i === shape.length - 1 ? (isInverse && isOneSided ? 1 : 2) : d));
     return [{ dtype: x.dtype, shape: dims.includes(undefined) ? undefined : (dims as Dims) }];
+  },
+};
+
+const window: Op = {
+  infer: (node, [size], context) => [
+    { dtype: dtypeAttribute(node, "output_datatype", "float32"), shape: [elementsOf(size)?.[0] ?? context.symbol()] },
+  ],
+};
+
+export const BlackmanWindow = window;
+export const HammingWindow = window;
+export const HannWindow = window;
+
+/** [bins of the spectrum, mel bins]. */
+export const MelWeightMatrix: Op = {
+  infer(node, [bins, length], context) {
+    const spectrum = integerOf(length);
+    const rows = spectrum === undefined ? context.symbol() : computed("mel", [spectrum], context, (n) => Math.floor(n / 2) + 1);
+    const columns = elementsOf(bins)?.[0] ?? context.symbol();
+    return [{ dtype: dtypeAttribute(node, "output_datatype", "float32"), shape: rows === undefined ? undefined : [rows, columns] }];
   },
 };

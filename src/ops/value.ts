@@ -36,12 +36,14 @@ export const constantValue = (tensor: Tensor): Value => ({ dtype: tensor.dtype, 
 
 const INTEGERS: ReadonlySet<DType> = new Set<DType>(["int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"]);
 
-/** Elements of an integer value of no or one dimension, as far as they are known. */
+/** Elements of an integer value of no or one dimension, as far as they are known; infinity stands for those that no double holds. */
 export function elementsOf(value: Value | undefined): readonly (Dim | undefined)[] | undefined {
-  if (value?.elements) return value.elements;
   const tensor = value?.constant;
-  if (!tensor || !INTEGERS.has(tensor.dtype) || tensor.shape.length > 1 || elements(tensor.shape) > MAX_KNOWN_ELEMENTS) return undefined;
-  return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+  if (!tensor) return value?.elements;
+  if (!INTEGERS.has(tensor.dtype) || tensor.shape.length > 1 || elements(tensor.shape) > MAX_KNOWN_ELEMENTS) return undefined;
+  return Array.from(tensor.data as ArrayLike<number | bigint>, (x) =>
+    Number.isSafeInteger(Number(x)) ? Number(x) : x < 0 ? -Infinity : Infinity,
+  );
 }
 
 /** Elements of a small integer value, where all are known. */
@@ -61,4 +63,12 @@ export function floatsOf(value: Value | undefined): readonly number[] | undefine
 export function integerOf(value: Value | undefined): number | undefined {
   const list = integersOf(value);
   return list?.length === 1 ? list[0] : undefined;
+}
+
+/** A value without a shape that no tensor has. */
+export function bounded(value: Value): Value {
+  const { shape } = value;
+  if (!shape) return value;
+  const isPossible = shape.length <= MAX_RANK && shape.every((d) => typeof d === "string" || (Number.isSafeInteger(d) && d >= 0));
+  return isPossible ? value : { dtype: value.dtype };
 }

@@ -12,11 +12,11 @@ import { nf4Encoder } from "./nf4.ts";
 export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly number[], encoding: Encoding): Encoder {
   switch (encoding.kind) {
     case "half":
-      return halfEncoder(kernels, dtype, shape, encoding.dtype);
+      return halfEncoder(kernels, dtype, shape, encoding.dtype, encoding.computes);
     case "int8":
       return int8Encoder(kernels, shape, encoding.axis);
     case "int4":
-      return int4Encoder(kernels, shape, encoding.k_axis);
+      return int4Encoder(kernels, shape, encoding.k_axis, encoding.scheme === "q4f16");
     case "nf4":
       return nf4Encoder(kernels, shape);
     case "affine8":

@@ -9,8 +9,34 @@ export const half =
   (weight: Weight): Decision =>
     BITS[weight.dtype] <= 16 ? keep(`already ${weight.dtype}`) : { kind: "half", dtype };
 
-/** IEEE 754 round to nearest, ties to even, in one rounding from any source type. Overflow gives ±Infinity. */
-export function halfEncoder(kernels: Kernels, from: FloatDType, shape: readonly number[], to: "float16" | "bfloat16"): Encoder {
+/**
+ * `q4f16`, and `fp16` of a graph that is optimized: the model computes in float16. Weights of MatMul become int4 where `packs`, all others half.
+ */
+export const halfArithmetic =
+  (packs: boolean) =>
+  (weight: Weight): Decision => {
+    if (packs && weight.role.matmul?.besides === false && weight.shape.length === 2)
+      return { kind: "int4", k_axis: 0, scheme: weight.role.single ? "q4" : "q4f16" };
+    if (weight.dtype !== "float32") return keep(`already ${weight.dtype}`);
+    if (weight.role.single) return keep(weight.role.single);
+    if (elements(weight.shape) < MIN_HALF && !weight.role.keep) return keep(`fewer than ${MIN_HALF} elements: a Cast where they are used`);
+    return { kind: "half", dtype: "float16", computes: true };
+  };
+
+/** A scalar may count or measure: it keeps its digits, and is cast where it meets halves. Biases and the like do neither. */
+const MIN_HALF = 16;
+
+/**
+ * IEEE 754 round to nearest, ties to even, in one rounding from any source type. Overflow gives ±Infinity, or the largest
+ * finite value where it `saturates`.
+ */
+export function halfEncoder(
+  kernels: Kernels,
+  from: FloatDType,
+  shape: readonly number[],
+  to: "float16" | "bfloat16",
+  saturates = false,
+): Encoder {
   const { arena, fn } = kernels;
   const narrow = {
     float16: { float64: fn.f64_f16, float32: fn.f32_f16, bfloat16: undefined, float16: undefined },
@@ -38,6 +64,7 @@ export function halfEncoder(kernels: Kernels, from: FloatDType, shape: readonly 
             single = from === "float64" ? arena.alloc(n * 4) : 0;
           }
           narrow(n, x, y);
+          if (saturates) saturate(arena.u16(y, n));
           widen(n, y, back);
           if (single) fn.f64_f32(n, x, single);
           fn.f32_error(n, single || x, back, acc);
@@ -46,4 +73,9 @@ export function halfEncoder(kernels: Kernels, from: FloatDType, shape: readonly 
       },
     ],
   };
+}
+
+/** The largest float16 in the place of ±Infinity: a mask of -3.4e38 times zero is not to be NaN. */
+function saturate(halves: Uint16Array): void {
+  for (let i = 0; i < halves.length; i++) if (((halves[i] as number) & 0x7fff) === 0x7c00) halves[i] = (halves[i] as number) - 1;
 }

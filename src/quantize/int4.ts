@@ -27,18 +27,24 @@ const BYTES_A_BLOCK = BLOCK_SIZE / 2;
 /**
  * Block-wise int4 as com.microsoft.MatMulNBits and compressed-tensors' pack-quantized read it: scale = signed absmax / −8,
  * q = round(x / scale) + 8 in 0..15, two values a byte, low nibble first.
+ * With `halfScales` the scales are rounded to float16 once the values are made.
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
  */
-export function int4Encoder(kernels: Kernels, shape: readonly number[], k_axis: 0 | 1): Encoder {
+export function int4Encoder(kernels: Kernels, shape: readonly number[], k_axis: 0 | 1, halfScales = false): Encoder {
   const { arena, fn } = kernels;
   const { n, k, blocks } = matrix(shape, k_axis);
   const acc = arena.alloc(24);
   arena.u8(acc, 24).fill(0);
   const scale = arena.alloc(n * blocks * 4);
+  const halves = (count: number): Uint8Array => {
+    const narrowed = arena.alloc(count * 2);
+    fn.f32_f16(count, scale, narrowed);
+    return arena.u8(narrowed, count * 2);
+  };
   const common = {
     takes: "float32" as const,
-    lengths: [n * blocks * BYTES_A_BLOCK, n * blocks * 4] as const,
-    rest: () => [arena.u8(scale, n * blocks * 4)],
+    lengths: [n * blocks * BYTES_A_BLOCK, n * blocks * (halfScales ? 2 : 4)] as const,
+    rest: () => [halfScales ? halves(n * blocks) : arena.u8(scale, n * blocks * 4)],
     error: readError(kernels, acc),
   };
 

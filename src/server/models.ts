@@ -1,5 +1,12 @@
-import type { Store, StoredObject } from "./ports.ts";
+import type { FindSibling } from "../engine/siblings.ts";
+import { siblingName } from "../io/folder.ts";
+import { Kept } from "../io/kept.ts";
+import type { Source } from "../io/source.ts";
+import type { Store, StoredInfo, StoredObject } from "./ports.ts";
 import { HttpProblem } from "./problem.ts";
+
+/** Objects that a run reads from at a time: a model and the file of its data. Each may hold some megabytes of pages. */
+const MAX_OPEN = 2;
 
 /** What a route without a store answers. */
 export function requireStore(store: Store | undefined): Store {
@@ -7,21 +14,50 @@ export function requireStore(store: Store | undefined): Store {
   throw new HttpProblem(404, "This server has no store: bind an R2 bucket as MODELS, or start it with --models DIR");
 }
 
-/** The file of a stored model: model.onnx or model.safetensors, else the only file of such a kind. */
-export async function openModel(store: Store, name: string): Promise<StoredObject> {
-  const prefix = `models/${name}/`;
-  const usual: string[] = [];
-  const others: string[] = [];
-  for await (const { key } of store.list(prefix)) {
-    const file = key.slice(prefix.length);
-    if (file === "model.onnx" || file === "model.safetensors") usual.push(file);
-    else if (/\.(onnx|safetensors)$/.test(file)) others.push(file);
-  }
-  const files = usual.length > 0 ? usual : others;
-  if (files.length > 1)
-    throw new HttpProblem(409, `The model '${name}' holds ${files.slice(0, 5).join(", ")}: keep one, or name it model.onnx`);
-  const object = files[0] === undefined ? undefined : await store.open(prefix + files[0]);
-  if (!object)
-    throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
-  return object;
+/** The files of a stored model. */
+export interface StoredModel {
+  name: string;
+  files: Record<string, Source>;
+  /** Lets go of what is open. */
+  close(): Promise<void>;
 }
+
+/** Opens a stored model. @throws {HttpProblem} 404 where there is none. */
+export async function openModel(store: Store, name: string): Promise<StoredModel> {
+  const prefix = `models/${name}/`;
+  const kept = new Kept<StoredObject>(MAX_OPEN);
+  const files = new Map<string, Source>();
+  for await (const info of store.list(prefix)) files.set(info.key.slice(prefix.length), storedSource(store, info, kept));
+  if (![...files.keys()].some(isModel))
+    throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
+  return { name, files: Object.fromEntries(files), close: () => kept.close() };
+}
+
+/** A stored object that is opened when it is read. */
+function storedSource(store: Store, { key, size, etag }: StoredInfo, kept: Kept<StoredObject>): Source {
+  const open = async (): Promise<StoredObject> => {
+    const object = await store.open(key);
+    if (object?.etag === etag) return object;
+    await object?.close();
+    throw new HttpProblem(409, `/v1/${key} was replaced or deleted while it was read; try again`);
+  };
+  return { size, read: (offset, length) => kept.use(key, open, ({ source }) => source.read(offset, length)) };
+}
+
+const isModel = (file: string): boolean => /\.(onnx|safetensors)$/.test(file);
+
+/** The file that is the model: model.onnx or model.safetensors, else the only one of such a kind; undefined where there are several. */
+export function soleModel({ files }: StoredModel): string | undefined {
+  const models = Object.keys(files).filter(isModel);
+  const usual = models.filter((file) => file === "model.onnx" || file === "model.safetensors");
+  const [first, second] = usual.length > 0 ? usual : models;
+  return second === undefined ? first : undefined;
+}
+
+/** Finds the files beside one of a stored model. */
+export const siblingsOf =
+  ({ files }: StoredModel, file: string): FindSibling =>
+  async (location) => {
+    const name = siblingName(file, location);
+    return Object.hasOwn(files, name) ? files[name] : undefined;
+  };

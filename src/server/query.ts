@@ -1,12 +1,13 @@
 import { type Recipe, withShortForms } from "../engine/recipe.ts";
 import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
+import { parseBytes } from "../io/bytes.ts";
 import { checkName } from "./names.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** A URL is no place for a large document; a form is. */
 const MAX_RECIPE_BYTES = 16 << 10;
 
-const PARAMETERS = ["quantize", "prune", "optimize", "recipe", "model", "samples", "output"] as const;
+const PARAMETERS = ["quantize", "prune", "optimize", "recipe", "model", "samples", "output", "shard"] as const;
 type Parameter = (typeof PARAMETERS)[number];
 
 /** What the query of a compression asks for. */
@@ -15,6 +16,8 @@ export interface Query {
   model: string | undefined;
   /** Where in the store the result goes, instead of the response. */
   output: string | undefined;
+  /** Bytes that a file of weights may have. */
+  shard: number | undefined;
   /** The recipe, its short forms laid over the document in `form` or in the query. */
   recipe(form?: string): Recipe;
 }
@@ -30,6 +33,9 @@ export function parseQuery(search: URLSearchParams): Query {
     values[known] = value;
   }
   const { quantize, prune, recipe, model, output } = values;
+  const shard = values.shard === undefined ? undefined : parseBytes(values.shard);
+  if (values.shard !== undefined && shard === undefined)
+    throw new HttpProblem(400, "'shard' is a number of bytes above 0, with B, kB, MB, GB, KiB, MiB or GiB: 25MiB, 2GB, 500000");
   if (recipe !== undefined && new TextEncoder().encode(recipe).byteLength > MAX_RECIPE_BYTES) {
     throw new LimitError(
       "MAX_RECIPE_BYTES",
@@ -41,6 +47,7 @@ export function parseQuery(search: URLSearchParams): Query {
   return {
     model: model === undefined ? undefined : checkName(model, "model"),
     output: output === undefined ? undefined : checkName(output, "output"),
+    shard,
     recipe(form) {
       if (form !== undefined && recipe !== undefined) throw new HttpProblem(400, "There is a recipe both in the query and in the form");
       return withShortForms(parseJson(form ?? recipe), { quantize, prune, optimize });

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
+import { unshardedFolder } from "../kit/folders.ts";
 import { mlp } from "../kit/models.ts";
 import { edgeslim, folder, listing, nodes } from "./spawn.ts";
 
@@ -12,11 +13,15 @@ function modelFolder(): string {
   const cwd = folder();
   writeFileSync(join(cwd, "model.onnx"), MODEL);
   writeFileSync(join(cwd, "broken.onnx"), MODEL.subarray(0, MODEL.byteLength - 5000));
+  writeFileSync(join(cwd, "model.safetensors"), unshardedFolder()["model.safetensors"] as Uint8Array);
   writeFileSync(join(cwd, "text.onnx"), "This is no model.\n");
   writeFileSync(join(cwd, "empty.onnx"), "");
   writeFileSync(join(cwd, "bad.json"), "{");
   writeFileSync(join(cwd, "wrong.json"), '{"quantise":"w8"}');
   mkdirSync(join(cwd, "folder"));
+  mkdirSync(join(cwd, "web"));
+  writeFileSync(join(cwd, "web", "model.onnx"), MODEL);
+  writeFileSync(join(cwd, "web", "broken.onnx"), MODEL.subarray(0, MODEL.byteLength - 5000));
   return cwd;
 }
 
@@ -34,7 +39,24 @@ describe.each(nodes())("exit codes on Node $version", ({ path: node }) => {
     [2, "two models", [...w8("model.onnx"), "another.onnx"], /too many arguments/],
     [2, "a missing model", w8("gone.onnx"), /Cannot read the model gone\.onnx: there is no such file/],
     [2, "a missing recipe", ["compress", "model.onnx", "-o", "out.onnx", "--recipe", "gone.json"], /Cannot read the recipe gone\.json/],
-    [2, "a folder as output", w8("model.onnx", "folder"), /Cannot write folder: it is a folder/],
+    [2, "a folder into a file", w8("web", "model.onnx"), /Cannot write model\.onnx: web is a folder, and so is its result/],
+    [2, "a folder into standard output", w8("web", "-"), /Cannot write to standard output: web is a folder/],
+    [2, "a folder into one that is not empty", w8("web", "web"), /Cannot write web: the folder is not empty/],
+    [2, "a missing folder", w8("gone/", "out"), /Cannot read the model gone\/: there is no such file/],
+    [
+      2,
+      "several files into one",
+      ["compress", "model.onnx", "-o", "out.onnx", "-q", "all-web"],
+      /all-web makes several files; name a folder/,
+    ],
+    [2, "several files into standard output", ["compress", "model.onnx", "-o", "-", "-q", "all-web"], /all-web makes several files/],
+    [2, "standard input into a folder", w8("-", "out/"), /Cannot compress standard input into a folder/],
+    ...["1x", "0", "-5", "", "MiB", "1e3", "1.5.5MB", "9999999GB"].map((size): [number, string, string[], RegExp] => [
+      2,
+      `a shard of '${size}'`,
+      [...w8("model.onnx"), `--shard=${size}`],
+      /is invalid\. Expected a number of bytes/,
+    ]),
     [2, "a report of an unknown kind", [...w8("model.onnx"), "--report", "report.pdf"], /\.json or \.html/],
     [2, "a report over the model", [...w8("model.onnx", "out.json"), "--report", "./out.json"], /--report would overwrite/],
     [2, "two results on one standard output", [...w8("model.onnx", "-"), "--report", "-"], /cannot both be standard output/],
@@ -45,16 +67,20 @@ describe.each(nodes())("exit codes on Node $version", ({ path: node }) => {
       w8("model.onnx", "nowhere/out.onnx"),
       /Cannot write nowhere\/out\.onnx: its folder does not exist/,
     ],
+    [1, "an output folder that cannot be made", w8("web", "nowhere/out"), /Cannot write nowhere\/out: its folder does not exist/],
     [1, "a report that cannot be made", [...w8("model.onnx"), "--report", "nowhere/report.json"], /Cannot write nowhere\/report\.json/],
     [3, "a truncated model", w8("broken.onnx"), /broken\.onnx: .*32687 are left \(at byte 17\)/],
     [3, "a file that is no model", w8("text.onnx"), /text\.onnx: The leading bytes/],
     [3, "an empty file", w8("empty.onnx"), /empty\.onnx: The model is empty/],
-    [3, "a folder as model", w8("folder"), /models of several files are not in this version/],
+    [3, "an empty folder", w8("folder", "out"), /folder: The folder holds no model/],
+    [3, "a folder with a broken model", w8("web", "out"), /web: broken\.onnx: .*are left \(at byte 17\)/],
+    [3, "an empty folder to inspect", ["inspect", "folder"], /folder: The folder holds no model/],
+    [3, "what no scheme can do", ["compress", "text.onnx", "-o", "out", "-q", "all-web"], /text\.onnx: The leading bytes/],
     [3, "no recipe", ["compress", "model.onnx", "-o", "out.onnx"], /The recipe would change nothing/],
     [3, "a recipe that is not JSON", ["compress", "model.onnx", "-o", "out.onnx", "--recipe", "bad.json"], /bad\.json: it is not JSON/],
     [3, "a recipe with an unknown key", ["compress", "model.onnx", "-o", "out.onnx", "--recipe", "wrong.json"], /quantise/],
     [3, "what this version cannot do", [...w8("model.onnx"), "--calibrate", "samples.npz"], /--calibrate is not in this version/],
-    [3, "shards", [...w8("model.onnx"), "--shard", "1GB"], /--shard is not in this version/],
+    [3, "safetensors in shards that are to be one file", [...w8("model.safetensors", "out.safetensors"), "--shard", "1MB"], /one file/],
     [3, "a broken model to inspect", ["inspect", "text.onnx"], /text\.onnx: The leading bytes/],
     [2, "a missing model to inspect", ["inspect", "gone.onnx"], /Cannot read the model gone\.onnx/],
   ])("%i for %s", async (expected, _, args, message) => {

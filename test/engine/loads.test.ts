@@ -53,7 +53,7 @@ async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array<A
 }
 
 /** Outputs of all feeds, with weights in float where onnxruntime-node would quantize activations by itself. */
-async function outputs(open: typeof openNode, model: Uint8Array, feeds: readonly Feeds[]): Promise<Outputs[]> {
+async function outputs(open: typeof openWeb, model: Uint8Array, feeds: readonly Feeds[]): Promise<Outputs[]> {
   await using runner = await open(model, open === openNode ? EXACT : {});
   const all: Outputs[] = [];
   for (const feed of feeds) all.push(await runner.run(feed));

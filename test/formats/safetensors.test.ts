@@ -2,50 +2,8 @@ import { describe, expect, test } from "vitest";
 import { compress, type RecipeInput } from "../../src/index.ts";
 import { randn } from "../kit/onnx.ts";
 import { bfloat16, float16, int4Block, int8PerChannel, int8PerTensor, sqnr, toBfloat16Bits } from "../kit/reference.ts";
-
-interface Tensor {
-  dtype: string;
-  shape: number[];
-  data: Uint8Array;
-}
-
-/** A writer and a reader of the format that know nothing of the product: https://huggingface.co/docs/safetensors */
-function write(tensors: Record<string, Tensor>, metadata?: Record<string, string>): Uint8Array<ArrayBuffer> {
-  let at = 0;
-  const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
-    const data_offsets = [at, at + data.byteLength];
-    at += data.byteLength;
-    return [name, { dtype, shape, data_offsets }];
-  });
-  const json = new TextEncoder().encode(
-    JSON.stringify({ ...(metadata ? { __metadata__: metadata } : {}), ...Object.fromEntries(entries) }),
-  );
-  const head = new Uint8Array(8);
-  new DataView(head.buffer).setBigUint64(0, BigInt(json.byteLength), true);
-  return new Uint8Array(Buffer.concat([head, json, ...Object.values(tensors).map(({ data }) => data)]));
-}
-
-function read(bytes: Uint8Array): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  const { __metadata__: metadata = {}, ...entries } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
-  const tensors = Object.entries(entries as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>).map(
-    ([name, { dtype, shape, data_offsets }]): [string, Tensor] => [
-      name,
-      { dtype, shape, data: bytes.slice(8 + length + data_offsets[0], 8 + length + data_offsets[1]) },
-    ],
-  );
-  return { tensors: Object.fromEntries(tensors), metadata };
-}
-
-const raw = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-const f32 = (shape: number[], seed: number): Tensor & { values: Float32Array } => {
-  const values = randn(
-    shape.reduce((a, b) => a * b),
-    seed,
-  );
-  return { dtype: "F32", shape, data: raw(values), values };
-};
-const floats = (tensor: Tensor): Float32Array => new Float32Array(tensor.data.slice().buffer);
+import { randomTensor as f32, floatsOf as floats, readTensors as read, type Tensor, writeTensors as write } from "../kit/safetensors.ts";
+import { bytesOf as raw } from "../kit/wire.ts";
 
 async function run(source: Uint8Array, recipe: RecipeInput) {
   const [fromSource, fromStream] = [compress(source, recipe), compress(new Blob([source as Uint8Array<ArrayBuffer>]).stream(), recipe)];

@@ -68,6 +68,24 @@ export function dictionary(): Uint8Array {
   return safetensors(header, bytesOf(halves(3104, 5)));
 }
 
+/** x[?,32] × w[32,32] at opset 9, then operators that are others at 13. */
+function older(): Uint8Array {
+  const nodes = [
+    node("MatMul", ["x", "w"], ["a"]),
+    node("Clip", ["a"], ["b"], { min: { float: -1 }, max: { float: 1 } }),
+    node("Slice", ["b"], ["c"], { axes: [1], starts: [0], ends: [2 ** 63] }),
+    node("Softmax", ["c"], ["d"], { axis: 1 }),
+    node("Unsqueeze", ["d"], ["y"], { axes: [0] }),
+  ];
+  const graph: GraphSpec = {
+    nodes,
+    initializers: [f32("w", [32, 32], randn(1024, 8, 0.2))],
+    inputs: [value("x", DataType.FLOAT, ["rows", 32])],
+    outputs: [value("y", DataType.FLOAT, [1, "rows", 32])],
+  };
+  return encodeModel({ graph, opsets: { "": 9 } });
+}
+
 const single = f32("w", [32, 32], randn(1024, 6, 0.2));
 
 /** One of each way in which a weight can stand in a file. */
@@ -85,6 +103,8 @@ export const corpus: readonly Specimen[] = [
   { name: "data before its header", bytes: dense({ order: "reversed" }), format: "onnx", recipe: { quantize: "w4" } },
   { name: "subgraphs", bytes: branches(), format: "onnx", recipe: { quantize: "w8" } },
   { name: "pieces", bytes: dense({ pieces: 1, opset_first: true }), format: "onnx", recipe: { quantize: "w8" } },
+  { name: "an older opset", bytes: older(), format: "onnx", recipe: { quantize: "bf16" } },
+  { name: "an older opset, dynamically", bytes: older(), format: "onnx", recipe: { quantize: "q8" } },
   { name: "safetensors", bytes: dictionary(), format: "safetensors", recipe: { quantize: "w8" } },
   { name: "safetensors, int4", bytes: dictionary(), format: "safetensors", recipe: { quantize: "w4" } },
 ];

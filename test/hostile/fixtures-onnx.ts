@@ -25,13 +25,6 @@ export const onnxFixtures: Fixture[] = [
     /'w' has shape .*more elements than can be counted/,
   ),
   format("dims-65", model([product], [{ ...weight, dims: Array.from({ length: 65 }, () => 1) }]), /'w' has 65 dimensions/),
-  {
-    name: "onnx-external",
-    bytes: model([product], [{ ...weight, external: { location: "../../etc/passwd", offset: 0, length: 4096 } }]),
-    error: "UnsupportedError",
-    says: /'w' keeps its data in another file/,
-    inspects: true,
-  },
   format("initializer-twice", model([product], [weight, weight]), /Two initializers are named 'w' \(at byte \d+\)/),
   format(
     "output-twice",

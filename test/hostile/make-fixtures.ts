@@ -1,6 +1,7 @@
 /** Writes the hostile files to test/fixtures/hostile: `node test/hostile/make-fixtures.ts`. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { externalFixtures } from "./fixtures-external.ts";
 import { onnxFixtures } from "./fixtures-onnx.ts";
 import { otherFixtures } from "./fixtures-other.ts";
 import { safetensorsFixtures } from "./fixtures-safetensors.ts";
@@ -17,7 +18,13 @@ export interface Fixture {
 }
 
 export const FOLDER = fileURLToPath(new URL("../fixtures/hostile/", import.meta.url));
-export const fixtures: readonly Fixture[] = [...onnxFixtures, ...wireFixtures, ...safetensorsFixtures, ...otherFixtures];
+export const fixtures: readonly Fixture[] = [
+  ...onnxFixtures,
+  ...externalFixtures,
+  ...wireFixtures,
+  ...safetensorsFixtures,
+  ...otherFixtures,
+];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(FOLDER, { recursive: true });

@@ -45,6 +45,21 @@ describe.each([
   });
 });
 
+test("an upgrade of twice as many nodes costs twice as much", async () => {
+  const run = (bytes: Uint8Array) => async (): Promise<void> => {
+    for (const from of [bytes, streamOf(bytes, 1 << 16)]) {
+      const { readable, report } = compress(from, { quantize: "bf16" });
+      await drain(readable);
+      expect((await report).warnings[0]?.code).toBe("opset-upgraded");
+    }
+    await inspect(bytes);
+  };
+  const [small, large] = [traps.older(2000), traps.older(4000)];
+  await run(small)(); // warms up
+  const once = await cost(run(small));
+  expect(await cost(run(large))).toBeLessThan(within(once));
+});
+
 const each = async (bytes: Uint8Array, quantize: "w8" | "w4" = "w8"): Promise<Outcome[]> => {
   const outcomes: Outcome[] = [];
   for (const door of DOORS) outcomes.push(await attempt(door, bytes, { quantize }));

@@ -1,6 +1,6 @@
 /** Graphs made to cost more than they weigh: `n` is a count of nodes or of tensors. */
 
-import { DataType, encodeModel, type GraphSpec, type NodeSpec, node, randn, type TensorSpec, tensor, value } from "../kit/onnx.ts";
+import { DataType, encodeModel, f32, type GraphSpec, type NodeSpec, node, randn, type TensorSpec, tensor, value } from "../kit/onnx.ts";
 import { toFloat16Bits } from "../kit/reference.ts";
 
 const data = Uint16Array.from(randn(1024, 1, 0.2), toFloat16Bits);
@@ -69,4 +69,16 @@ export function nested(depth: number): Uint8Array {
   for (let i = 0; i < depth; i++)
     graph = { nodes: [node("If", ["x"], [`y${i}`], { then_branch: { graph } })], inputs: i === depth - 1 ? [x] : [], outputs: [] };
   return encodeModel({ graph, opsets: { "": 13 } });
+}
+
+/** A chain at opset 9 of which each node becomes several at 13. */
+export function older(n: number): Uint8Array {
+  const nodes = list(n, (i) => node("Softmax", [i === 0 ? "m" : `s${i - 1}`], [`s${i}`], { axis: i % 2 }, { name: "" }));
+  const graph: GraphSpec = {
+    nodes: [node("MatMul", ["x", "w"], ["m"]), ...nodes],
+    initializers: [f32("w", [32, 32], randn(1024, 1, 0.2))],
+    inputs: [value("x", DataType.FLOAT, ["rows", 32])],
+    outputs: [],
+  };
+  return encodeModel({ graph, opsets: { "": 9 } });
 }

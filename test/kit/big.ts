@@ -2,8 +2,8 @@
  * Models of any size as streams of chunks, for benchmarks: nothing is held but one tensor and one chunk, and the exact size is known
  * before the first byte. All weights share one random tensor, read from another place for each layer, so making them costs a copy.
  */
-import { DataType, graphFields, irVersionOf, node, opsetField, randn, value } from "./onnx.ts";
-import { bytesOf, concat, intField, message, prefix, stringField } from "./wire.ts";
+import { DataType, encodeModel, graphFields, irVersionOf, node, opsetField, randn, tensor, value } from "./onnx.ts";
+import { type Bytes, bytesOf, concat, intField, message, prefix, stringField } from "./wire.ts";
 
 export interface BigModel {
   /** Bytes in all. */
@@ -95,6 +95,41 @@ export function bigOnnx(options: Chunking & { bytes: number; k?: number; n?: num
     yield end;
   }
   return { size: start.length + graphLength + end.length, tensors, chunks: () => rechunk(parts(), options) };
+}
+
+/**
+ * The same model as {@link bigOnnx} with its weights in one file beside it, `location`: `bytes` is what they take. The model's own file is
+ * small; `chunks` are the other's.
+ */
+export function bigExternalOnnx(
+  options: Chunking & { bytes: number; location: string; k?: number; n?: number },
+): BigModel & { model: Bytes } {
+  const { bytes, location, k = 4096, n = 4096 } = options;
+  const length = k * n * 4;
+  const tensors = Math.max(1, Math.floor(bytes / length));
+  const names = Array.from({ length: tensors }, (_, i) => `layers.${i}.weight`);
+  const products = names.map((name, i) => node("MatMul", ["x", name], [`h${i}`]));
+  const sum = node(
+    "Sum",
+    names.map((_, i) => `h${i}`),
+    ["y"],
+  );
+  const model = encodeModel({
+    graph: {
+      nodes: [...products, sum],
+      initializers: names.map((name, i) =>
+        tensor(name, DataType.FLOAT, [k, n], new Float32Array(0), { external: { location, offset: i * length, length } }),
+      ),
+      inputs: [value("x", DataType.FLOAT, ["batch", k])],
+      outputs: [value("y", DataType.FLOAT, ["batch", n])],
+    },
+    opsets: { "": 13 },
+  });
+  const data = weights(k * n);
+  function* parts(): Generator<Uint8Array> {
+    for (let i = 0; i < tensors; i++) yield data(i);
+  }
+  return { model, size: tensors * length, tensors, chunks: () => rechunk(parts(), options) };
 }
 
 /** A safetensors file of as many F32 weights [`rows`, `cols`] as fit into `bytes` (at least one), named like a transformer's. */

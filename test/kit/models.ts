@@ -4,9 +4,16 @@
  */
 import * as control from "./models/control.ts";
 import * as conv from "./models/conv.ts";
+import * as decoders from "./models/decoders.ts";
+import * as encoders from "./models/encoders.ts";
 import * as linear from "./models/linear.ts";
+import * as mobile from "./models/mobile.ts";
 import { type Generate, type GeneratedModel, OPSETS } from "./models/model.ts";
+import * as sentences from "./models/sentences.ts";
 import * as text from "./models/text.ts";
+import * as unet from "./models/unet.ts";
+import * as whisper from "./models/whisper.ts";
+import * as yolo from "./models/yolo.ts";
 
 export * from "./models/control.ts";
 export * from "./models/conv.ts";
@@ -49,6 +56,20 @@ export const generators: readonly GeneratorEntry[] = [
   entry(text.lstm, OPSETS),
   entry(control.ifModel, OPSETS),
   entry(control.loopModel, OPSETS),
+  entry(encoders.bert, OPSETS),
+  entry(encoders.vit, OPSETS),
+  entry(sentences.t5, OPSETS),
+  entry(sentences.sentence, OPSETS),
+  entry(decoders.gpt, OPSETS),
+  entry(decoders.llama, OPSETS),
+  entry(whisper.whisperEncoder, OPSETS),
+  entry(whisper.whisperDecoder, OPSETS),
+  entry(mobile.mobilenet, OPSETS),
+  entry(mobile.keras, OPSETS),
+  entry(mobile.mobilenetV3, OPSETS),
+  entry(unet.unet, OPSETS),
+  entry(unet.diffusion, OPSETS),
+  entry(yolo.yolo, OPSETS),
 ];
 
 /** Every model at every opset it exists at. */

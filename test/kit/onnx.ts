@@ -49,7 +49,7 @@ function encodeAttribute(name: string, attribute: AttributeSpec, layout: Layout)
   }
   return make(
     7,
-    attribute.map((x) => intField(8, x)),
+    attribute.map((x) => intField(8, x < 2 ** 63 ? x : 2n ** 63n - 1n)), // no double is the greatest int64
   );
 }
 

@@ -29,7 +29,7 @@ export interface Runner extends AsyncDisposable {
 
 /** What is used of either package; their types are the same but for this. */
 interface Runtime {
-  InferenceSession: { create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
+  InferenceSession: { create(model: Uint8Array | string, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
   Tensor: typeof Tensor;
 }
 
@@ -56,7 +56,7 @@ function toOutput({ type, dims, data }: Tensor): Output {
   return { type, dims, data: new Uint16Array(elements.buffer as ArrayBuffer, elements.byteOffset, elements.length) };
 }
 
-async function open(runtime: Runtime, model: Uint8Array, options: InferenceSession.SessionOptions): Promise<Runner> {
+async function open(runtime: Runtime, model: Uint8Array | string, options: InferenceSession.SessionOptions): Promise<Runner> {
   const session = await runtime.InferenceSession.create(model, { ...OPTIONS, ...options });
   const release = () => session.release();
   return {
@@ -72,8 +72,8 @@ async function open(runtime: Runtime, model: Uint8Array, options: InferenceSessi
   };
 }
 
-/** A session of onnxruntime-node; release it. */
-export async function openNode(model: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Runner> {
+/** A session of onnxruntime-node; release it. A path finds external data beside it. */
+export async function openNode(model: Uint8Array | string, options: InferenceSession.SessionOptions = {}): Promise<Runner> {
   const runtime = require("onnxruntime-node") as Runtime;
   return open(runtime, model, options);
 }

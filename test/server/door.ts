@@ -246,6 +246,30 @@ export function doorSuite(door: () => Door): void {
     await settled();
   });
 
+  test("a folder in the store becomes a folder, or nothing", async () => {
+    const files = { "onnx/model.onnx": concat(bigOnnx({ bytes: 12 * MB }).chunks()), "tokenizer.json": Buffer.from("{}") };
+    const put = async (name: string, body: Buffer<ArrayBuffer>): Promise<void> =>
+      void (await fetch(at(`/v1/models/repo/${name}`), { method: "PUT", body })).arrayBuffer();
+    for (const [name, bytes] of Object.entries(files)) await put(name, bytes);
+    const created = await fetch(at("/v1/compress?quantize=all-web&model=repo&output=web&shard=1MiB"), { method: "POST" });
+    expect(created.status).toBe(201);
+    expect(created.headers.get("location")).toBe("/v1/models/web");
+    const { output } = (await created.json()) as { output: { files: string[] } };
+    const expected = await compress(files, { quantize: "all-web" }, { shard: MB }).files;
+    expect(output.files).toEqual(Object.keys(expected).map((name) => `/v1/models/web/${name}`));
+    for (const [name, source] of Object.entries(expected)) {
+      const got = Buffer.from(await (await fetch(at(`/v1/models/web/${name}`))).arrayBuffer());
+      expect(got.equals(await source.read(0, source.size)), name).toBe(true);
+    }
+    expect((await fetch(at("/v1/models/web"), { method: "DELETE" })).status).toBe(204);
+
+    await put("z.onnx", files["onnx/model.onnx"].subarray(0, 9 * MB));
+    expect((await fetch(at("/v1/compress?quantize=w8&model=repo&output=web"), { method: "POST" })).status).toBe(400);
+    expect((await fetch(at("/v1/models/web"))).status).toBe(404);
+    expect((await fetch(at("/v1/models/repo"), { method: "DELETE" })).status).toBe(204);
+    await settled();
+  });
+
   test("a file in the store: PUT of any length, ranges, HEAD", async () => {
     const bytes = concat(bigSafetensors({ bytes: 12 * MB }).chunks());
     const { request, response } = open(at("/v1/data/samples/x/y.npy"), { method: "PUT" });

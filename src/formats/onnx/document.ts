@@ -1,10 +1,12 @@
 import { FormatError } from "../../errors.ts";
 import { emptyGraph, type Graph, Values } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
-import type { TensorInfo } from "../../tensor.ts";
+import { int, message } from "../../io/protobuf.ts";
+import type { TypeAndShape } from "../../ops/value.ts";
+import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import { METADATA_PREFIX } from "../../version.ts";
 import { declaredRanks, Origins, sparseInfo, valueName } from "./graph.ts";
-import { isLeaf, isNested, type Leaf, numberOf, open, textOf } from "./message.ts";
+import { isLeaf, isNested, type Leaf, leaf, type Message, numberOf, open, textOf } from "./message.ts";
 import type { Item } from "./parse.ts";
 import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
 
@@ -17,6 +19,10 @@ export class Document {
   readonly graphLeaves: Leaf[] = [];
   readonly main: Graph = emptyGraph();
   readonly origins = new Origins();
+  /** Types and shapes of the main graph's initializers. */
+  readonly tensors = new Map<string, TypeAndShape>();
+  /** float32 constants of the main graph that do not fit float16, as the halves nearest to them. */
+  readonly large = new Map<string, TensorBytes>();
   /** Initializers that are sparse: no scheme touches them. */
   readonly sparse: TensorInfo[] = [];
   /** Parts of the model that hold weights of their own and are left as they are. */
@@ -25,20 +31,19 @@ export class Document {
   /** Opset versions by domain; ai.onnx is ''. */
   readonly opsets = new Map<string, number>();
   #begun = false;
-  readonly #initializers = new Set<string>();
   readonly #ranks = new Map<Graph, ReadonlyMap<string, number | undefined>>(); // once the file has been read
   /** Who reads what, as far as the graph has been read. */
   values = new Values(this.main);
 
-  /** Takes an item; of an initializer, its name. */
-  add(item: Item, initializerName?: string): void {
+  /** Takes an item; of an initializer, what it is. */
+  add(item: Item, initializer?: TensorInfo): void {
     if (item.kind === "model") {
       this.#model(item.field);
       return;
     }
     this.#begun = true;
     if (item.kind === "initializer") {
-      this.#define(initializerName as string, item.message.offset);
+      this.#define(initializer as TensorInfo, item.message.offset);
     } else if (isNested(item.field)) {
       const node = this.origins.readNode(item.field.message, this.main);
       this.main.nodes.push(node);
@@ -84,16 +89,31 @@ export class Document {
     return this.opsets.get("") ?? 1;
   }
 
+  /** Imports ai.onnx at another version, in the place where it was imported. */
+  importOpset(version: number): void {
+    for (const fields of [this.before, this.after]) {
+      fields.forEach((field, i) => {
+        if (importsOnnx(field)) fields[i] = atVersion(field, version);
+      });
+    }
+    this.opsets.set("", version);
+  }
+
+  /** Lets the import of ai.onnx stand after the graph, so that it can change while the graph is being written. */
+  deferOpset(): void {
+    this.after.push(...this.before.filter(importsOnnx));
+    this.before.splice(0, this.before.length, ...this.before.filter((field) => !importsOnnx(field)));
+  }
+
   /** Whether a graph was there at all. */
   get begun(): boolean {
     return this.#begun;
   }
 
   /** Refuses a second initializer of a name at once: a run that reads once decides about each as it passes. */
-  #define(name: string, offset: number): void {
-    if (this.#initializers.has(name))
-      throw new FormatError(`Two initializers are named '${name}'`, { offset, tensor: name, format: "onnx" });
-    this.#initializers.add(name);
+  #define({ name, dtype, shape }: TensorInfo, offset: number): void {
+    if (this.tensors.has(name)) throw new FormatError(`Two initializers are named '${name}'`, { offset, tensor: name, format: "onnx" });
+    this.tensors.set(name, { dtype, shape });
     this.main.initializers.push(name);
     this.values.addConstant(name);
   }
@@ -104,10 +124,26 @@ export class Document {
     if (field.field === Model.ir_version) this.ir_version = field.value;
     if (field.field === Model.opset_import) {
       const entry = open(field);
-      const domain = textOf(entry, OperatorSetId.domain);
-      this.opsets.set(domain === "ai.onnx" ? "" : domain, numberOf(entry, OperatorSetId.version) ?? 1);
+      this.opsets.set(domainOf(entry), numberOf(entry, OperatorSetId.version) ?? 1);
     }
     if (field.field === Model.metadata_props && textOf(open(field), StringStringEntry.key).startsWith(METADATA_PREFIX)) return; // written anew
     (this.#begun ? this.after : this.before).push(field);
   }
+}
+
+function domainOf(operatorSet: Message): string {
+  const domain = textOf(operatorSet, OperatorSetId.domain);
+  return domain === "ai.onnx" ? "" : domain;
+}
+
+const importsOnnx = (field: Leaf): boolean => field.field === Model.opset_import && domainOf(open(field)) === "";
+
+/** An opset import with everything but its version as it was. */
+function atVersion(field: Leaf, version: number): Leaf {
+  const rest = open(field)
+    .fields.filter(isLeaf)
+    .filter((f) => f.field !== OperatorSetId.version);
+  const body = [...rest.map((f) => f.bytes), int(OperatorSetId.version, version)];
+  const length = body.reduce((n, bytes) => n + bytes.byteLength, 0);
+  return leaf(field.field, message(field.field, body), length);
 }

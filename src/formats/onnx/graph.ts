@@ -47,15 +47,16 @@ export class Origins {
     checkAttributes(attributes, textOf(message, NodeProto.name), message.offset);
     const inner = (a: Message) => [...nestedOf(a, AttributeProto.g), ...nestedOf(a, AttributeProto.graphs)];
     const domain = textOf(message, NodeProto.domain);
+    const values = attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)] as const);
+    const unread = values.filter(([, value]) => value === undefined).map(([name]) => name);
     const node: Node = {
       op_type: textOf(message, NodeProto.op_type),
       domain: domain === "ai.onnx" ? "" : domain,
       name: textOf(message, NodeProto.name),
       input: textsOf(message, NodeProto.input),
       output: textsOf(message, NodeProto.output),
-      attributes: Object.fromEntries(
-        attributes.map((a) => [textOf(a, AttributeProto.name), attributeValue(a)]).filter(([, value]) => value !== undefined),
-      ),
+      attributes: Object.fromEntries(values.filter((entry): entry is readonly [string, Attribute] => entry[1] !== undefined)),
+      ...(unread.length > 0 ? { unread } : {}),
       graphs: attributes.flatMap((a) => inner(a).map((g) => this.#readGraph(g, graph, textOf(a, AttributeProto.name)))),
       offset: message.offset,
     };
@@ -111,18 +112,17 @@ export function declaredRanks(fields: readonly Field[]): Map<string, number | un
 /** The attribute values but tensors and graphs, which are found by their messages. */
 function attributeValue(message: Message): Attribute | undefined {
   const find = (field: number) => message.fields.filter((f): f is Leaf => f.field === field && isLeaf(f));
-  const ints = find(AttributeProto.ints);
-  if (ints.length > 0) return listOf(ints, message);
-  const floats = find(AttributeProto.floats);
-  if (floats.length > 0) return isLong(floats) ? undefined : floats.flatMap(floatsOf);
-  const strings = find(AttributeProto.strings);
+  const [ints, floats, strings] = [find(AttributeProto.ints), find(AttributeProto.floats), find(AttributeProto.strings)];
+  if (ints.length > 0) return listOf(ints, message, intsOf);
+  if (floats.length > 0) return listOf(floats, message, floatsOf);
   if (strings.length > 0) return isLong(strings) ? undefined : strings.map((s) => new TextDecoder().decode(content(s)));
   const [f] = find(AttributeProto.f);
-  if (f) return new DataView(f.bytes.buffer, f.bytes.byteOffset + f.start).getFloat32(0, true);
+  if (f) return float(content(f));
   const [s] = find(AttributeProto.s);
   if (s) return new TextDecoder().decode(content(s)); // bytes, not always text
-  // proto3 writers leave zeros out.
+  // proto3 writers leave zeros out, and of an empty list there is nothing to write.
   const type = numberOf(message, AttributeProto.type);
+  if (type === AttributeType.INTS || type === AttributeType.FLOATS) return [];
   return numberOf(message, AttributeProto.i) ?? (type === AttributeType.INT || type === AttributeType.FLOAT ? 0 : undefined);
 }
 
@@ -131,22 +131,25 @@ const MAX_LIST_BYTES = 1024;
 
 const isLong = (list: readonly Leaf[]): boolean => list.reduce((n, f) => n + f.bytes.byteLength, 0) > MAX_LIST_BYTES;
 
-/** The floats of a field, packed or one. */
-function floatsOf(field: Leaf): number[] {
-  const bytes = content(field);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: bytes.byteLength >> 2 }, (_, i) => view.getFloat32(4 * i, true));
-}
-
-function listOf(ints: readonly Leaf[], message: Message): number[] | undefined {
-  if (isLong(ints)) return undefined;
+function listOf(leaves: readonly Leaf[], message: Message, read: (leaf: Leaf) => number[]): number[] | undefined {
+  if (isLong(leaves)) return undefined;
   try {
-    return ints.flatMap((f) => ((f.bytes[0] as number) % 8 === BYTES ? [...packed(content(f))] : [f.value]));
+    return leaves.flatMap(read);
   } catch {
     const name = textOf(message, AttributeProto.name);
     throw new FormatError(`Attribute '${name}' ends in the middle of a number`, { offset: message.offset, format: "onnx" });
   }
 }
+
+const intsOf = (leaf: Leaf): number[] => ((leaf.bytes[0] as number) % 8 === BYTES ? [...packed(content(leaf))] : [leaf.value]);
+
+/** One float of a list, or many that are packed; throws where the last is cut. */
+function floatsOf(leaf: Leaf): number[] {
+  const bytes = content(leaf);
+  return Array.from({ length: Math.ceil(bytes.byteLength / 4) }, (_, i) => float(bytes.subarray(4 * i, 4 * i + 4)));
+}
+
+const float = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat32(0, true);
 
 /** The tensor of a Constant node; undefined for one that holds a number or a list. */
 export function constantTensor(node: Node, origins: Origins): Message | undefined {
@@ -181,7 +184,7 @@ export function sparseInfo(field: Leaf): TensorInfo {
   return {
     name: opened ? textOf(opened, TensorProto.name) : "",
     dtype: DATA_TYPES[(opened && numberOf(opened, TensorProto.data_type)) ?? 1] ?? "float32",
-    shape: listOf(dims, { kind: "leaf", offset: -1, fields: dims }) ?? [],
+    shape: listOf(dims, { kind: "leaf", offset: -1, fields: dims }, intsOf) ?? [],
   };
 }
 

@@ -29,7 +29,7 @@ export function packedProduct(
       ? ["MatMulBnb4", { K: k, N: n, block_size: NF4_BLOCK_SIZE, quant_type: NF4 }, node.name && `${node.name}_Bnb4`]
       : ["MatMulNBits", { K: k, N: n, bits: 4, block_size: BLOCK_SIZE }, node.name];
   // The operator takes its scales in the type it computes in.
-  const half = (cast ?? dataType(weight.dtype)) === dataType("float16");
+  const half = (cast ?? dataType(weight.dtype)) === dataType("float16") && parts[1]?.dtype !== "float16";
   const typed = half ? fresh(`${scales}_float16`) : scales;
   const nodes = half ? [makeNode("Cast", [scales], [typed], { to: dataType("float16") })] : [];
   nodes.push({ ...makeNode(kind, [a, values, typed], [product], attributes, MICROSOFT), name: name || `${y}/${kind}` });

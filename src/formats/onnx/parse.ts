@@ -12,7 +12,7 @@ export const MAX_GRAPH_BYTES = 32 << 20;
 /** What V8 takes for the objects that stand for a field, a message, and a node or tensor with what is made of it; measured. */
 const COST = { field: 136, message: 144, whole: 400 };
 /** Tensor data shorter than this is part of the graph; the smallest weight a scheme takes (1024 × 16 bits) is not. */
-const INLINE = 2048;
+export const INLINE = 2048;
 /** Fields of a tensor that tell what its data is, or are data. */
 const HEADER: ReadonlySet<number> = new Set([TensorProto.dims, TensorProto.data_type, TensorProto.name, TensorProto.string_data]);
 

@@ -44,6 +44,7 @@ export const TensorProto = {
 } as const;
 export const SparseTensorProto = { values: 1, indices: 2, dims: 3 } as const;
 export const ValueInfo = { name: 1, type: 2 } as const;
+export const TypeProto = { tensor_type: 1, sequence_type: 4, optional_type: 9 } as const;
 export const StringStringEntry = { key: 1, value: 2 } as const;
 export const OperatorSetId = { domain: 1, version: 2 } as const;
 

@@ -18,7 +18,7 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
       const { n, blocks } = matrix(shape, encoding.k_axis);
       return [
         { name: fresh(`${name}_Q4`), dtype: "uint8", shape: [n, blocks, BLOCK_SIZE / 2] },
-        { name: fresh(`${name}_scales`), dtype: "float32", shape: [n, blocks] },
+        { name: fresh(`${name}_scales`), dtype: encoding.scheme === "q4f16" ? "float16" : "float32", shape: [n, blocks] },
       ];
     }
     case "nf4":
@@ -35,13 +35,21 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
   }
 }
 
-/** Why a model of the given opset cannot hold a weight so encoded; undefined where it can. */
-export function opsetRefusal(encoding: Encoding, opset: number): string | undefined {
-  if (opset < 7) return "compressed weights need opset 7";
-  if (encoding.kind === "affine8" && opset < 11) return "DynamicQuantizeLinear needs opset 11";
-  if (encoding.kind === "half" && encoding.dtype === "bfloat16" && opset < 13) return "Cast from bfloat16 needs opset 13";
-  return undefined;
+/** An opset, and what asks for it at least. */
+export interface Need {
+  opset: number;
+  by: string;
 }
+
+/** What the nodes around a weight so encoded need. */
+export function opsetNeeded(encoding: Encoding): Need {
+  if (encoding.kind === "affine8") return { opset: 11, by: "DynamicQuantizeLinear" };
+  if (encoding.kind === "half" && encoding.dtype === "bfloat16") return { opset: NEWEST_NEED, by: "a Cast from bfloat16" };
+  return { opset: 7, by: "a compressed weight" };
+}
+
+/** The newest opset that any encoding needs. */
+export const NEWEST_NEED = 13;
 
 /** Nodes that give the weight's name back to its consumers, from the parts, at the given opset. */
 export function restore(

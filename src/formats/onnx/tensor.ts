@@ -1,4 +1,4 @@
-import { FormatError, LimitError, UnsupportedError } from "../../errors.ts";
+import { FormatError, LimitError } from "../../errors.ts";
 import { concat, packed } from "../../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../../payload.ts";
 import { BITS, byteLength, type DType, elements, isFloat, type TensorInfo } from "../../tensor.ts";
@@ -33,7 +33,7 @@ function dims(message: Message, broken: (what: string) => FormatError): number[]
 }
 
 /** Whether a field holds elements of a type as raw_data does, little-endian one after the other. */
-const isPlain = (field: number, dtype: DType): boolean =>
+export const isPlain = (field: number, dtype: DType): boolean =>
   field === TensorProto.raw_data ||
   (field === TensorProto.float_data && dtype === "float32") ||
   (field === TensorProto.double_data && dtype === "float64");
@@ -46,15 +46,6 @@ export function headerComplete(message: Message, field: number): boolean {
   const dtype = DATA_TYPES[numberOf(message, TensorProto.data_type) ?? 0];
   const has = (wanted: number) => message.fields.some((f) => f.field === wanted);
   return dtype !== undefined && has(TensorProto.name) && has(TensorProto.dims) && (isPlain(field, dtype) || !isFloat(dtype));
-}
-
-/** Refuses elements that stand in another file. */
-export function refuseExternal(message: Message, info: TensorInfo): void {
-  if ((numberOf(message, TensorProto.data_location) ?? 0) === 0) return;
-  throw new UnsupportedError(`Tensor '${info.name}' keeps its data in another file (external data); merge the model into one file first`, {
-    offset: message.offset,
-    tensor: info.name,
-  });
 }
 
 /** Checks that bulk data of field `field` has the length that type and shape ask for. */
@@ -85,8 +76,7 @@ export async function tensorData(message: Message, info: TensorInfo): Promise<Pa
   else if (only && raw.length === 1) payload = memoryPayload(content(only as Leaf));
   else if (only && isFloat(info.dtype)) payload = await typedPayload(message, info);
   if (!payload) {
-    if (!only && elements(info.shape) > 0 && info.dtype !== "string" && numberOf(message, TensorProto.data_location) !== 1)
-      throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
+    if (!only && elements(info.shape) > 0 && info.dtype !== "string") throw broken(`has no data; ${info.dtype}[${info.shape}] takes some`);
     return undefined;
   }
   checkLength(info, isFloat(info.dtype) ? TensorProto.raw_data : (only as { field: number }).field, payload.length, message.offset);

@@ -1,9 +1,9 @@
 import type { Attribute, Graph, Node } from "../../graph/graph.ts";
-import { concat, float, int, message as messageField, string, varintLength } from "../../io/protobuf.ts";
+import { concat, float, int, message as messageField, string } from "../../io/protobuf.ts";
 import type { Payload } from "../../payload.ts";
 import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import type { Origins } from "./graph.ts";
-import { tensorHeader } from "./layout.ts";
+import { initializerHeader, tensorHeader } from "./layout.ts";
 import { type Field, isNested, type Leaf, leaf, type Message, open, textOf } from "./message.ts";
 import { AttributeProto, AttributeType, dataType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
 
@@ -56,13 +56,6 @@ function withNodes(message: Message, graph: Graph, origins: Origins): Message {
   return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...added] };
 }
 
-const tensorAttributeBytes = ([name, tensor]: [string, TensorBytes]): Uint8Array =>
-  messageField(NodeProto.attribute, [
-    string(AttributeProto.name, name),
-    messageField(AttributeProto.t, tensorParts(tensor)),
-    int(AttributeProto.type, AttributeType.TENSOR),
-  ]);
-
 /** A number is an INT attribute when it is an integer, else a FLOAT; so are lists of them. */
 function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
   const { i, f, s, ints, floats, strings, type } = AttributeProto;
@@ -71,12 +64,19 @@ function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
   else if (typeof value !== "number") {
     if (value.some((v) => typeof v === "string"))
       parts.push(...value.map((v) => string(strings, String(v))), int(type, AttributeType.STRINGS));
-    else if (value.every(Number.isInteger)) parts.push(...value.map((v) => int(ints, Number(v))), int(type, AttributeType.INTS));
+    else if (value.every(Number.isSafeInteger)) parts.push(...value.map((v) => int(ints, Number(v))), int(type, AttributeType.INTS));
     else parts.push(...value.map((v) => float(floats, Number(v))), int(type, AttributeType.FLOATS));
   } else if (Number.isInteger(value)) parts.push(int(i, value), int(type, AttributeType.INT));
   else parts.push(float(f, value), int(type, AttributeType.FLOAT));
   return messageField(NodeProto.attribute, parts);
 }
+
+const tensorAttributeBytes = ([name, tensor]: [string, TensorBytes]): Uint8Array =>
+  messageField(NodeProto.attribute, [
+    string(AttributeProto.name, name),
+    messageField(AttributeProto.t, [tensorHeader(tensor, tensor.bytes.byteLength), tensor.bytes]),
+    int(AttributeProto.type, AttributeType.TENSOR),
+  ]);
 
 const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
   concat([
@@ -91,23 +91,20 @@ const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
 
 const fieldOf = (field: number, body: Uint8Array): Leaf => leaf(field, messageField(field, [body]), body.byteLength);
 
-const tensorParts = (tensor: TensorBytes): Uint8Array[] => [tensorHeader(tensor, tensor.bytes.byteLength), tensor.bytes];
-
-/** An initializer whose elements come when it is written. */
-export function tensorMessage(info: TensorInfo, payload: Payload): Field {
-  const fields: Field[] = [
-    ...info.shape.map((d) => varintField(TensorProto.dims, d)),
-    varintField(TensorProto.data_type, dataType(info.dtype)),
-    fieldOf(TensorProto.name, new TextEncoder().encode(info.name)),
-    { field: TensorProto.raw_data, payload },
-  ];
-  return { field: GraphProto.initializer, message: { kind: "tensor", offset: -1, fields } };
+/** An initializer whose data is written when its turn comes. */
+export function initializerField(info: TensorInfo, payload: Payload): Field {
+  const header = concat([
+    ...info.shape.map((d) => int(TensorProto.dims, d)),
+    int(TensorProto.data_type, dataType(info.dtype)),
+    string(TensorProto.name, info.name),
+  ]);
+  const { fields } = open(fieldOf(GraphProto.initializer, header));
+  const message: Message = { kind: "tensor", offset: -1, fields: [...fields, { field: TensorProto.raw_data, payload }] };
+  return { field: GraphProto.initializer, message };
 }
 
-const varintField = (field: number, value: number): Leaf => {
-  const bytes = int(field, value);
-  return { field, bytes, start: varintLength(field * 8), value };
-};
-
 /** An initializer of a small tensor. */
-export const tensorField = (tensor: TensorBytes): Leaf => fieldOf(GraphProto.initializer, concat(tensorParts(tensor)));
+export function tensorField(tensor: TensorBytes): Leaf {
+  const bytes = concat([initializerHeader(tensor, tensor.bytes.byteLength), tensor.bytes]);
+  return leaf(GraphProto.initializer, bytes, bytes.byteLength);
+}

@@ -1,29 +1,20 @@
 import type { Context } from "hono";
 import type { Plan } from "../../engine/compress.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { Recipe } from "../../engine/recipe.ts";
-import { FormatError, UnsupportedError } from "../../errors.ts";
-import type { Input } from "../../io/input.ts";
-import type { Source } from "../../io/source.ts";
+import { UnsupportedError } from "../../errors.ts";
 import { Gate } from "../gate.ts";
 import type { Metrics } from "../metrics.ts";
-import { openModel, requireStore } from "../models.ts";
-import { readForm } from "../multipart.ts";
-import type { Ports, StoredObject } from "../ports.ts";
-import { HttpProblem, problemOf } from "../problem.ts";
+import { requireStore } from "../models.ts";
+import type { Ports } from "../ports.ts";
+import { problemOf } from "../problem.ts";
 import { parseQuery, type Query } from "../query.ts";
 import { ReportEntry } from "../reports.ts";
 import { Run, waitUntil } from "../run.ts";
 import type { Slots } from "../slots.ts";
 import { storeSpool } from "../spool.ts";
 import { outputKey, storeTarget } from "../target.ts";
-
-interface Job {
-  run: Run;
-  recipe: Recipe;
-  from: Input | Source;
-  stored: StoredObject | undefined;
-}
+import { storeFolder } from "./compress-folder.ts";
+import { type FileJob, prepare, refuseSeveral } from "./compress-job.ts";
 
 /** POST /v1/compress: a body, a form or a stored model; to the response or into the store. */
 export function compressRoute(ports: Ports, slots: Slots, metrics: Metrics): (c: Context) => Promise<Response> {
@@ -35,12 +26,15 @@ export function compressRoute(ports: Ports, slots: Slots, metrics: Metrics): (c:
     const type = c.req.header("content-type") ?? "";
     const isForm = query.model === undefined && /^multipart\/form-data\b/i.test(type);
     const recipe = isForm ? undefined : query.recipe(); // refused before a byte is read
+    if (recipe) refuseSeveral(recipe, query);
     const run = new Run(c.req.raw, ports.limits, slots);
     let handedOver = false;
     try {
       const job = await prepare(c, ports, run, query, isForm ? type : undefined, recipe);
       handedOver = true;
-      return await (query.output === undefined ? respond(c, counting, job, query) : store(c, counting, job, query.output));
+      const { output = "" } = query;
+      if ("folder" in job) return await storeFolder(c, ports, metrics, job, output);
+      return await (query.output === undefined ? respond(c, counting, job, query) : store(c, counting, job, output));
     } finally {
       if (!handedOver) run.end();
     }
@@ -62,49 +56,18 @@ const counted = (engine: Engine, metrics: Metrics): Engine => ({
   },
 });
 
-const sendsBody = ({ headers }: Request): boolean => Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding");
-
-async function prepare(
-  c: Context,
-  ports: Ports,
-  run: Run,
-  query: Query,
-  form: string | undefined,
-  recipe: Recipe | undefined,
-): Promise<Job> {
-  if (query.model !== undefined) {
-    const store = requireStore(ports.store);
-    if (sendsBody(c.req.raw)) throw new HttpProblem(400, "The request names a stored model and sends another; give one of them");
-    const stored = await openModel(store, query.model);
-    return { run, recipe: recipe ?? query.recipe(), from: stored.source, stored };
-  }
-  const body = run.upload(c);
-  if (!body) throw new FormatError("The body is empty: expected an ONNX or safetensors file");
-  if (form === undefined) return { run, recipe: recipe ?? query.recipe(), from: body, stored: undefined };
-  const { recipe: document, model } = await readForm(form, body);
-  try {
-    const recipe = query.recipe(document);
-    if (Object.keys(recipe).length === 0)
-      throw new UnsupportedError("There is no recipe: in a form the part 'recipe' comes before the part 'model'");
-    return { run, recipe, from: model, stored: undefined };
-  } catch (error) {
-    await model.cancel(error);
-    throw error;
-  }
-}
-
 /** What a run needs beside its sink, and gives back when it ends. */
-function options({ store, limits }: Ports, { run, stored }: Job, onPlan: (plan: Plan) => void) {
+function options({ store, limits }: Ports, { run, stored }: FileJob, onPlan: (plan: Plan) => void) {
   const spool = store && storeSpool(store, crypto.randomUUID());
   const end = async (): Promise<void> => {
-    await stored?.close();
+    await stored?.model.close();
     run.end();
   };
   const maxHashedBytes = store ? limits.MAX_HASHED_BYTES : 0; // without a store there is no report to tell it
-  return { options: { signal: run.signal, onProgress: run.moved, onPlan, spool, maxHashedBytes }, end };
+  return { options: { signal: run.signal, onProgress: run.moved, onPlan, spool, maxHashedBytes, siblings: stored?.siblings }, end };
 }
 
-async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: Query): Promise<Response> {
+async function respond(c: Context, ports: Ports, job: FileJob, { model = "model" }: Query): Promise<Response> {
   const { engine, store, limits, log } = ports;
   const { run, recipe, from } = job;
   let plan: Plan | undefined;
@@ -150,14 +113,16 @@ async function respond(c: Context, ports: Ports, job: Job, { model = "model" }: 
   });
 }
 
-async function store(c: Context, ports: Ports, job: Job, name: string): Promise<Response> {
+async function store(c: Context, ports: Ports, job: FileJob, name: string): Promise<Response> {
   const target = requireStore(ports.store);
   const { run, recipe, from, stored } = job;
   let plan: Plan | undefined;
   const key = (): string => outputKey(name, plan as Plan);
   const settings = options(ports, job, (p) => void (plan = p));
   const entry = new ReportEntry(target, recipe, ports.limits);
-  const work = ports.engine.compressInto(from, recipe, storeTarget(target, run, key, stored?.key), settings.options).finally(settings.end);
+  const work = ports.engine
+    .compressInto(from, recipe, storeTarget(target, run, key, stored && `models/${stored.model.name}/${stored.file}`), settings.options)
+    .finally(settings.end);
   waitUntil(
     c,
     work.catch(() => {}),

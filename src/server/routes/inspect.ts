@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { FormatError } from "../../errors.ts";
-import { openModel, requireStore } from "../models.ts";
+import type { Source } from "../../io/source.ts";
+import { openModel, requireStore, siblingsOf, soleModel } from "../models.ts";
 import { checkName } from "../names.ts";
 import type { Ports } from "../ports.ts";
 import { HttpProblem } from "../problem.ts";
@@ -20,8 +21,10 @@ export function inspectRoute({ engine, store, limits }: Ports, slots: Slots): (c
       const options = { signal: run.signal, onRead: run.moved };
       if (name !== null) {
         const stored = await openModel(requireStore(store), checkName(name, "model"));
+        const file = soleModel(stored);
         try {
-          return c.json(await engine.inspect(stored.source, options));
+          if (file === undefined) return c.json(await engine.inspect(stored.files, options));
+          return c.json(await engine.inspect(stored.files[file] as Source, { ...options, siblings: siblingsOf(stored, file) }));
         } finally {
           await stored.close();
         }

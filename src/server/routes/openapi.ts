@@ -1,17 +1,10 @@
 import type { Context } from "hono";
-import * as z from "zod";
-import { recipeSchema, SCHEME_NAMES } from "../../engine/recipe.ts";
+import { ALL_WEB, SCHEME_NAMES } from "../../engine/recipe.ts";
 import { VERSION } from "../../version.ts";
+import { array, integer, type Json, object, ref, schemas, text } from "../schemas.ts";
 
 // Put together by hand around the recipe's own schema: @hono/zod-openapi would double the size of the Worker.
 
-type Json = Record<string, unknown>;
-
-const text = { type: "string" };
-const integer = { type: "integer", minimum: 0 };
-const object = (properties: Json, required: string[] = Object.keys(properties)): Json => ({ type: "object", properties, required });
-const array = (items: Json): Json => ({ type: "array", items });
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Json, description: string, type = "application/json"): Json => ({ description, content: { [type]: { schema } } });
 const binary = (description: string, headers: Json = {}): Json => ({ description, headers, content: { "application/octet-stream": {} } });
 const header = (description: string): Json => ({ description, schema: text });
@@ -35,34 +28,6 @@ const PROBLEMS = {
   503: "Busy; Retry-After tells when to ask again.",
 };
 
-const schemas = (): Json => ({
-  Recipe: z.toJSONSchema(recipeSchema, { io: "input", unrepresentable: "any" }) as Json,
-  Problem: object({ type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text }, [
-    "type",
-    "title",
-    "status",
-    "detail",
-  ]),
-  Report: object({
-    edgeslim: text,
-    recipe: ref("Recipe"),
-    source: object({ format: text, opset: integer, bytes: integer, sha256: text }, ["format", "bytes"]),
-    output: object({ format: text, layout: text, bytes: integer, sha256: text, files: array(text) }, ["format", "bytes"]),
-    tensors: array(
-      object({ name: text, shape: array(integer), action: text, bytes: array(integer), reason: text, sqnr_db: { type: "number" } }, [
-        "name",
-        "shape",
-        "action",
-        "bytes",
-      ]),
-    ),
-    warnings: array(object({ code: text, message: text, tensors: array(text), nodes: array(text) }, ["code", "message"])),
-    timing: object({ seconds: { type: "number" }, bytes_per_second: { type: "number" }, peak_memory_bytes: integer }),
-  }),
-  FailedReport: object({ edgeslim: text, recipe: ref("Recipe"), error: ref("Problem") }),
-  Files: object({ name: text, files: array(object({ file: text, bytes: integer, etag: text, modified: text })) }),
-});
-
 const NAME = inPath("NAME", { type: "string", pattern: "^[A-Za-z0-9._-]+$" }, "One segment.");
 const FILE = inPath("FILE", text, "May hold slashes.");
 const model = { content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } } };
@@ -72,12 +37,17 @@ const compress: Json = {
   summary: "Compress a model",
   description: "The response streams while the upload runs. In a form the part `recipe` comes before the part `model`.",
   parameters: [
-    inQuery("quantize", { enum: SCHEME_NAMES }, "Short form of the recipe's `quantize`."),
+    inQuery("quantize", { enum: [...SCHEME_NAMES, ALL_WEB] }, "Short form of the recipe's `quantize`; all-web needs `model` and `output`."),
     inQuery("prune", text, "Short form of `prune`: channel:0.3, 2:4, unstructured:0.8, block:0.5."),
     inQuery("optimize", { type: "boolean" }, "Short form of `optimize`."),
     { name: "recipe", in: "query", description: "16 KiB at most.", content: { "application/json": { schema: ref("Recipe") } } },
     inQuery("model", text, "Compress this stored model instead of the body."),
-    inQuery("output", text, "Put the result into the store as /v1/models/NAME/model.onnx or model.safetensors."),
+    inQuery(
+      "output",
+      text,
+      "Put the result into the store: as /v1/models/NAME/model.onnx or model.safetensors, or as a folder /v1/models/NAME.",
+    ),
+    inQuery("shard", text, "Bytes that a file of weights may have, as in 25MiB, 2GB or 500000; needs `model` and `output`."),
   ],
   requestBody: { content: { ...model.content, "multipart/form-data": { schema: form } } },
   responses: {
@@ -85,7 +55,10 @@ const compress: Json = {
       "Edgeslim-Layout": header("canonical, patched or pieced."),
       "Edgeslim-Report": header("Where the report will be, if there is a store."),
     }),
-    201: json(ref("Report"), "With `output`: the result is in the store, at Location."),
+    201: json(
+      { anyOf: [ref("Report"), ref("FolderReport")] },
+      "With `output`: the result is in the store, at Location: its file, or /v1/models/NAME where it is several.",
+    ),
     ...problems(400, 404, 408, 409, 413, 415, 422, 503),
   },
 };
@@ -128,7 +101,10 @@ const document = (): Json => ({
         parameters: [inQuery("model", text, "Inspect this stored model instead of the body.")],
         requestBody: model,
         responses: {
-          200: json({ type: "object" }, "Format, tensors, operators, sizes, what each scheme would give."),
+          200: json(
+            { type: "object" },
+            "Format, tensors, operators, sizes, what each scheme would give; of a stored model of several files these of each of its `models`.",
+          ),
           ...problems(400, 404, 408, 413, 415, 422, 503),
         },
       },
@@ -138,7 +114,10 @@ const document = (): Json => ({
         summary: "The report of a run",
         parameters: [inPath("ID", text, "From Edgeslim-Report.")],
         responses: {
-          200: json({ oneOf: [ref("Report"), ref("FailedReport")] }, "The report; with `error` where the run failed after its first byte."),
+          200: json(
+            { anyOf: [ref("Report"), ref("FolderReport"), ref("FailedReport")] },
+            "The report; with `error` where the run failed after its first byte.",
+          ),
           202: json({ type: "object" }, "The run is under way."),
           ...problems(404),
         },

@@ -1,0 +1,243 @@
+import { edited, type Node } from "../graph.ts";
+import { axes, clip, dftAxis, dropout, k, num_outputs, pad, requiredAxes, slice, split, unmasked } from "./inputs.ts";
+import { inference, perChannel, spatial } from "./normalization.ts";
+import { coordinates, oneSize, scalesInput, toResize } from "./resize.ts";
+import { coerced } from "./softmax.ts";
+import { refused, type Step, same } from "./step.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** An operator of ai.onnx: what becomes of a node of it at each opset that changes its definition. */
+export interface Row {
+  /** The opset that brings it, where 7 does not have it. */
+  since?: number;
+  /** The opset from which no model may hold it. */
+  gone?: number;
+  [opset: number]: Step;
+}
+
+/** Scatter at 11 goes by another name. */
+const renamed: Step = (node) => [edited(node, { op_type: "ScatterElements" })];
+
+const MODES: Readonly<Record<string, string>> = { bilinear: "linear", bicubic: "cubic" };
+
+/** GridSample at 20 calls its modes by their names in one dimension. */
+const modeNames: Step = (node: Node, bench: Workbench) => {
+  const mode = bench.text(node, "mode", "");
+  return Object.hasOwn(MODES, mode) ? [edited(node, { attributes: { ...node.attributes, mode: MODES[mode] as string } })] : [node];
+};
+
+/** RoiAlign at 16 shifts its boxes by half a pixel unless it is told not to. */
+const unshifted: Step = (node) => [
+  edited(node, { attributes: { ...node.attributes, coordinate_transformation_mode: "output_half_pixel" } }),
+];
+
+const batched = refused("has a batch dimension, which a Scan has no more from opset 9");
+
+/**
+ * Every operator of ai.onnx from opset 7 to 21, and a step for each change of its definition in between:
+ * https://github.com/onnx/onnx/blob/main/docs/Changelog.md, as test/fixtures/operators.json lists it.
+ */
+// biome-ignore format: a table
+const ROWS: Readonly<Record<string, Row>> = {
+  Abs: { 13: same },
+  Acos: {},
+  Acosh: { since: 9 },
+  Add: { 13: same, 14: same },
+  AffineGrid: { since: 20 },
+  And: {},
+  ArgMax: { 11: same, 12: same, 13: same },
+  ArgMin: { 11: same, 12: same, 13: same },
+  Asin: {},
+  Asinh: { since: 9 },
+  Atan: {},
+  Atanh: { since: 9 },
+  AveragePool: { 10: same, 11: same, 19: same },
+  BatchNormalization: { 9: spatial, 14: inference, 15: same },
+  Bernoulli: { since: 15 },
+  BitShift: { since: 11 },
+  BitwiseAnd: { since: 18 },
+  BitwiseNot: { since: 18 },
+  BitwiseOr: { since: 18 },
+  BitwiseXor: { since: 18 },
+  BlackmanWindow: { since: 17 },
+  Cast: { 9: same, 13: same, 19: same, 21: same },
+  CastLike: { since: 15, 19: same, 21: same },
+  Ceil: { 13: same },
+  Celu: { since: 12 },
+  CenterCropPad: { since: 18 },
+  Clip: { 11: clip, 12: same, 13: same },
+  Col2Im: { since: 18 },
+  Compress: { since: 9, 11: same },
+  Concat: { 11: same, 13: same },
+  ConcatFromSequence: { since: 11 },
+  Constant: { 9: same, 11: same, 12: same, 13: same, 19: same, 21: same },
+  ConstantOfShape: { since: 9, 20: same, 21: same },
+  Conv: { 11: same },
+  ConvInteger: { since: 10 },
+  ConvTranspose: { 11: same },
+  Cos: {},
+  Cosh: { since: 9 },
+  CumSum: { since: 11, 14: same },
+  DFT: { since: 17, 20: dftAxis },
+  DeformConv: { since: 19 },
+  DepthToSpace: { 11: same, 13: same },
+  DequantizeLinear: { since: 10, 13: same, 19: same, 21: same },
+  Det: { since: 11 },
+  Div: { 13: same, 14: same },
+  Dropout: { 10: unmasked, 12: dropout, 13: same },
+  DynamicQuantizeLinear: { since: 11 },
+  Einsum: { since: 12 },
+  Elu: {},
+  Equal: { 11: same, 13: same, 19: same },
+  Erf: { since: 9, 13: same },
+  Exp: { 13: same },
+  Expand: { since: 8, 13: same },
+  EyeLike: { since: 9 },
+  Flatten: { 9: same, 11: same, 13: same, 21: same },
+  Floor: { 13: same },
+  GRU: { 14: same },
+  Gather: { 11: same, 13: same },
+  GatherElements: { since: 11, 13: same },
+  GatherND: { since: 11, 12: same, 13: same },
+  Gelu: { since: 20 },
+  Gemm: { 9: same, 11: same, 13: same },
+  GlobalAveragePool: {},
+  GlobalLpPool: {},
+  GlobalMaxPool: {},
+  Greater: { 9: same, 13: same },
+  GreaterOrEqual: { since: 12, 16: same },
+  GridSample: { since: 16, 20: modeNames },
+  GroupNormalization: { since: 18, 21: perChannel },
+  HammingWindow: { since: 17 },
+  HannWindow: { since: 17 },
+  HardSigmoid: {},
+  HardSwish: { since: 14 },
+  Hardmax: { 11: same, 13: coerced },
+  Identity: { 13: same, 14: same, 16: same, 19: same, 21: same },
+  If: { 11: same, 13: same, 16: same, 19: same, 21: same },
+  ImageDecoder: { since: 20 },
+  InstanceNormalization: {},
+  IsInf: { since: 10, 20: same },
+  IsNaN: { since: 9, 13: same, 20: same },
+  LRN: { 13: same },
+  LSTM: { 14: same },
+  LayerNormalization: { since: 17 },
+  LeakyRelu: { 16: same },
+  Less: { 9: same, 13: same },
+  LessOrEqual: { since: 12, 16: same },
+  Log: { 13: same },
+  LogSoftmax: { 11: same, 13: coerced },
+  Loop: { 11: same, 13: same, 16: same, 19: same, 21: same },
+  LpNormalization: {},
+  LpPool: { 11: same, 18: same },
+  MatMul: { 9: same, 13: same },
+  MatMulInteger: { since: 10 },
+  Max: { 8: same, 12: same, 13: same },
+  MaxPool: { 8: same, 10: same, 11: same, 12: same },
+  MaxRoiPool: {},
+  MaxUnpool: { since: 9, 11: same },
+  Mean: { 8: same, 13: same },
+  MeanVarianceNormalization: { since: 9, 13: same },
+  MelWeightMatrix: { since: 17 },
+  Min: { 8: same, 12: same, 13: same },
+  Mish: { since: 18 },
+  Mod: { since: 10, 13: same },
+  Mul: { 13: same, 14: same },
+  Multinomial: {},
+  Neg: { 13: same },
+  NegativeLogLikelihoodLoss: { since: 12, 13: same },
+  NonMaxSuppression: { since: 10, 11: same },
+  NonZero: { since: 9, 13: same },
+  Not: {},
+  OneHot: { since: 9, 11: same },
+  Optional: { since: 15 },
+  OptionalGetElement: { since: 15, 18: same },
+  OptionalHasElement: { since: 15, 18: same },
+  Or: {},
+  PRelu: { 9: same, 16: same },
+  Pad: { 11: pad, 13: same, 18: same, 19: same, 21: same },
+  Pow: { 12: same, 13: same, 15: same },
+  QLinearConv: { since: 10 },
+  QLinearMatMul: { since: 10, 21: same },
+  QuantizeLinear: { since: 10, 13: same, 19: same, 21: same },
+  RNN: { 14: same },
+  RandomNormal: {},
+  RandomNormalLike: {},
+  RandomUniform: {},
+  RandomUniformLike: {},
+  Range: { since: 11 },
+  Reciprocal: { 13: same },
+  ReduceL1: { 11: same, 13: same, 18: axes },
+  ReduceL2: { 11: same, 13: same, 18: axes },
+  ReduceLogSum: { 11: same, 13: same, 18: axes },
+  ReduceLogSumExp: { 11: same, 13: same, 18: axes },
+  ReduceMax: { 11: same, 12: same, 13: same, 18: axes, 20: same },
+  ReduceMean: { 11: same, 13: same, 18: axes },
+  ReduceMin: { 11: same, 12: same, 13: same, 18: axes, 20: same },
+  ReduceProd: { 11: same, 13: same, 18: axes },
+  ReduceSum: { 11: same, 13: axes },
+  ReduceSumSquare: { 11: same, 13: same, 18: axes },
+  RegexFullMatch: { since: 20 },
+  Relu: { 13: same, 14: same },
+  Reshape: { 13: same, 14: same, 19: same, 21: same },
+  Resize: { since: 10, 11: coordinates, 13: oneSize, 18: same, 19: same },
+  ReverseSequence: { since: 10 },
+  RoiAlign: { since: 10, 16: unshifted },
+  Round: { since: 11 },
+  STFT: { since: 17 },
+  Scan: { since: 8, 9: batched, 11: same, 16: same, 19: same, 21: same },
+  Scatter: { since: 9, 11: renamed, gone: 11 },
+  ScatterElements: { since: 11, 13: same, 16: same, 18: same },
+  ScatterND: { since: 11, 13: same, 16: same, 18: same },
+  Selu: {},
+  SequenceAt: { since: 11 },
+  SequenceConstruct: { since: 11 },
+  SequenceEmpty: { since: 11 },
+  SequenceErase: { since: 11 },
+  SequenceInsert: { since: 11 },
+  SequenceLength: { since: 11 },
+  SequenceMap: { since: 17 },
+  Shape: { 13: same, 15: same, 19: same, 21: same },
+  Shrink: { since: 9 },
+  Sigmoid: { 13: same },
+  Sign: { since: 9, 13: same },
+  Sin: {},
+  Sinh: { since: 9 },
+  Size: { 13: same, 19: same, 21: same },
+  Slice: { 10: slice, 11: same, 13: same },
+  Softmax: { 11: same, 13: coerced },
+  SoftmaxCrossEntropyLoss: { since: 12, 13: same },
+  Softplus: {},
+  Softsign: {},
+  SpaceToDepth: { 13: same },
+  Split: { 11: same, 13: split, 18: num_outputs },
+  SplitToSequence: { since: 11 },
+  Sqrt: { 13: same },
+  Squeeze: { 11: same, 13: axes, 21: same },
+  StringConcat: { since: 20 },
+  StringNormalizer: { since: 10 },
+  StringSplit: { since: 20 },
+  Sub: { 13: same, 14: same },
+  Sum: { 8: same, 13: same },
+  Tan: {},
+  Tanh: { 13: same },
+  TfIdfVectorizer: { since: 9 },
+  ThresholdedRelu: { since: 10 },
+  Tile: { 13: same },
+  TopK: { 10: k, 11: same },
+  Transpose: { 13: same, 21: same },
+  Trilu: { since: 14 },
+  Unique: { since: 11 },
+  Unsqueeze: { 11: same, 13: requiredAxes, 21: same },
+  Upsample: { 9: scalesInput, 10: toResize, gone: 10 },
+  Where: { since: 9, 16: same },
+  Xor: {},
+};
+
+/** Operators that onnxruntime adds to ai.onnx at every opset, in models that it has optimized; what they mean does not depend on it. */
+const OF_ONNXRUNTIME = ["LayerNormalization", "SimplifiedLayerNormalization", "ThresholdedRelu"];
+
+export const OPERATORS: ReadonlyMap<string, Row> = new Map([
+  ...Object.entries(ROWS),
+  ...OF_ONNXRUNTIME.map((name): [string, Row] => [name, {}]),
+]);

@@ -1,0 +1,169 @@
+/** Operators on pairs of elements, whose tensors are broadcast. */
+import { type DType, isFloat } from "../tensor.ts";
+import { castTo } from "./cast.ts";
+import { broadcast, computed, product } from "./dims.ts";
+import { type Each, eachPair, foldPairs } from "./each.ts";
+import { larger, smaller } from "./elements.ts";
+import { type Context, type Inputs, int, type Op } from "./op.ts";
+import { type Dim, elementsOf, type Value } from "./value.ts";
+
+const dtypeOf = (inputs: Inputs) => inputs.find((value) => value?.dtype)?.dtype;
+const shapeOf = (inputs: Inputs, context: Context) =>
+  broadcast(
+    inputs.map((value) => value?.shape),
+    context,
+  );
+
+/** A function of what is known of two elements; undefined where it is not known. */
+type Known = (a: Dim | undefined, b: Dim | undefined, context: Context) => Dim | undefined;
+
+/** What is known of the elements of integer tensors. */
+function elementsBy(known: Known | undefined, inputs: Inputs, context: Context): Value["elements"] {
+  const [a, b] = inputs.map((value) => ((value?.shape?.length ?? 2) <= 1 ? elementsOf(value) : undefined));
+  if (!known || !a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return undefined;
+  const length = a.length === 0 || b.length === 0 ? 0 : Math.max(a.length, b.length);
+  return Array.from({ length }, (_, i) => known(usable(a[a.length === 1 ? 0 : i]), usable(b[b.length === 1 ? 0 : i]), context));
+}
+
+const usable = (d: Dim | undefined): Dim | undefined => (typeof d === "number" && !Number.isSafeInteger(d) ? undefined : d);
+
+interface Rules {
+  /** The output's type, where it is not that of the inputs. */
+  dtype?: DType;
+  fold?: Each<"two">;
+  known?: Known;
+}
+
+/** Tensors in that are broadcast, one out. */
+const pairs = ({ dtype, fold, known }: Rules): Op => ({
+  infer: (_node, inputs, context) => [
+    { dtype: dtype ?? dtypeOf(inputs), shape: shapeOf(inputs, context), elements: elementsBy(known, inputs, context) },
+  ],
+  ...(fold && { fold: foldPairs(fold) }),
+});
+
+const isNumber = (dtype: DType) => dtype !== "bool";
+const isBool = (dtype: DType) => dtype === "bool";
+
+/** Whether it cannot be negative: names are of dimensions. */
+const isCount = (d: Dim): boolean => typeof d === "string" || d >= 0;
+
+/** Two whole numbers are folded; names are told apart by `named`. */
+const arithmetic =
+  (f: (a: number, b: number) => number, named: (a: Dim, b: Dim, context: Context) => Dim | undefined): Known =>
+  (a, b, context) => {
+    if (a === undefined || b === undefined) return undefined;
+    if (typeof a === "string" || typeof b === "string") return named(a, b, context);
+    const result = f(a, b);
+    return Number.isSafeInteger(result) ? result : undefined;
+  };
+
+export const Add = pairs({
+  fold: { number: (a, b) => a + b, bigint: (a, b) => a + b, accepts: isNumber },
+  known: arithmetic(
+    (a, b) => a + b,
+    (a, b, context) => {
+      if (a === 0 || b === 0) return a === 0 ? b : a;
+      return isCount(a) && isCount(b) ? context.symbol(`sum(${[a, b].sort().join()})`) : undefined;
+    },
+  ),
+});
+
+export const Sub = pairs({
+  fold: { number: (a, b) => a - b, bigint: (a, b) => a - b, accepts: isNumber },
+  known: arithmetic(
+    (a, b) => a - b,
+    (a, b) => (b === 0 ? a : a === b ? 0 : undefined),
+  ),
+});
+
+export const Mul = pairs({
+  fold: { number: (a, b) => a * b, integer: Math.imul, bigint: (a, b) => a * b, accepts: isNumber },
+  known: arithmetic(
+    (a, b) => a * b,
+    (a, b, context) => (isCount(a) && isCount(b) ? product([a, b], context) : undefined),
+  ),
+});
+
+/** Integers are cut towards zero. */
+export const Div = pairs({
+  fold: {
+    number: (a, b) => a / b,
+    integer: (a, b) => (b === 0 ? undefined : Math.trunc(a / b)),
+    bigint: (a, b) => (b === 0n ? undefined : a / b),
+    accepts: isNumber,
+  },
+  known: arithmetic(
+    (a, b) => (b === 0 ? Number.NaN : Math.trunc(a / b)),
+    (a, b, context) => {
+      if (b === 1) return a;
+      return typeof a === "string" && typeof b === "number" && b > 0 ? computed(`div/${b}`, [a], context, () => undefined) : undefined;
+    },
+  ),
+});
+
+/** The sign is the divisor's, or with `fmod` the dividend's. */
+const remainder = (a: number, b: number): number | undefined => (b === 0 ? undefined : ((a % b) + b) % b);
+const bigRemainder = (a: bigint, b: bigint): bigint | undefined => (b === 0n ? undefined : ((a % b) + b) % b);
+
+/** As C's fmod has it, which works with doubles. */
+const cRemainder = (a: bigint, b: bigint): bigint | undefined =>
+  b === 0n || [a, b].some((x) => !Number.isSafeInteger(Number(x))) ? undefined : a % b;
+
+export const Mod: Op = {
+  ...pairs({}),
+  fold(node, [a, b], { outputs: [y] }) {
+    const isC = int(node, "fmod", 0) !== 0;
+    if (!a || !b || !y || (isFloat(a.dtype) && !isC)) return undefined;
+    const each: Each<"two"> = isC
+      ? { number: (p, q) => p % q, integer: (p, q) => (q === 0 ? undefined : p % q), bigint: cRemainder }
+      : { number: () => undefined, integer: remainder, bigint: bigRemainder };
+    const result = eachPair(a, b, y.dtype, y.shape, each);
+    return result && [result];
+  },
+};
+
+export const Max = pairs({ fold: { number: Math.max, bigint: larger, accepts: isNumber } });
+export const Min = pairs({ fold: { number: Math.min, bigint: smaller, accepts: isNumber } });
+export const Sum = pairs({ fold: { number: (a, b) => a + b, accepts: isFloat } });
+export const Mean = pairs({});
+
+/** The exponent may have another type. */
+export const Pow: Op = {
+  infer: (_node, inputs, context) => [{ dtype: inputs[0]?.dtype, shape: shapeOf(inputs, context) }],
+  fold(_node, [x, exponent], { outputs: [y] }) {
+    const [base, power] = [x, exponent].map((tensor) => tensor && castTo(tensor, "float64"));
+    const raised = base && power && y && eachPair(base, power, "float64", y.shape, { number: Math.pow });
+    const result = raised && castTo(raised, y.dtype);
+    return result && [result];
+  },
+};
+
+export const BitShift = pairs({});
+export const BitwiseAnd = pairs({});
+export const BitwiseOr = pairs({});
+export const BitwiseXor = pairs({});
+
+export const And = pairs({ dtype: "bool", fold: { number: (a, b) => a & b, accepts: isBool } });
+export const Or = pairs({ dtype: "bool", fold: { number: (a, b) => a | b, accepts: isBool } });
+export const Xor = pairs({ dtype: "bool", fold: { number: (a, b) => a ^ b, accepts: isBool } });
+
+const comparison = (f: (a: number | bigint, b: number | bigint) => boolean, known?: Known): Op => {
+  const compare = (a: number | bigint, b: number | bigint) => (f(a, b) ? 1 : 0);
+  return pairs({ dtype: "bool", fold: { number: compare, bigint: compare }, ...(known && { known }) });
+};
+
+/** A dimension equals itself, and no number below zero. */
+export const Equal = comparison(
+  (a, b) => a === b,
+  (a, b) => {
+    if (a === undefined || b === undefined) return undefined;
+    if (a === b) return 1;
+    if (typeof a === "number" && typeof b === "number") return 0;
+    return (typeof a === "number" && a < 0) || (typeof b === "number" && b < 0) ? 0 : undefined;
+  },
+);
+export const Greater = comparison((a, b) => a > b);
+export const GreaterOrEqual = comparison((a, b) => a >= b);
+export const Less = comparison((a, b) => a < b);
+export const LessOrEqual = comparison((a, b) => a <= b);

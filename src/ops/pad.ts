@@ -1,0 +1,60 @@
+import type { Node } from "../graph/graph.ts";
+import { elements, type Tensor } from "../tensor.ts";
+import { unknownDims } from "./dims.ts";
+import { emptyLike, type Numbers } from "./elements.ts";
+import { axesOf, int, numbers, type Op, text } from "./op.ts";
+import { offsets, strides } from "./strides.ts";
+import { constantValue, type Dim, elementsOf, integersOf } from "./value.ts";
+
+/** Pads of the beginnings, then of the ends; an attribute up to opset 10. `axes` (opset 18) says of which axes. */
+export const Pad: Op = {
+  infer(node, [x, list, , some], context) {
+    const shape = x?.shape;
+    const pads = list ? elementsOf(list) : numbers(node, "pads");
+    const chosen = some ? integersOf(some) : shape && [...shape.keys()];
+    const axes = shape && axesOf(chosen, shape.length);
+    if (!shape || !axes || (pads && pads.length !== 2 * axes.length))
+      return [{ dtype: x?.dtype, shape: shape && !chosen ? unknownDims(shape.length, context) : undefined }];
+    const padded = shape.map((d, i): Dim => {
+      const at = axes.indexOf(i);
+      if (at < 0) return d;
+      const [before, after] = [pads?.[at], pads?.[at + axes.length]];
+      if (before === 0 && after === 0) return d;
+      if (typeof d === "number" && typeof before === "number" && typeof after === "number") return d + before + after;
+      return context.symbol();
+    });
+    return [{ dtype: x.dtype, shape: padded }];
+  },
+  /** With one constant; negative pads cut. */
+  fold(node, [x, list, value, some], { outputs: [y] }) {
+    if (!x || !y || text(node, "mode", "constant") !== "constant" || Array.isArray(x.data)) return undefined;
+    const pads = list ? integersOf(constantValue(list)) : numbers(node, "pads");
+    const axes = axesOf(some ? integersOf(constantValue(some)) : [...x.shape.keys()], x.shape.length);
+    if (!pads || !axes || (value && (value.data.length !== 1 || value.dtype !== x.dtype))) return undefined;
+    const before = x.shape.map((_, i) => (axes.includes(i) ? (pads[axes.indexOf(i)] as number) : 0));
+    // What is left of the input: from where, and how much.
+    const from = before.map((pad) => Math.max(0, -pad));
+    const to = before.map((pad) => Math.max(0, pad));
+    const kept = x.shape.map((d, i) => Math.max(0, Math.min(d - (from[i] as number), (y.shape[i] as number) - (to[i] as number))));
+    const along = (steps: readonly number[], start: readonly number[]) =>
+      offsets(
+        kept,
+        steps,
+        steps.reduce((n, step, i) => n + step * (start[i] as number), 0),
+      );
+    const [source, target] = [along(strides(x.shape), from), along(strides(y.shape), to)];
+    const data = emptyLike(x.data as Numbers, elements(y.shape));
+    const fill = value ? value.data[0] : padValue(node, x);
+    if (fill === undefined) return undefined;
+    data.fill(fill as number);
+    for (let i = 0; i < source.length; i++) data[target[i] as number] = x.data[source[i] as number] as number;
+    return [{ dtype: y.dtype, shape: y.shape, data }];
+  },
+};
+
+/** The constant of an attribute, or zero. */
+function padValue(node: Node, { dtype, data }: Tensor): number | bigint | undefined {
+  const value = int(node, "value", 0);
+  if (value !== 0 && dtype !== "float32") return undefined;
+  return data instanceof BigInt64Array || data instanceof BigUint64Array ? 0n : value;
+}
