@@ -2,7 +2,7 @@ import { html, raw } from "hono/html";
 import type { FolderReport, Variant } from "../engine/folder-report.ts";
 import type { LayerReport } from "../engine/layers.ts";
 import type { Report, TensorReport, Warning } from "../engine/report.ts";
-import { actions } from "./summary.ts";
+import { actionsText, WITHOUT_SCHEME } from "./summary.ts";
 import { percent, plural, seconds, size } from "./units.ts";
 
 const STYLE = `
@@ -30,7 +30,7 @@ type Html = ReturnType<typeof html>;
 /** A report, on a file or a folder, as a page that needs nothing else. */
 export async function reportPage(report: Report & Partial<FolderReport>, model: string): Promise<string> {
   const { source, output, tensors, layers, warnings, timing, recipe, variants = [] } = report;
-  const changed = tensors.filter((t) => t.action !== "kept");
+  const changed = tensors.filter((t) => !WITHOUT_SCHEME.has(t.action));
   const made = variants.flatMap((variant) => variant.report ?? []);
   const share = percent(output.bytes, source.bytes);
   const one = made.length === new Set(variants.map((variant) => variant.model)).size; // else sizes do not compare
@@ -53,7 +53,7 @@ export async function reportPage(report: Report & Partial<FolderReport>, model: 
 </head>
 <body>
 <h1>${model}</h1>
-<p>${source.format === "onnx" ? "ONNX" : source.format}${source.opset === undefined ? "" : `, opset ${source.opset}`} · ${done(report)} · Edgeslim ${report.edgeslim}</p>
+<p>${source.format === "onnx" ? "ONNX" : source.format}${source.opset === undefined ? "" : `, opset ${source.opset}`} · ${actionsText(report)} · Edgeslim ${report.edgeslim}</p>
 ${warnings.map(warning)}
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${one ? html`<div class="bar" role="img" aria-label="${title}"><i style="width:${Math.min(100, (100 * output.bytes) / source.bytes).toFixed(2)}%"></i></div>` : ""}
@@ -103,11 +103,6 @@ const MAX_LAYERS = 100;
 const layer = ({ name, op_type = "", bytes }: LayerReport, all: number): Html =>
   html`<tr><td><code>${name}</code></td><td>${op_type}</td><td class="n">${size(bytes[0])}</td><td class="n">${size(bytes[1])}</td><td class="n">${percent(bytes[1], all)}</td></tr>
 `;
-
-const done = (report: Report): string =>
-  actions(report)
-    .map(([action, n]) => `${plural(n, "tensor")} to ${action}`)
-    .join(", ");
 
 const bySize = (tensors: readonly TensorReport[]): TensorReport[] =>
   [...tensors].sort((a, b) => Number(a.action === "kept") - Number(b.action === "kept") || b.bytes[0] - a.bytes[0]);

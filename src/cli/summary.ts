@@ -3,10 +3,13 @@ import type { Report } from "../engine/report.ts";
 import { writeErr } from "./streams.ts";
 import { percent, plural, seconds, size, some } from "./units.ts";
 
-/** How many tensors each action took, the commonest first. */
+/** What is not a scheme: the optimizer's words say what became of nodes and their constants. */
+export const WITHOUT_SCHEME: ReadonlySet<string> = new Set(["kept", "dropped", "folded"]);
+
+/** How many tensors each scheme took, the commonest first. */
 export function actions({ tensors }: Report): [action: string, count: number][] {
   const counts = new Map<string, number>();
-  for (const { action } of tensors) if (action !== "kept") counts.set(action, (counts.get(action) ?? 0) + 1);
+  for (const { action } of tensors) if (!WITHOUT_SCHEME.has(action)) counts.set(action, (counts.get(action) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
@@ -22,14 +25,15 @@ export function summary(report: Report, from: string, to: string): string {
   );
 }
 
-/** `74 of 342 tensors w8` */
+/** `765 → 351 nodes, 74 of 342 tensors w8` */
 export function actionsText(report: Report): string {
   const done = actions(report);
   const all = plural(report.tensors.length, "tensor");
   const [only] = done;
-  return done.length === 1 && only
-    ? `${only[1]} of ${all} ${only[0]}`
-    : `${done.map(([action, n]) => `${n} ${action}`).join(" + ")} of ${all}`;
+  const tensors =
+    done.length === 1 && only ? `${only[1]} of ${all} ${only[0]}` : `${done.map(([action, n]) => `${n} ${action}`).join(" + ")} of ${all}`;
+  const { nodes } = report.optimization ?? {};
+  return [...(nodes ? [`${nodes[0]} → ${nodes[1]} nodes`] : []), ...(done.length > 0 ? [tensors] : [])].join(", ");
 }
 
 export async function tellWarnings(lines: readonly string[]): Promise<void> {

@@ -117,7 +117,9 @@ export async function compressInto(
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
     if (format === "safetensors" && data?.isAsked)
-      throw new UnsupportedError("The result is to be split, and a safetensors file comes out as one: only ONNX models have external data");
+      throw new UnsupportedError(
+        "The result is to be split, and a safetensors file comes out as one file; give a folder as the output, which takes shards",
+      );
     // The optimizer looks at all of a graph before it decides, and at some weights again; a result is split by the sizes of all its parts.
     const again = source ?? (format === "onnx" && (parsed.optimize || data?.isAsked) ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";

@@ -1,11 +1,12 @@
-import * as z from "zod";
+import en from "zod/v4/locales/en.js";
+import * as z from "zod/v4/mini";
 import { FormatError, UnsupportedError } from "../errors.ts";
 
 /** What is looked at in the config.json of a model; all else is kept as it stands. */
 const configSchema = z.looseObject({
-  quantization_config: z.looseObject({ quant_method: z.string().optional(), format: z.string().optional() }).nullish(),
-  compression_config: z.looseObject({ format: z.string().optional() }).nullish(),
-  "transformers.js_config": z.looseObject({ use_external_data_format: z.unknown().optional() }).nullish(),
+  quantization_config: z.nullish(z.looseObject({ quant_method: z.optional(z.string()), format: z.optional(z.string()) })),
+  compression_config: z.nullish(z.looseObject({ format: z.optional(z.string()) })),
+  "transformers.js_config": z.nullish(z.looseObject({ use_external_data_format: z.optional(z.unknown()) })),
 });
 
 /** https://huggingface.co/docs/transformers/main_classes/configuration */
@@ -37,7 +38,7 @@ export function parseConfig(text: string): Config {
   } catch (cause) {
     throw bad(`config.json is not JSON: ${cause instanceof Error ? cause.message : cause}`);
   }
-  const parsed = configSchema.safeParse(document);
+  const parsed = configSchema.safeParse(document, { error: en().localeError });
   if (parsed.success) return document as Config; // not the parsed one: it has another order of keys
   const [issue] = parsed.error.issues;
   throw bad(`config.json is not a model's: ${issue?.path.join(".") || "document"}: ${issue?.message}`);

@@ -101,7 +101,7 @@ export const MulInteger: Op = {
 export const MatMulIntegerToFloat: Op = {
   infer: (_node, inputs, context) => [{ dtype: inputs[2]?.dtype, shape: matmulShape(inputs[0]?.shape, inputs[1]?.shape, context) }],
 };
-export const DynamicQuantizeMatMul = MatMul;
+export const DynamicQuantizeMatMul: Op = { infer: MatMul.infer };
 
 /** x[…, K] by packed weights: [..., N]. */
 const packed: Op = {

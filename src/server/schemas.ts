@@ -1,4 +1,4 @@
-import * as z from "zod";
+import { toJSONSchema } from "zod/v4/core";
 import { recipeSchema } from "../engine/recipe.ts";
 
 export type Json = Record<string, unknown>;
@@ -11,7 +11,7 @@ export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name
 
 /** The documents of the HTTP door, as openapi.json describes them. */
 export const schemas = (): Json => ({
-  Recipe: z.toJSONSchema(recipeSchema, { io: "input", unrepresentable: "any" }) as Json,
+  Recipe: toJSONSchema(recipeSchema, { io: "input", unrepresentable: "any" }) as Json,
   Problem: object({ type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text }, [
     "type",
     "title",

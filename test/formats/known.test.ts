@@ -26,7 +26,7 @@ describe("what a document says of its values", () => {
 
   test("are the type and shape alone of an initializer that is the default of an input", async () => {
     const { values } = await inferModel(reshape({ list_initializers: true }, 8));
-    expect(values.get("shape")).toMatchObject({ dtype: "int64", shape: [2], constant: undefined });
+    expect(values.get("shape")).toEqual({ dtype: "int64", shape: [2] });
     expect(values.get("y")?.shape).toEqual([expect.stringMatching(/^\?/), expect.stringMatching(/^\?/)]);
   });
 

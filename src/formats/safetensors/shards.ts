@@ -1,11 +1,12 @@
-import * as z from "zod";
+import en from "zod/v4/locales/en.js";
+import * as z from "zod/v4/mini";
 import { FormatError } from "../../errors.ts";
 import { byteLength, type TensorInfo } from "../../tensor.ts";
 import type { Entry } from "./header.ts";
 
 /** https://huggingface.co/docs/safetensors: `{"metadata": {"total_size": …}, "weight_map": {tensor: file}}`. */
 const indexSchema = z.looseObject({
-  metadata: z.looseObject({}).optional(),
+  metadata: z.optional(z.looseObject({})),
   weight_map: z.record(z.string(), z.string()),
 });
 
@@ -31,7 +32,7 @@ export function parseIndex(text: string, name: string): ShardIndex {
   } catch (cause) {
     throw bad(`The index '${name}' is not JSON: ${cause instanceof Error ? cause.message : cause}`);
   }
-  const parsed = indexSchema.safeParse(document);
+  const parsed = indexSchema.safeParse(document, { error: en().localeError });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw bad(`The index '${name}' is not one: ${issue?.path.join(".") || "document"}: ${issue?.message}`);
