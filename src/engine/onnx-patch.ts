@@ -1,10 +1,10 @@
-import { withLeadingOnes } from "../formats/onnx/batched.ts";
+import { LEADING_ONES, withLeadingOnes } from "../formats/onnx/batched.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { quantizeDynamically } from "../formats/onnx/dynamic.ts";
 import type { QuantizedWeight } from "../formats/onnx/dynamic-scope.ts";
 import { knownOf } from "../formats/onnx/known.ts";
 import { packedProduct } from "../formats/onnx/packed.ts";
-import { isPacked, MICROSOFT, type Packed, restore } from "../formats/onnx/represent.ts";
+import { isPacked, MICROSOFT, type Need, opsetNeeded, type Packed, restore } from "../formats/onnx/represent.ts";
 import { type Graph, graphs, makeNode } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
 import { isRightSide, type Path, paths } from "../graph/role.ts";
@@ -91,19 +91,32 @@ function replaceProducts(
   patch: Patch,
   names: Names,
 ): void {
-  const { values, main, opset } = document;
+  const { values, main } = document;
   const found = paths(values, info.name, home, info.shape.length);
-  const rank = info.shape.length;
   const product = (path: Path) => {
     const nodes = packedProduct(path, info, encoding, parts, names.fresh);
-    const a = document.rank(path.use.node.input[0] as string, path.use.graph);
     const [last] = nodes.slice(-1);
-    if (rank === 2 || (a !== undefined && a >= rank) || !last) return nodes;
-    return [...nodes.slice(0, -1), ...withLeadingOnes(last, info, { main, patch, fresh: names.fresh, opset })];
+    if (!last || !lacksAxes(document, info, path)) return nodes;
+    return [...nodes.slice(0, -1), ...withLeadingOnes(last, info, { main, patch, fresh: names.fresh })];
   };
   const replaced = encoding.twice ? found.paths.filter(isRightSide(values, info.name, home)) : found.paths;
   for (const path of replaced) patch.replace(path.use.node, product(path));
   if (!encoding.twice) for (const node of found.through) patch.remove(node);
+}
+
+/** Whether a product with a batched weight has axes that the operator of packed weights does not give it. */
+function lacksAxes(document: Document, { shape }: TensorInfo, { use }: Path): boolean {
+  if (shape.length === 2) return false;
+  const rank = document.rank(use.node.input[0] as string, use.graph);
+  return rank === undefined || rank < shape.length;
+}
+
+/** The opset that the nodes around an encoded weight need. */
+export function needOf(document: Document, { definition: { info, home }, encoding }: Encoded): Need {
+  const need = opsetNeeded(encoding);
+  if (!isPacked(encoding) || info.shape.length === 2) return need;
+  const found = paths(document.values, info.name, home, info.shape.length).paths.filter(isRightSide(document.values, info.name, home));
+  return found.some((path) => lacksAxes(document, info, path)) ? LEADING_ONES : need;
 }
 
 /** Whether the model has nodes of an operator set that it does not import. */

@@ -261,6 +261,23 @@ describe("a recipe", () => {
     expect(report.tensors.map(({ action }) => action)).toEqual(["kept", "kept", "int8"]);
   });
 
+  test("of q4 upgrades a model whose product has more axes than what it multiplies, and no other", async () => {
+    const batched = (declared: number[]) =>
+      encodeModel({
+        opsets: { "": 11 },
+        graph: {
+          name: "batched",
+          nodes: [node("MatMul", ["x", "w"], ["y"])],
+          initializers: [f32("w", [1, 32, 8], randn(256, 1))],
+          inputs: [value("x", 1, declared)],
+          outputs: [value("y", 1, [1, 3, 8])],
+        },
+      });
+    const codes = async (model: Uint8Array) => (await run(model, { quantize: "q4" })).report.warnings.map(({ code }) => code);
+    expect(await codes(batched([3, 32]))).toEqual(["opset-upgraded"]);
+    expect(await codes(batched([1, 3, 32]))).toEqual([]);
+  });
+
   test("takes one scale for a tensor where asked", async () => {
     const { bytes } = await run(mlp().bytes, { quantize: { scheme: "w8", granularity: "per_tensor" } });
     expect([...readOnnx(bytes).initializers.values()].filter((t) => t.name.endsWith("_scale")).every((t) => t.dims.length === 0)).toBe(

@@ -1,10 +1,10 @@
-import { UnsupportedError } from "../../errors.ts";
 import { type Graph, makeNode, type Node } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
 import { int64Tensor, type TensorInfo } from "../../tensor.ts";
+import type { Need } from "./represent.ts";
 
-/** Max of int64. */
-const OPSET = 12;
+/** What the nodes of `withLeadingOnes` need. */
+export const LEADING_ONES: Need = { opset: 12, by: "Max of int64" };
 
 /**
  * Gives a product the rank that MatMul gives it. MatMulNBits reads a [1, …, K, N] weight as a matrix, so that its output has the rank of A;
@@ -14,12 +14,8 @@ const OPSET = 12;
 export function withLeadingOnes(
   product: Node,
   weight: TensorInfo,
-  { main, patch, fresh, opset }: { main: Graph; patch: Patch; fresh: (name: string) => string; opset: number },
+  { main, patch, fresh }: { main: Graph; patch: Patch; fresh: (name: string) => string },
 ): Node[] {
-  if (opset < OPSET) {
-    const what = `Tensor '${weight.name}' [${weight.shape}]: a packed weight of rank ${weight.shape.length} needs opset ${OPSET}, the model has ${opset}`;
-    throw new UnsupportedError(`${what}; exclude it, or export the model with a newer opset`, { tensor: weight.name });
-  }
   const [a = ""] = product.input;
   const [y = ""] = product.output;
   const constant = (name: string, shape: readonly number[], value: number): string => {
