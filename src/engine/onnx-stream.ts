@@ -1,4 +1,3 @@
-import type { Decision } from "../encoding.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
@@ -7,11 +6,11 @@ import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
 import { NEWEST_NEED } from "../formats/onnx/represent.ts";
 import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
-import { isDecided } from "../graph/dynamic.ts";
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
-import { actionOf, standsTwice } from "./decide.ts";
+import { standsTwice } from "./decide.ts";
+import { Decisions } from "./decisions.ts";
 import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
@@ -19,7 +18,7 @@ import { noteLarge } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
+import { type Definition, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */
@@ -43,7 +42,7 @@ export class OnnxStream {
   readonly #document = new Document();
   readonly #names = new Names();
   readonly #encoded: Encoded[] = [];
-  readonly #decided: [Pick<Definition, "info" | "home">, Decision][] = [];
+  readonly #decisions: Decisions;
   readonly #defined: Pick<Definition, "info" | "home">[] = [];
   readonly #holds = new Map<Payload, Held>();
   #pending: Pending[] = [];
@@ -51,6 +50,7 @@ export class OnnxStream {
 
   constructor(run: OnnxRun, layout: "patched" | "pieced") {
     this.#run = run;
+    this.#decisions = new Decisions(this.#document, run.decider);
     this.#writer = new GraphWriter(run.out, layout);
     run.onPlan({ format: "onnx", layout });
   }
@@ -73,7 +73,7 @@ export class OnnxStream {
     if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
     checkGraph(document.main);
     await this.#settle(() => true);
-    this.#verify();
+    this.#decisions.verify();
     noteUntouched(document, log);
     decider.finish();
     if (!log.changed && this.#encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
@@ -117,9 +117,9 @@ export class OnnxStream {
     const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
     this.#defined.push({ info, home: this.#document.main });
     const plain = this.#run.decider.plainReason(info);
-    if (!plain && payload && !this.#isKnown(definition)) return this.#wait(definition, message, passing);
+    if (!plain && payload && !this.#decisions.isKnown(definition)) return this.#wait(definition, message, passing);
 
-    const decision = plain || !payload ? undefined : this.#decide(definition);
+    const decision = plain || !payload ? undefined : this.#decisions.make(definition);
     if (decision && decision.kind !== "keep" && payload) {
       const encoded = encodedParts(definition, decision, this.#names);
       this.#encoded.push(encoded);
@@ -172,7 +172,7 @@ export class OnnxStream {
     let held: Held | undefined;
     if (passing) {
       await this.#makeRoom(passing.payload.length);
-      const why = this.#isUsed(definition)
+      const why = this.#decisions.isUsed(definition)
         ? "what it is multiplied by comes after it in the file"
         : "no node before it in the file uses it";
       held = await this.#run.lookahead.hold(passing.payload, definition.info.name, why);
@@ -189,45 +189,13 @@ export class OnnxStream {
     return held.payload;
   }
 
-  #isUsed({ info, home }: Definition): boolean {
-    const { values } = this.#document;
-    return values.uses(info.name, home).length > 0 || values.isOutput(info.name, home);
-  }
-
-  /** Whether a weight's use has been read, and what decides about it besides. */
-  #isKnown(definition: Definition): boolean {
-    const { info, home } = definition;
-    return this.#isUsed(definition) && (!this.#run.decider.dynamic || isDecided(this.#document.values, info.name, home));
-  }
-
-  #decide(definition: Definition): Decision {
-    const decision = decide(this.#run.decider, this.#document, definition);
-    this.#decided.push([{ info: definition.info, home: definition.home }, decision]);
-    return decision;
-  }
-
-  /** Refuses to write a graph that what came last would have made another. */
-  #verify(): void {
-    for (const [definition, decision] of this.#decided) {
-      const now = decide(this.#run.decider, this.#document, definition);
-      if (now.kind === "keep" && decision.kind === "keep") continue;
-      if (JSON.stringify(now) === JSON.stringify(decision)) continue;
-      const { name } = definition.info;
-      const became = decision.kind === "keep" ? "was kept in float" : `became ${actionOf(decision)}`;
-      throw new UnsupportedError(
-        `Tensor '${name}' ${became} as it passed, but what came after it in the file needs it otherwise; give the model as a source that can be read again`,
-        { tensor: name },
-      );
-    }
-  }
-
   /** Under pressure, weights whose first use is known are encoded by what is known. */
   async #makeRoom(bytes: number): Promise<void> {
     const nodes = this.#document.main.nodes.length;
     if (this.#run.lookahead.fits(bytes) || this.#scanned === nodes) return; // without new nodes no use is new
     this.#scanned = nodes;
     const { dynamic } = this.#run.decider;
-    await this.#settle((definition) => this.#isKnown(definition) && !(dynamic && definition.home.parent)); // those are written with their nodes
+    await this.#settle((definition) => this.#decisions.isKnown(definition) && !(dynamic && definition.home.parent)); // those are written with their nodes
   }
 
   /** Decides about waiting weights and writes those that stand by themselves. */
@@ -236,7 +204,7 @@ export class OnnxStream {
     this.#pending = waiting.filter(({ definition }) => !ready(definition));
     for (const { definition, message, held } of waiting) {
       if (!ready(definition)) continue;
-      const decision = this.#decide(definition);
+      const decision = this.#decisions.make(definition);
       if (decision.kind === "keep" || !definition.payload) {
         await this.#keep(definition, decision.kind === "keep" ? decision.reason : "no data");
         if (!message) continue; // it stays in its node
