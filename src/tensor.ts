@@ -91,7 +91,7 @@ const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => Numbers>> = {
 };
 
 /** Elements from their little-endian bytes, which are copied. */
-export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(bytes.slice().buffer);
+export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(new Uint8Array(bytes).buffer); // not slice: a Buffer's shares its memory
 
 /** The little-endian bytes of a tensor's elements; strings have none. */
 export function tensorBytes({ dtype, data }: Tensor): Uint8Array {

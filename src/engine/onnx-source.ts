@@ -13,7 +13,7 @@ import { DataPlan } from "./data-files.ts";
 import { standsTwice } from "./decide.ts";
 import { layersOf } from "./layers.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
-import { noteLarge } from "./onnx-half.ts";
+import { noteUnfit } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
@@ -53,7 +53,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
       if (!made.local) weights.push({ piece: made });
       continue;
     }
-    if (decider.computesInHalf) await noteLarge(document, definition);
+    if (decider.computesInHalf) await noteUnfit(document, definition);
     noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
     const field = fieldOf(definition);
     if (field) weights.push({ piece: field, name: definition.info.name });

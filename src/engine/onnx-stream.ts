@@ -14,7 +14,7 @@ import { Decisions } from "./decisions.ts";
 import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
-import { noteLarge } from "./onnx-half.ts";
+import { noteUnfit } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
@@ -225,7 +225,7 @@ export class OnnxStream {
 
   async #keep(definition: Definition, reason: string): Promise<void> {
     const { info } = definition;
-    if (this.#run.decider.computesInHalf) await noteLarge(this.#document, definition);
+    if (this.#run.decider.computesInHalf) await noteUnfit(this.#document, definition);
     this.#run.decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
     this.#run.log.kept(info, reason, bytesOf(info));
   }

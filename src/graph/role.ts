@@ -80,6 +80,15 @@ const isPassThrough = (node: Node): boolean =>
 /** Nodes that move elements about: what is made of them later has the rows that the weight has. */
 const MOVES = new Set(["Slice", "Concat", "Reshape", "Unsqueeze", "Squeeze", "Split", "Flatten"]);
 
+/** Whether a node's result, multiplied and moved about, is an angle: frequencies lose their meaning in float16, as angles do. */
+function isAngle(values: Values, node: Node, graph: Graph, seen = new Set<Node>()): boolean {
+  if (node.domain !== "" || seen.has(node)) return false;
+  seen.add(node);
+  if (node.op_type === "Sin" || node.op_type === "Cos") return true;
+  if (!isPassThrough(node) && !MOVES.has(node.op_type) && !/^(Mul|Div|MatMul|Expand)$/.test(node.op_type)) return false;
+  return values.uses(node.output[0] ?? "", graph).some((use) => isAngle(values, use.node, graph, seen));
+}
+
 /** Where a weight's path ends. */
 export interface Path {
   use: Use;
@@ -161,7 +170,10 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const single = home.parent
     ? "in a subgraph, which computes in float32"
     : found
-        .map(({ use }) => (use.graph !== home || isSingle(use.node) || isSingleInput(use.node, use.index) ? use.node.op_type : ""))
+        .map(({ use }) => {
+          const { node, index, graph } = use;
+          return graph !== home || isSingle(node) || isSingleInput(node, index) || isAngle(values, node, home) ? node.op_type : "";
+        })
         .find(Boolean);
   return {
     op: chief.op,

@@ -7,6 +7,7 @@ import type { Node } from "./graph.ts";
 const SINGLE: ReadonlySet<string> = new Set([
   ...[
     "ArrayFeatureExtractor",
+    "BatchNormalization", // its variances
     "Binarizer",
     "CastMap",
     "ConstantOfShape",

@@ -21,8 +21,8 @@ export class Document {
   readonly origins = new Origins();
   /** Types and shapes of the main graph's initializers. */
   readonly tensors = new Map<string, TypeAndShape>();
-  /** float32 constants of the main graph that do not fit float16, as the halves nearest to them. */
-  readonly large = new Map<string, TensorBytes>();
+  /** float32 constants of the main graph that are too large or too small for float16, as the halves that stand for them. */
+  readonly unfit = new Map<string, TensorBytes>();
   /** Initializers that are sparse: no scheme touches them. */
   readonly sparse: TensorInfo[] = [];
   /** Parts of the model that hold weights of their own and are left as they are. */

@@ -16,6 +16,8 @@ export interface HalfModel {
   weights: ReadonlyMap<string, string>;
   /** float32 constants that do not fit float16, and what stands for them: the name of a float16 tensor. */
   clipped: ReadonlyMap<string, string>;
+  /** Values that a ConstantOfShape fills with a number that does not fit, and the name of the float16 scalar to fill with. */
+  fills: ReadonlyMap<string, string>;
 }
 
 /**
@@ -40,7 +42,7 @@ export class HalfArithmetic {
   }
 
   apply(): void {
-    const { main, weights, clipped } = this.#model;
+    const { main, weights, clipped, fills } = this.#model;
     const halves = halfNodes(this.#model);
     const rewritten = new Map<Node, Node>();
     for (const node of main.nodes) {
@@ -58,8 +60,10 @@ export class HalfArithmetic {
       else early.push(cast);
     };
     for (const name of this.#wantsHalf) {
-      if (!this.#made.has(name) && !weights.has(name) && !clipped.has(name))
-        put(name, makeNode("Cast", [name], [this.#half(name)], { to: HALF }));
+      if (this.#made.has(name) || weights.has(name) || clipped.has(name)) continue;
+      const fill = fills.get(name);
+      const shape = producers.get(name)?.input[0] as string;
+      put(name, fill ? makeNode("Expand", [fill, shape], [this.#half(name)]) : makeNode("Cast", [name], [this.#half(name)], { to: HALF }));
     }
     for (const name of this.#wantsFloat) {
       if (this.#made.has(name) || weights.has(name)) put(name, makeNode("Cast", [this.#half(name)], [name], { to: FLOAT }));
@@ -73,7 +77,9 @@ export class HalfArithmetic {
     this.#patch.prepend(main, early);
     for (const node of main.nodes) {
       const casts = after.get(node);
-      if (rewritten.has(node) || casts) this.#patch.replace(node, [rewritten.get(node) ?? node, ...(casts ?? [])]);
+      const [name = ""] = node.output;
+      const own = fills.has(name) && !this.#wantsFloat.has(name) ? [] : [rewritten.get(node) ?? node];
+      if (own[0] !== node || casts) this.#patch.replace(node, [...own, ...(casts ?? [])]);
     }
   }
 

@@ -85,7 +85,7 @@ function tensorType(type: Message): TypeAndShape {
 
 /** A tensor attribute; of a Constant also the lists that are too long for the graph, by type and length. */
 function attributeValue(node: Node, name: string, origins: Origins): Value | undefined {
-  const message = origins.node(node);
+  const message = origins.node(node.from ?? node);
   const attribute = message && nestedOf(message, NodeProto.attribute).find((a) => textOf(a, AttributeProto.name) === name);
   if (!attribute) return undefined;
   const tensor = nestedOf(attribute, AttributeProto.t)[0];
