@@ -112,7 +112,9 @@ export class Log {
   }
 
   get warnings(): Warning[] {
-    return [...this.#warnings.values()];
+    return [...this.#warnings.values()].map((warning) =>
+      warning.tensors ? { ...warning, tensors: [...new Set(warning.tensors)] } : warning,
+    );
   }
 
   /** Whether the optimizer changed the graph. */

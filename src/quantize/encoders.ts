@@ -20,6 +20,6 @@ export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly num
     case "nf4":
       return nf4Encoder(kernels, shape);
     case "affine8":
-      return affine8Encoder(kernels, shape, encoding.dtype, encoding.transposed);
+      return affine8Encoder(kernels, shape, encoding);
   }
 }
