@@ -43,8 +43,8 @@ export interface Weight extends TensorInfo {
 export type Encoding =
   /** Each element rounded to 16 bits; one that `computes` is read as it is, and saturates instead of becoming infinite. */
   | { kind: "half"; dtype: "float16" | "bfloat16"; computes?: true }
-  /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
-  | { kind: "int8"; axis: number | null }
+  /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null; `watch` is then the axis of the channels. */
+  | { kind: "int8"; axis: number | null; watch?: number }
   /**
    * Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8; q4f16 has float16 scales.
    * `twice`: the float weight stays beside it, for what reads no packed one.
@@ -55,8 +55,9 @@ export type Encoding =
   /**
    * uint8 over [min, max], int8 over ±absmax, with a scale and zero point for every index of the axes `from` to `to` (less 1): one for all
    * where there are none. `transposed`: the last two axes are stored the other way round.
+   * `watch` is the axis of the channels where one scale is for all of them.
    */
-  | { kind: "affine8"; dtype: "int8" | "uint8"; channels: readonly [from: number, to: number]; transposed: boolean };
+  | { kind: "affine8"; dtype: "int8" | "uint8"; channels: readonly [from: number, to: number]; transposed: boolean; watch?: number };
 
 /** Elements that share a scale in int4. */
 export const BLOCK_SIZE = 32;

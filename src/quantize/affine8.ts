@@ -21,11 +21,13 @@ export const dynamic =
     // An LSTM has a scale a direction at least.
     if (first === "recurrent") return { kind: "affine8", dtype: "int8", channels: [0, granularity === "per_channel" ? 2 : 1], transposed };
     const own = dtype ?? (weight.convolves ? "uint8" : "int8");
+    const perChannel = granularity === "per_channel" && axis !== undefined;
     return {
       kind: "affine8",
       dtype: first === "lookup" || first === "left" ? "uint8" : own,
-      channels: granularity === "per_channel" && axis !== undefined ? [axis, axis + 1] : [0, 0],
+      channels: perChannel ? [axis, axis + 1] : [0, 0],
       transposed,
+      ...(perChannel || axis === undefined ? {} : { watch: axis }),
     };
   };
 

@@ -8,7 +8,7 @@ import { type Encoder, MAX_UNIT, NOTHING, type Pass, readError } from "./encoder
 export function w8(weight: Weight, granularity: "per_channel" | "per_tensor" = "per_channel"): Decision {
   const { op, channel_axis, float } = weight.role;
   if (float) return keep(float);
-  if (granularity === "per_tensor") return { kind: "int8", axis: null };
+  if (granularity === "per_tensor") return { kind: "int8", axis: null, ...(channel_axis === undefined ? {} : { watch: channel_axis }) };
   if (channel_axis === undefined) return keep(`used by ${op}: no axis of output channels is known`);
   return { kind: "int8", axis: channel_axis };
 }

@@ -135,6 +135,28 @@ describe("the report", () => {
   });
 });
 
+describe("outlier channels", () => {
+  const [k, n] = [64, 64];
+  const plain = randn(k * n, 1);
+  const outlier = plain.map((x, i) => (i % n === 5 ? 500 * x : x));
+  const codes = async (weight: Float32Array, quantize: RecipeInput["quantize"]) =>
+    (await run(product(weight, k, n), { quantize })).report.warnings.map(({ code }) => code);
+
+  test.each(["int8", "uint8", "q8"] as const)("are warned of under %s, which has one scale for all", async (quantize) => {
+    expect(await codes(outlier, quantize)).toContain("outlier-channels");
+    expect(await codes(plain, quantize)).not.toContain("outlier-channels");
+  });
+
+  test("are warned of under w8 where it has one scale for all", async () => {
+    expect(await codes(outlier, { scheme: "w8", granularity: "per_tensor" })).toContain("outlier-channels");
+    expect(await codes(outlier, "w8")).not.toContain("outlier-channels");
+  });
+
+  test("do no harm with a scale a channel", async () => {
+    expect(await codes(outlier, { scheme: "int8", granularity: "per_channel" })).not.toContain("outlier-channels");
+  });
+});
+
 describe("sizes per layer", () => {
   test("add up to those of the tensors that a node uses, and name the node", async () => {
     const { report } = await run(encoder().bytes, { quantize: "w8" });

@@ -81,6 +81,7 @@ function encodings(shape: readonly number[]): Encoding[] {
     { kind: "half", dtype: "float16" },
     { kind: "half", dtype: "bfloat16" },
     { kind: "int8", axis: null },
+    { kind: "int8", axis: null, watch: shape.length - 1 },
     ...[false, true].flatMap((transposed) =>
       spans(shape.length).map((channels, i): Encoding => ({ kind: "affine8", dtype: i % 2 ? "int8" : "uint8", channels, transposed })),
     ),
