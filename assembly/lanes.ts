@@ -48,3 +48,51 @@ export function round(p: v128, round: v128, bits: v128): v128 {
 export function finite(x: f32): bool {
   return (reinterpret<i32>(x) & 0x7fffffff) <= MAX_FINITE;
 }
+
+/** One byte of each of sixteen words at `table`: those that lie `shift` bits up. */
+// @ts-ignore: decorator
+@inline
+export function byteOf(table: usize, shift: i32): v128 {
+  const byte = i32x4.splat(255);
+  const a = v128.and(i32x4.shr_u(v128.load(table), shift), byte);
+  const b = v128.and(i32x4.shr_u(v128.load(table, 16), shift), byte);
+  const c = v128.and(i32x4.shr_u(v128.load(table, 32), shift), byte);
+  const d = v128.and(i32x4.shr_u(v128.load(table, 48), shift), byte);
+  return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}
+
+/** The bytes of a table of sixteen at indices in 0..15, where both instructions agree. */
+// @ts-ignore: decorator
+@inline
+export function lookup(table: v128, at: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(table, at);
+  return i8x16.swizzle(table, at);
+}
+
+/** The first eight bytes of each, in turns. */
+// @ts-ignore: decorator
+@inline
+export function zip8_low(a: v128, b: v128): v128 {
+  return v128.shuffle<i8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+/** The last eight bytes of each, in turns. */
+// @ts-ignore: decorator
+@inline
+export function zip8_high(a: v128, b: v128): v128 {
+  return v128.shuffle<i8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/** The first four halves of each, in turns. */
+// @ts-ignore: decorator
+@inline
+export function zip16_low(a: v128, b: v128): v128 {
+  return v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+/** The last four halves of each, in turns. */
+// @ts-ignore: decorator
+@inline
+export function zip16_high(a: v128, b: v128): v128 {
+  return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}

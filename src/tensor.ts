@@ -34,6 +34,14 @@ export interface TensorBytes extends TensorInfo {
   bytes: Uint8Array;
 }
 
+/** A small tensor of int64. */
+export const int64Tensor = (name: string, shape: readonly number[], values: readonly number[]): TensorBytes => ({
+  name,
+  dtype: "int64",
+  shape,
+  bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+});
+
 /** Number of elements; 1 for a scalar. */
 export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
@@ -83,7 +91,7 @@ const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => Numbers>> = {
 };
 
 /** Elements from their little-endian bytes, which are copied. */
-export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(bytes.slice().buffer);
+export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(new Uint8Array(bytes).buffer); // not slice: a Buffer's shares its memory
 
 /** The little-endian bytes of a tensor's elements; strings have none. */
 export function tensorBytes({ dtype, data }: Tensor): Uint8Array {

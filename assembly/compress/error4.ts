@@ -1,3 +1,4 @@
+import { zip8_high, zip8_low } from "../lanes";
 import { PAGE, X_HAT, measure } from "./error";
 
 /** The 32 values of one block of int4. */
@@ -10,8 +11,8 @@ function dequantize4(q: usize, scale: f32, y: usize): void {
   const v = v128.load(q);
   const even = i8x16.sub(v128.and(v, mask), eight);
   const odd = i8x16.sub(v128.and(i16x8.shr_u(v, 4), mask), eight);
-  const a = v128.shuffle<i8>(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const b = v128.shuffle<i8>(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const a = zip8_low(even, odd);
+  const b = zip8_high(even, odd);
   spread(i16x8.extend_low_i8x16_s(a), s, y);
   spread(i16x8.extend_high_i8x16_s(a), s, y + 32);
   spread(i16x8.extend_low_i8x16_s(b), s, y + 64);

@@ -16,7 +16,7 @@ export interface Run {
   sentAtFirstByte: number;
 }
 
-export interface MeasuredWorker {
+export interface MeasuredWorker extends AsyncDisposable {
   /** Without a slash at its end. */
   url: string;
   run(path: string, model: Model): Promise<Run>;
@@ -67,6 +67,7 @@ export async function measuredWorker(entry = "bench/worker/entry.ts", bindings: 
       return status("VmHWM");
     },
     dispose: () => worker.dispose(),
+    [Symbol.asyncDispose]: () => worker.dispose(),
   };
 }
 

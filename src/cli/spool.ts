@@ -26,7 +26,9 @@ export function fileSpool(): Spool {
     },
     async clear() {
       await Promise.all(sources.splice(0).map((source) => source.close()));
-      if (folder) await rm(folder, { recursive: true, force: true });
+      const gone = folder;
+      folder = undefined;
+      if (gone) await rm(gone, { recursive: true, force: true });
     },
   };
 }

@@ -17,12 +17,10 @@ export type SafetensorsModel = { file: string } | { index: string };
 /** What each file of a folder is, by its name. */
 export interface FolderPlan {
   onnx: readonly OnnxModel[];
-  safetensors: SafetensorsModel | undefined;
-  /** Safetensors at the top; those of a sharded model are among them. */
+  /** Safetensors at the top, and the indexes of shards. */
   tensorFiles: readonly string[];
+  indexes: readonly string[];
   config: string | undefined;
-  /** External data by its name; a model may name other files too. */
-  data: readonly string[];
   /** Files that are copied byte for byte, unless a model turns out to keep its data in one. */
   copied: readonly string[];
   /** What is left out or left alone, and why. */
@@ -38,7 +36,12 @@ const SHARD = /-\d{5}-of-(?!00001\.)\d{5}\.safetensors$/;
 const OTHER_WEIGHTS =
   /\.(h5|msgpack|gguf|ggml|pt|pth|ckpt|ot|tflite|pdparams|pdmodel|pdiparams|mlmodel|nemo)$|(^|\/)[^/]*model[^/]*\.bin(\.index\.json)?$|(^|\/)(tf_model|flax_model)[^/]*\.index\.json$/i;
 
-/** Tells what each file is. @throws {UnsupportedError} where it cannot be told which files are the model. */
+/** What a recipe is done to. */
+export interface Chosen extends FolderPlan {
+  safetensors: SafetensorsModel | undefined;
+}
+
+/** Tells what each file is. @throws {UnsupportedError} where two models would be written as one. */
 export function planFolder(names: Iterable<string>): FolderPlan {
   const all = [...names].sort();
   const warnings: Warning[] = [];
@@ -57,7 +60,6 @@ export function planFolder(names: Iterable<string>): FolderPlan {
   const orphans = data.filter((name) => !all.includes(dataOwner(name) as string));
   const tensorFiles = all.filter((name) => /\.safetensors$/.test(name) && folderPart(name) === "");
   const indexes = all.filter((name) => INDEX.test(name) && folderPart(name) === "");
-  const safetensors = onlyModel(tensorFiles, indexes);
 
   const taken = new Set([...onnxFiles, ...data, ...tensorFiles, ...indexes, CONFIG]);
   const rest = all.filter((name) => !taken.has(name));
@@ -70,26 +72,27 @@ export function planFolder(names: Iterable<string>): FolderPlan {
     "Models are looked for at the top of the folder, and ONNX files in onnx/ too; these lie deeper and are copied as they are",
     copied.filter((name) => /\.(onnx|safetensors)$/i.test(name)),
   );
-  return { onnx, safetensors, tensorFiles, config: all.includes(CONFIG) ? CONFIG : undefined, data, copied, warnings };
+  return { onnx, tensorFiles, indexes, config: all.includes(CONFIG) ? CONFIG : undefined, copied, warnings };
 }
 
 /**
  * What a recipe is for: schemes of graphs are for the ONNX models, and the safetensors beside them are left out, since a browser does not
- * read them; other schemes are for both. @throws {UnsupportedError} where nothing is left.
+ * read them; other schemes are for both.
+ * @throws {UnsupportedError} where nothing is left, or it cannot be told which safetensors are the model.
  */
-export function choose(plan: FolderPlan, { quantize, optimize }: Recipe): FolderPlan {
-  const { onnx, safetensors, tensorFiles, copied } = plan;
+export function choose(plan: FolderPlan, { quantize, optimize }: Recipe): Chosen {
+  const { onnx, tensorFiles, indexes, copied } = plan;
+  const files = [...tensorFiles, ...indexes];
   const scheme = quantize?.scheme ?? (optimize ? "optimize" : undefined);
   const ofGraphs = scheme !== undefined && scheme !== "fp16" && [...WEB_SCHEMES, ALL_WEB, "optimize"].includes(scheme);
-  if (onnx.length === 0 && !safetensors) {
+  if (onnx.length === 0 && files.length === 0) {
     const others = plan.warnings.flatMap(({ code, files = [] }) => (code === "other-weights" || code === "deeper-model" ? files : []));
     const found = others.length > 0 ? `; it holds ${shown(others)}` : copied.length > 0 ? `; it holds ${shown(copied)}` : "";
     throw new UnsupportedError(`The folder holds no model: expected an .onnx or .safetensors file at its top, or .onnx in onnx/${found}`);
   }
-  if (!ofGraphs || !safetensors) return plan;
+  if (!ofGraphs || files.length === 0) return { ...plan, safetensors: onlyModel(tensorFiles, indexes) };
   if (onnx.length === 0)
     throw new UnsupportedError(`${scheme} is for ONNX, and the folder holds safetensors only: export the model to ONNX`);
-  const files = [...tensorFiles, ...("index" in safetensors ? [safetensors.index] : [])];
   const message = `${scheme} is for ONNX: safetensors are neither compressed nor copied`;
   return { ...plan, safetensors: undefined, warnings: [...plan.warnings, { code: "safetensors-left", message, files }] };
 }
@@ -104,16 +107,17 @@ function refuseDoubles(onnx: readonly OnnxModel[]): void {
   }
 }
 
-/** The safetensors model: what an index names, else the only file there is, else model.safetensors. */
+/** The safetensors model, as loaders choose it: model.safetensors, else what an index names, else the only file there is. */
 function onlyModel(files: readonly string[], indexes: readonly string[]): SafetensorsModel | undefined {
+  if (files.includes("model.safetensors")) return { file: "model.safetensors" };
   const index = indexes.includes("model.safetensors.index.json") ? "model.safetensors.index.json" : indexes[0];
   if (indexes.length > 1 && index !== "model.safetensors.index.json")
     throw new UnsupportedError(`The folder holds several indexes (${indexes.join(", ")}): keep that of one model`);
   if (index !== undefined) return { index };
   if (files.length === 0) return undefined;
-  const file = files.find((name) => name === "model.safetensors") ?? (files.length === 1 ? files[0] : undefined);
+  const [file, second] = files;
   const shard = files.find((name) => SHARD.test(name));
-  if (file === undefined || (file === shard && files.length === 1))
+  if (file === undefined || second !== undefined || shard !== undefined)
     throw new UnsupportedError(
       shard === undefined
         ? `The folder holds several safetensors files (${shown(files)}) and no model.safetensors among them: compress them one by one`

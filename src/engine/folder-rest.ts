@@ -52,8 +52,9 @@ export async function writeRest(
   const copied = plan.copied.filter((name) => !made.read.has(name));
   if (plan.config !== undefined && config) {
     const edited = edit(config, recipe, made);
-    if (edited === config) copied.push(plan.config);
-    else await outputs.put(plan.config, new TextEncoder().encode(writeConfig(edited)));
+    const text = writeConfig(edited);
+    if (text === writeConfig(config)) copied.push(plan.config);
+    else await outputs.put(plan.config, new TextEncoder().encode(text));
   }
   copied.sort();
   for (const name of copied) {
@@ -110,7 +111,7 @@ function notesOn(plan: FolderPlan, made: Made, config: Config | undefined): Warn
       message: "Loaders that read compressed-tensors know only weights named ….weight: exclude these, or load them yourself",
       tensors: unnamed,
     });
-  const extra = plan.tensorFiles.filter((name) => !report.source.files?.includes(name));
+  const extra = [...plan.tensorFiles, ...plan.indexes].filter((name) => !report.source.files?.includes(name));
   if (extra.length > 0)
     notes.push({
       code: "extra-file",

@@ -6,7 +6,7 @@ import { parseConfig, refuseQuantized } from "./config.ts";
 import { unmatched } from "./decide.ts";
 import { inFile } from "./file-error.ts";
 import type { FolderOptions } from "./folder-options.ts";
-import { choose, type FolderPlan, planFolder } from "./folder-plan.ts";
+import { type Chosen, choose, planFolder } from "./folder-plan.ts";
 import { type FolderReport, joinReports, type Variant } from "./folder-report.ts";
 import { type Made, readText, writeRest } from "./folder-rest.ts";
 import { compressVariant } from "./onnx-variant.ts";
@@ -61,7 +61,7 @@ function checkShard(shard: number | undefined): void {
 async function compressModels(
   pool: KernelPool,
   folder: Folder,
-  chosen: FolderPlan,
+  chosen: Chosen,
   recipe: Recipe,
   outputs: Outputs,
   options: FolderOptions,

@@ -10,13 +10,16 @@ import { checkGraph } from "../graph/graph.ts";
 import type { Source } from "../io/source.ts";
 import { rangePayload } from "../payload.ts";
 import { DataPlan } from "./data-files.ts";
+import { standsTwice } from "./decide.ts";
 import { layersOf } from "./layers.ts";
-import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
+import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
+import { noteUnfit } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
+import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteUnfit, patchGraph } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
@@ -45,7 +48,9 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
     if (decision.kind !== "keep" && payload) {
       const made = encodedParts(definition, decision, names);
       encoded.push(made);
-      weights.push({ piece: made });
+      const float = standsTwice(decision) ? fieldOf(definition) : undefined;
+      if (float) weights.push({ piece: float });
+      if (!made.local) weights.push({ piece: made });
       continue;
     }
     if (decider.computesInHalf) await noteUnfit(document, definition);
@@ -60,6 +65,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const { opset } = document;
   raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);
+  for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
   warnOfOperators(document, run.runtime, log);
 
   const fields = graphFields(document, encoded, log);
@@ -68,7 +74,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const isEarly = (field: Field): boolean => field.field < GraphProto.initializer;
   const pieces = [...fields.nodes, ...fields.rest.filter(isEarly), ...written, ...fields.rest.filter((field) => !isEarly(field))];
   const head = document.before.map((leaf) => leaf.bytes);
-  const tail = modelTail(document, encoded, run.recipe, log);
+  const tail = modelTail(document, run.recipe, log);
   const around = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0);
   const { graph, bytes, files } = planFiles(run, pieces, (graph) => around + enclosedLength(Model.graph, graph.length));
   if (bytes > MAX_MODEL_BYTES) throw tooLarge(bytes);

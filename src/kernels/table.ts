@@ -146,6 +146,13 @@ function quantized4(x: Float32Array, rows: number, k: number): [q: Uint8Array, s
   reference.f32_qb4w_rows(rows, k, x, ...out);
   return out;
 }
+/** A one, so that shares of the absmax are the values, and each bound of NF4 with the floats beside it. */
+function besideBounds(): Float32Array {
+  const x = Float32Array.from([1, ...reference.NF4_BOUNDS.flatMap((bound) => [bound, bound, bound])]);
+  const words = bits(x);
+  for (let i = 1; i < words.length; i++) words[i]! += ((i - 1) % 3) - 1;
+  return x;
+}
 const any8 = (n: number, next: () => number): Arg => input(Int8Array.from({ length: n }, () => Math.floor(next() * 255) - 127));
 const any4 = (n: number, next: () => number): Arg => input(Uint8Array.from({ length: n }, () => Math.floor(next() * 256)));
 const anyScale = (n: number, next: () => number): Arg => input(Float32Array.from({ length: n }, () => (next() - 0.5) / 32));
@@ -170,11 +177,17 @@ export const table: readonly Row[] = [
     bench: bench((n) => [n, input(weights(n))]),
   },
   {
-    name: "f32_minmax",
-    doc: "least and greatest finite value",
-    reference: reference.f32_minmax,
-    cases: vector((n, x) => [n, input(x), scales(2)]),
-    bench: bench((n) => [n, input(weights(n)), scales(2)]),
+    name: "f32_minmax_channels",
+    doc: "least and greatest finite value of each channel of [outer, c, inner]",
+    reference: reference.f32_minmax_channels,
+    cases: () =>
+      each(CHANNELS, product, (s, x, next) => [
+        ...s,
+        input(x),
+        output(Float32Array.from({ length: s[1] }, () => -(next() ** 4))),
+        output(Float32Array.from({ length: s[1] }, () => next() ** 4)),
+      ]),
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), scales(EDGE), scales(EDGE)]),
   },
   {
     name: "f32_qs8_quantize",
@@ -189,28 +202,34 @@ export const table: readonly Row[] = [
     bench: bench((n) => [n, input(weights(n)), int8s(n), 800, 3]),
   },
   {
-    name: "f32_qa8_quantize",
-    doc: "int8 or uint8 with a given scale and zero point, by division",
-    reference: reference.f32_qa8_quantize,
+    name: "f32_qa8_channels",
+    doc: "int8 or uint8 with the scale and zero point of each channel of [outer, c, inner], by division",
+    reference: reference.f32_qa8_channels,
     cases: () =>
       each(
-        COUNTS.flatMap((n) => [[n, 0.079, 0, -127, 127] as const, [n, 0.5, 128, 0, 255] as const, [n, 1e-37, 37, 0, 255] as const]),
-        ([n]) => n,
-        ([n, scale, zero_point, low, high], x) => [n, input(x), bytes(n), scale, zero_point, low, high],
+        CHANNELS.flatMap((s) => [[s, -128, 127] as const, [s, 0, 255] as const]),
+        ([s]) => product(s),
+        ([s, low, high], x, next) => [
+          ...s,
+          input(x),
+          bytes(product(s)),
+          input(Float32Array.from({ length: s[1] }, () => [0.5, 1e-37, 10 ** (next() * 9 - 8)][Math.floor(next() * 3)]!)),
+          any4(s[1], next),
+          low,
+          high,
+        ],
       ),
-    bench: bench((n) => [n, input(weights(n)), bytes(n), 0.00125, 128, 0, 255]),
-  },
-  {
-    name: "qa8_f32",
-    doc: "float from int8 or uint8 with a scale and zero point",
-    reference: reference.qa8_f32,
-    cases: () =>
-      each(
-        COUNTS.flatMap((n) => [[n, 0.079, 0, -127] as const, [n, 0.5, 128, 0] as const]),
-        ([n]) => n,
-        ([n, scale, zero_point, low], _x, next) => [n, any4(n, next), scales(n), scale, zero_point, low],
-      ),
-    bench: bench((n) => [n, input(new Uint8Array(n).fill(77)), scales(n), 0.00125, 128, 0]),
+    bench: bench((n) => [
+      n / EDGE,
+      EDGE,
+      1,
+      input(weights(n)),
+      bytes(n),
+      input(new Float32Array(EDGE).fill(0.00125)),
+      input(new Uint8Array(EDGE).fill(128)),
+      0,
+      255,
+    ]),
   },
   {
     name: "f32_qc8w_rows",
@@ -282,7 +301,11 @@ export const table: readonly Row[] = [
     name: "f32_nf4",
     doc: "NF4 in blocks of 64",
     reference: reference.f32_nf4,
-    cases: vector((n, x) => [n, input(x), bytes(Math.ceil(n / 2)), scales(Math.ceil(n / 64))]),
+    cases: function* () {
+      const args = (n: number, x: Float32Array): readonly Arg[] => [n, input(x), bytes(Math.ceil(n / 2)), scales(Math.ceil(n / 64))];
+      yield* vector(args)();
+      yield { label: "at and next to every bound", args: args(46, besideBounds()) };
+    },
     bench: bench((n) => [n, input(weights(n)), bytes(n / 2), scales(n / 64)]),
   },
   {
@@ -368,6 +391,29 @@ export const table: readonly Row[] = [
     reference: reference.qc8w_error_channels,
     cases: () => each(CHANNELS, product, (s, x, next) => [...s, input(x), any8(product(s), next), anyScale(s[1], next), sums()]),
     bench: bench((n) => [1, n / EDGE, EDGE, input(weights(n)), ...quantized8(weights(n), n / EDGE, EDGE).map(input), sums()]),
+  },
+  {
+    name: "qa8_error_channels",
+    doc: "signal and noise of int8 or uint8 with a scale and zero point a channel",
+    tolerance: 1e-5,
+    reference: reference.qa8_error_channels,
+    cases: () =>
+      each(
+        CHANNELS.flatMap((s) => [[s, -128] as const, [s, 0] as const]),
+        ([s]) => product(s),
+        ([s, low], x, next) => [...s, input(x), any4(product(s), next), anyScale(s[1], next), any4(s[1], next), low, sums()],
+      ),
+    bench: bench((n) => [
+      n / EDGE,
+      EDGE,
+      1,
+      input(weights(n)),
+      input(new Uint8Array(n).fill(77)),
+      input(new Float32Array(EDGE).fill(0.00125)),
+      input(new Uint8Array(EDGE).fill(128)),
+      0,
+      sums(),
+    ]),
   },
   {
     name: "qb8w_error_rows",

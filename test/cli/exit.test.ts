@@ -80,7 +80,12 @@ describe.each(nodes())("exit codes on Node $version", ({ path: node }) => {
     [3, "a recipe that is not JSON", ["compress", "model.onnx", "-o", "out.onnx", "--recipe", "bad.json"], /bad\.json: it is not JSON/],
     [3, "a recipe with an unknown key", ["compress", "model.onnx", "-o", "out.onnx", "--recipe", "wrong.json"], /quantise/],
     [3, "what this version cannot do", [...w8("model.onnx"), "--calibrate", "samples.npz"], /--calibrate is not in this version/],
-    [3, "safetensors in shards that are to be one file", [...w8("model.safetensors", "out.safetensors"), "--shard", "1MB"], /one file/],
+    [
+      3,
+      "safetensors in shards that are to be one file",
+      [...w8("model.safetensors", "out.safetensors"), "--shard", "1MB"],
+      /one file; give a folder/,
+    ],
     [3, "a broken model to inspect", ["inspect", "text.onnx"], /text\.onnx: The leading bytes/],
     [2, "a missing model to inspect", ["inspect", "gone.onnx"], /Cannot read the model gone\.onnx/],
   ])("%i for %s", async (expected, _, args, message) => {

@@ -196,6 +196,14 @@ describe("a folder", () => {
     expect(report.source.format).toBe("onnx+safetensors");
   });
 
+  test("needs no order among its safetensors where they are left out", async () => {
+    const shard = "model-00001-of-00002.safetensors";
+    const folder = { "onnx/model.onnx": mlp().bytes, "a.safetensors": text("x"), "b.safetensors": text("x"), [shard]: text("x") };
+    const { files, report } = await run(folder, { quantize: "q8" });
+    expect(Object.keys(files)).toEqual(["onnx/model_quantized.onnx"]);
+    expect(report.warnings).toMatchObject([{ code: "safetensors-left", files: ["a.safetensors", "b.safetensors", shard] }]);
+  });
+
   test("may have a model that a scheme cannot serve, as long as another can", async () => {
     const folder = { "embed.onnx": conv().bytes, "decoder.onnx": mlp().bytes };
     const { files, report } = await run(folder, { quantize: "q4" });

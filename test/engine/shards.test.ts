@@ -182,10 +182,18 @@ describe("safetensors in one file", () => {
     );
   });
 
-  test("beside model.safetensors others are left out", async () => {
-    const { sources, report } = await run({ ...unshardedFolder(), "model.fp16.safetensors": writeTensors({}) }, { quantize: "w8" });
-    expect(Object.keys(sources)).not.toContain("model.fp16.safetensors");
-    expect(report.warnings).toContainEqual({ code: "extra-file", message: expect.any(String), files: ["model.fp16.safetensors"] });
+  test("beside model.safetensors others are left out, shards and their index too", async () => {
+    const others = { "model.fp16.safetensors": writeTensors({}), [INDEX]: json({}), "model-00001-of-00002.safetensors": text("") };
+    const { sources, report } = await run({ ...others, ...unshardedFolder() }, { quantize: "w8" });
+    expect(Object.keys(sources)).toEqual(["model.safetensors", "config.json"]);
+    const [extra] = report.warnings.filter(({ code }) => code === "extra-file");
+    expect(extra?.files?.sort()).toEqual(Object.keys(others).sort());
+  });
+
+  test("whose config tells no type have it copied byte for byte", async () => {
+    const config = text('{"a":1.0}');
+    const { sources } = await run({ ...unshardedFolder(), "config.json": config }, { quantize: "fp16" });
+    expect(await textOf(sources["config.json"])).toBe('{"a":1.0}');
   });
 });
 

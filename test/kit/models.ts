@@ -2,6 +2,7 @@
  * Small generated models, each with weights of at least 1024 elements, one for each thing about a model that a compressor can get
  * wrong. `generators` lists them all with the opsets they exist at, so that a test can loop over every one.
  */
+import { bert } from "./models/bert.ts";
 import * as control from "./models/control.ts";
 import * as conv from "./models/conv.ts";
 import * as decoders from "./models/decoders.ts";
@@ -56,7 +57,7 @@ export const generators: readonly GeneratorEntry[] = [
   entry(text.lstm, OPSETS),
   entry(control.ifModel, OPSETS),
   entry(control.loopModel, OPSETS),
-  entry(encoders.bert, OPSETS),
+  entry(bert, OPSETS),
   entry(encoders.vit, OPSETS),
   entry(sentences.t5, OPSETS),
   entry(sentences.sentence, OPSETS),

@@ -13,6 +13,8 @@ describe.skipIf(process.platform !== "linux")("workerd's peak of resident memory
     ["w8", "ONNX", () => bigOnnx({ bytes, k: side, n: side, reuse: true })],
     ["w8", "safetensors", () => bigSafetensors({ bytes, rows: side, cols: side, reuse: true })],
     ["w4", "ONNX", () => bigOnnx({ bytes, k: side, n: side, reuse: true })],
+    ["q8", "ONNX", () => bigOnnx({ bytes, k: side, n: side, reuse: true })],
+    ["bnb4", "ONNX", () => bigOnnx({ bytes, k: side, n: side, reuse: true })],
     ["fp16", "ONNX", () => bigOnnx({ bytes, k: side, n: side, reuse: true })],
   ] as const)("is within the budget for %s of %s", async (scheme, _format, model) => {
     const worker = await measuredWorker("src/worker.ts");

@@ -7,7 +7,7 @@ import { AutoModelForMaskedLM, AutoTokenizer, env } from "@huggingface/transform
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Serving, serve } from "../../src/serve.ts";
-import { bert } from "../kit/models/encoders.ts";
+import { bert } from "../kit/models/bert.ts";
 import { runNode, sqnr } from "../kit/ort.ts";
 import { wordpiece } from "../kit/wordpiece.ts";
 import { hasChromium, launchChromium } from "./chromium.ts";

@@ -28,9 +28,12 @@ export class Trace {
   #scope = "";
   #seed = 0;
   readonly #counts = new Map<string, number>();
+  readonly #random: typeof randn;
 
-  constructor(opset: number) {
+  /** `random` makes the weights: how many, a seed, the standard deviation. */
+  constructor(opset: number, random = randn) {
     this.opset = opset;
+    this.#random = random;
   }
 
   /** A node of several outputs. */
@@ -86,7 +89,7 @@ export class Trace {
       name,
       DataType.FLOAT,
       dims,
-      randn(product(dims), ++this.#seed, std).map((x) => mean + x),
+      this.#random(product(dims), ++this.#seed, std).map((x) => mean + x),
     );
   }
 
