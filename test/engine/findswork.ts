@@ -54,20 +54,17 @@ const isOf =
     types.includes(tensor.data_type);
 /** More than a vector, and large enough to be worth its scales. */
 const isMatrix = ({ tensor }: Weight): boolean => size(tensor) >= 1024 && tensor.dims.filter((d) => d > 1).length > 1;
-/** Read by a product, a convolution or a lookup of its own graph. */
-const isDynamic = ({ inner, uses, tensor }: Weight): boolean =>
-  !inner &&
-  tensor.data_type === FLOAT &&
-  uses.every(({ within }) => !within) &&
+/** Read by a product, a convolution, a lookup or an LSTM. */
+const isDynamic = ({ uses }: Weight): boolean =>
   uses.some(
-    ({ node: { op_type }, index }) => (/^(MatMul|Gemm|Conv)$/.test(op_type) && index === 1) || (op_type === "Gather" && index === 0),
+    ({ node: { op_type }, index }) =>
+      (/^(MatMul|Gemm|Conv)$/.test(op_type) && index === 1) ||
+      (op_type === "Gather" && index === 0) ||
+      (op_type === "LSTM" && (index === 1 || index === 2)),
   );
-/** Of rank 2, and read by MatMul alone. */
-const isPacked = ({ uses, isOutput, tensor }: Weight): boolean =>
-  tensor.dims.length === 2 &&
-  uses.length > 0 &&
-  !isOutput &&
-  uses.every(({ node, index, within }) => node.op_type === "MatMul" && index === 1 && !within);
+/** One matrix, the right side of a MatMul. */
+const isPacked = ({ uses, tensor: { dims } }: Weight): boolean =>
+  dims.length > 1 && dims.slice(0, -2).every((d) => d === 1) && uses.some(({ node, index }) => node.op_type === "MatMul" && index === 1);
 /** Not a scalar, and read where float16 is computed with. */
 const isHalved = ({ inner, uses, tensor }: Weight): boolean =>
   !inner && size(tensor) >= 16 && uses.some(({ within }) => !within) && !uses.every(({ node }) => node.op_type === "BatchNormalization");
@@ -77,9 +74,9 @@ const RULES: Record<string, (weight: Weight) => boolean> = {
   bf16: (weight) => isOf(FLOAT, DOUBLE)(weight) && isMatrix(weight),
   w8: (weight) => isOf(FLOAT, DOUBLE, FLOAT16, BFLOAT16)(weight) && isMatrix(weight),
   w4: (weight) => isOf(FLOAT, DOUBLE, FLOAT16, BFLOAT16)(weight) && isMatrix(weight),
-  q8: isDynamic,
-  int8: isDynamic,
-  uint8: isDynamic,
+  q8: (weight) => isOf(FLOAT)(weight) && isDynamic(weight),
+  int8: (weight) => isOf(FLOAT)(weight) && isDynamic(weight),
+  uint8: (weight) => isOf(FLOAT)(weight) && isDynamic(weight),
   q4: (weight) => isOf(FLOAT, FLOAT16)(weight) && isPacked(weight),
   bnb4: (weight) => isOf(FLOAT, FLOAT16)(weight) && isPacked(weight),
   q4f16: (weight) => RULES.q4?.(weight) || (isOf(FLOAT)(weight) && isHalved(weight)) || false,

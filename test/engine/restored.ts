@@ -22,6 +22,7 @@ interface Value {
   axis?: number | null;
   half?: "float16" | "bfloat16";
   integer?: "int8" | "uint8";
+  channels?: readonly [from: number, to: number];
 }
 
 type Scope = readonly DecodedGraph[];
@@ -70,11 +71,15 @@ function compare(weight: DecodedTensor, scope: Scope, before: DecodedGraph): Res
 }
 
 /** The nearest that the encoding can hold. */
-function rounded(single: Float32Array, dims: readonly number[], { kind, axis, half, integer = "int8" }: Value): ArrayLike<number> {
+function rounded(
+  single: Float32Array,
+  dims: readonly number[],
+  { kind, axis, half, integer = "int8", channels = [0, 0] }: Value,
+): ArrayLike<number> {
   if (kind === "half") return (half === "float16" ? float16(single) : bfloat16(single)).dequantized;
   if (kind === "int4") return int4Block(single, dims as [number, number], axis === 0 ? "kn" : "nk").dequantized;
   if (kind === "nf4") return nf4(single, dims as [number, number]).dequantized;
-  if (kind === "affine8") return affine8(single, integer).dequantized;
+  if (kind === "affine8") return affine8(single, dims, channels, integer).dequantized;
   return (axis === null || axis === undefined ? int8PerTensor(single) : int8PerChannel(single, dims, axis)).dequantized;
 }
 
@@ -96,8 +101,8 @@ function madeOf(weight: DecodedTensor, scope: Scope, before: DecodedGraph): Valu
   );
   if (product)
     return product.op_type === "MatMulBnb4" ? inLine(product, outer, dims) : blockwise(product, outer, dims, isTurned(before, name));
-  const zero_point = [...outer.initializers.values()].find((each) => isPart(each.name, name, "zero_point"));
-  if (zero_point) return integers(zero_point, outer, weight, isTurned(before, name));
+  const [owner] = scope.filter(({ initializers }) => [...initializers.keys()].some((each) => isPart(each, name, "zero_point")));
+  if (owner) return integers(owner, weight, isTurned(before, name));
   const half = [...outer.initializers.values()].find((each) => isPart(each.name, name, "float16") && each.data_type === 10);
   const isDefined = scope.some((graph) => graph.initializers.has(name) || graph.nodes.some(({ outputs }) => outputs.includes(name)));
   // A model that computes in float16 has no float32 weight behind it.
@@ -195,12 +200,23 @@ function inLine(node: DecodedNode, outer: DecodedGraph, dims: readonly number[])
   return { dims: [...dims], data, kind: "nf4" };
 }
 
-/** Integers with a scale and a zero point for all. */
-function integers(zero: DecodedTensor, { initializers }: DecodedGraph, { name, dims }: DecodedTensor, turned: boolean): Value {
+/** Integers with scales and zero points, which a graph has as parts; the last two axes may be the other way round. */
+function integers({ initializers }: DecodedGraph, { name, dims }: DecodedTensor, turned: boolean): Value {
   const part = (what: string) => [...initializers.values()].find((each) => isPart(each.name, name, what)) as DecodedTensor;
-  const [codes, scale, zero_point] = [part("quantized"), part("scale"), zero].map(numbersOf) as [Float64Array, Float64Array, Float64Array];
-  const values = codes.map((code) => (code - (zero_point[0] as number)) * (scale[0] as number));
-  const [rows = 0, columns = 0] = dims;
-  const data = turned ? values.map((_, i) => values[(i % columns) * rows + Math.floor(i / columns)] as number) : values;
-  return { dims, data, kind: "affine8", integer: zero.data_type === 3 ? "int8" : "uint8" };
+  const [codes, scale, zero] = [part("quantized"), part("scale"), part("zero_point")];
+  const [rows = 0, columns = 0] = dims.slice(-2);
+  const isOther = rows === columns ? turned : codes.dims.at(-1) !== columns;
+  const stored = numbersOf(codes);
+  const at = (i: number) => i - (i % (rows * columns)) + (i % columns) * rows + (Math.floor(i / columns) % rows);
+  const values = isOther ? stored.map((_, i) => stored[at(i)] as number) : stored;
+  const from = Math.max(
+    0,
+    dims.findIndex((_, i) => scale.dims.every((d, j) => dims[i + j] === d)),
+  );
+  const channels = [from, from + scale.dims.length] as const;
+  const size = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+  const channel = (i: number) => Math.floor(i / size(dims.slice(channels[1]))) % size(scale.dims);
+  const [scales, zeros] = [numbersOf(scale), numbersOf(zero)];
+  const data = values.map((code, i) => (code - (zeros[channel(i)] as number)) * (scales[channel(i)] as number));
+  return { dims, data, kind: "affine8", integer: zero.data_type === 3 ? "int8" : "uint8", channels };
 }

@@ -106,17 +106,31 @@ export function int4Block(data: Float32Array, dims: readonly [number, number], l
 }
 
 /**
- * One scale for the tensor: int8 over ±absmax in 254 steps with zero point 0, uint8 over the range from min to max, zero within it, in
- * 255 steps.
+ * Integers with a scale and a zero point for every index of the axes `from` to `to` (less 1) of `dims`: int8 over ±absmax in 254 steps with
+ * zero point 0, uint8 over the range from min to max, zero within it, in 255 steps.
  */
-export function affine8(data: Float32Array, dtype: "int8" | "uint8"): { dequantized: Float32Array; sqnr_db: number } {
-  let [min, max] = [0, 0];
-  for (const x of data) [min, max] = [Math.min(min, x), Math.max(max, x)];
-  const scale = (dtype === "int8" ? (2 * Math.max(-min, max)) / 254 : (max - min) / 255) || 1;
-  const zero_point = dtype === "int8" ? 0 : roundHalfEven(-min / scale);
+export function affine8(
+  data: Float32Array,
+  dims: readonly number[],
+  [from, to]: readonly [number, number],
+  dtype: "int8" | "uint8",
+): { dequantized: Float32Array; sqnr_db: number } {
+  const size = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+  const [channels, inner] = [size(dims.slice(from, to)), size(dims.slice(to))];
   const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
-  const code = (x: number) => Math.max(low, Math.min(high, roundHalfEven(x / scale) + zero_point));
-  const dequantized = data.map((x) => (code(x) - zero_point) * scale);
+  const [min, max] = [new Float64Array(channels), new Float64Array(channels)];
+  const channel = (i: number) => Math.floor(i / inner) % channels;
+  data.forEach((x, i) => {
+    const c = channel(i);
+    min[c] = Math.min(min[c] as number, x);
+    max[c] = Math.max(max[c] as number, x);
+  });
+  const dequantized = data.map((x, i) => {
+    const [least, most] = [min[channel(i)] as number, max[channel(i)] as number];
+    const scale = (dtype === "int8" ? (2 * Math.max(-least, most)) / 254 : (most - least) / 255) || 1;
+    const zero_point = dtype === "int8" ? 0 : roundHalfEven(-least / scale);
+    return (Math.max(low, Math.min(high, roundHalfEven(x / scale) + zero_point)) - zero_point) * scale;
+  });
   return { dequantized, sqnr_db: sqnr(data, dequantized) };
 }
 

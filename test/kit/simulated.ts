@@ -53,24 +53,24 @@ export function withRoundedActivations(model: Uint8Array, weights: readonly Weig
   const proto = fromBinary(ModelProtoSchema, model);
   const names = new Set(weights.map(({ name }) => name));
   if (!proto.graph || !replace(proto.graph, weights)) return undefined;
-  const rounded = new Map<string, string>();
-  const nodes: NodeProto[] = [];
-  for (const each of proto.graph.node) {
-    const [x = "", w = ""] = each.input;
-    if (/^(MatMul|Gemm|Conv)$/.test(each.opType) && names.has(w) && !names.has(x)) {
-      const [q, scale, zero, y] = ["q", "scale", "zero", "rounded"].map((part) => `${x}/simulated/${part}`) as [
-        string,
-        string,
-        string,
-        string,
-      ];
-      if (!rounded.has(x))
-        nodes.push(node("DynamicQuantizeLinear", [x], [q, scale, zero]), node("DequantizeLinear", [q, scale, zero], [y]));
-      rounded.set(x, y);
-      each.input[0] = y;
-    }
-    nodes.push(each);
-  }
-  proto.graph.node = nodes;
+  for (const graph of graphs(proto.graph)) roundActivations(graph, names);
   return toBinary(ModelProtoSchema, proto);
+}
+
+function roundActivations(graph: GraphProto, weights: ReadonlySet<string>): void {
+  const rounded = new Map<string, string>();
+  graph.node = graph.node.flatMap((each) => {
+    const [x = "", w = ""] = each.input;
+    if (!/^(MatMul|Gemm|Conv)$/.test(each.opType) || !weights.has(w) || weights.has(x)) return [each];
+    const [q, scale, zero, y] = ["q", "scale", "zero", "rounded"].map((part) => `${x}/${graph.name}/${part}`) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const isNew = !rounded.has(x);
+    rounded.set(x, y);
+    each.input[0] = y;
+    return isNew ? [node("DynamicQuantizeLinear", [x], [q, scale, zero]), node("DequantizeLinear", [q, scale, zero], [y]), each] : [each];
+  });
 }
