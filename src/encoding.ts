@@ -8,19 +8,28 @@ export interface Role {
   channel_axis?: number;
   /** The axis of K, for a rank-2 weight all of whose uses are matrix products that a block-wise one can replace. */
   k_axis?: 0 | 1;
-  /** For a weight of rank 2 that only MatMul reads, as its right side and without a detour. */
-  matmul?: true;
-  /**
-   * For a weight that dynamic quantization takes: whether all its products want it the other way round (Gemm with transB),
-   * and whether it is looked up (Gather) before anything else.
-   */
-  dynamic?: { transposed: boolean; lookup: boolean };
+  /** For a weight that MatMul reads as its right side, without a detour: whether something reads it besides. */
+  matmul?: { besides: boolean };
+  /** For a weight that dynamic quantization takes. */
+  dynamic?: DynamicRole;
   /** A reason to leave it in float32 where the model computes in float16. */
   single?: string;
   /** A reason to leave the weight as it is under every scheme. */
   keep?: string;
   /** A reason to leave it in float under the integer schemes. */
   float?: string;
+}
+
+/** How a node that dynamic quantization rewrites reads a weight; `turned` is Gemm's right side with transB, `recurrent` an LSTM's W or R. */
+export type Taking = "right" | "turned" | "left" | "kernel" | "lookup" | "recurrent";
+
+export interface DynamicRole {
+  /** How the first of its readers takes it, which decides the type. */
+  first: Taking;
+  /** Whether all that reads it wants its last two axes the other way round. */
+  transposed: boolean;
+  /** The axis of output channels, where all that take it agree on one. */
+  channel_axis?: number;
 }
 
 /** A float tensor of the model and what it is used for. */
@@ -34,14 +43,21 @@ export interface Weight extends TensorInfo {
 export type Encoding =
   /** Each element rounded to 16 bits; one that `computes` is read as it is, and saturates instead of becoming infinite. */
   | { kind: "half"; dtype: "float16" | "bfloat16"; computes?: true }
-  /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null. */
-  | { kind: "int8"; axis: number | null }
-  /** Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8; q4f16 has float16 scales. */
-  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" | "q4f16" }
+  /** Symmetric int8: one scale a channel of `axis`, or one for all where `axis` is null; `watch` is then the axis of the channels. */
+  | { kind: "int8"; axis: number | null; watch?: number }
+  /**
+   * Symmetric int4 in blocks of 32 along K, packed row by row of N, low nibble first, values offset by 8; q4f16 has float16 scales.
+   * `twice`: the float weight stays beside it, for what reads no packed one.
+   */
+  | { kind: "int4"; k_axis: 0 | 1; scheme: "w4" | "q4" | "q4f16"; twice?: true }
   /** NF4 in blocks of 64 along the transposed [K, N] weight, two values a byte, high nibble first. */
-  | { kind: "nf4" }
-  /** One scale and zero point for all: uint8 over [min, max], int8 over ±absmax. `transposed`: [N, K] stored as [K, N]. */
-  | { kind: "affine8"; dtype: "int8" | "uint8"; transposed: boolean };
+  | { kind: "nf4"; twice?: true }
+  /**
+   * uint8 over [min, max], int8 over ±absmax, with a scale and zero point for every index of the axes `from` to `to` (less 1): one for all
+   * where there are none. `transposed`: the last two axes are stored the other way round.
+   * `watch` is the axis of the channels where one scale is for all of them.
+   */
+  | { kind: "affine8"; dtype: "int8" | "uint8"; channels: readonly [from: number, to: number]; transposed: boolean; watch?: number };
 
 /** Elements that share a scale in int4. */
 export const BLOCK_SIZE = 32;
@@ -54,14 +70,30 @@ export type Decision = Encoding | { kind: "keep"; reason: string };
 
 export const keep = (reason: string): Decision => ({ kind: "keep", reason });
 
-/** A shape seen from one axis: [outer, channels, inner]. */
-export function around(shape: readonly number[], axis: number | null): { outer: number; channels: number; inner: number } {
-  if (axis === null) return { outer: 1, channels: 1, inner: elements(shape) };
-  return { outer: elements(shape.slice(0, axis)), channels: shape[axis] as number, inner: elements(shape.slice(axis + 1)) };
+/** A shape seen from some of its axes: [outer, channels, inner]. */
+export interface Around {
+  outer: number;
+  channels: number;
+  inner: number;
 }
 
-/** Rows and columns of an int4 weight: N output channels of K inputs, in `blocks` blocks. */
+/** A shape seen from one axis, or from none: one channel. */
+export const around = (shape: readonly number[], axis: number | null): Around =>
+  axis === null ? aroundAxes(shape, [0, 0]) : aroundAxes(shape, [axis, axis + 1]);
+
+/** A shape seen from the axes `from` to `to` (less 1). */
+export const aroundAxes = (shape: readonly number[], [from, to]: readonly [from: number, to: number]): Around => ({
+  outer: elements(shape.slice(0, from)),
+  channels: elements(shape.slice(from, to)),
+  inner: elements(shape.slice(to)),
+});
+
+/** Rows and columns of a packed weight, of its last two axes: N output channels of K inputs, in `blocks` blocks. */
 export function matrix(shape: readonly number[], k_axis: 0 | 1): { n: number; k: number; blocks: number } {
-  const k = shape[k_axis] as number;
-  return { n: shape[1 - k_axis] as number, k, blocks: Math.ceil(k / BLOCK_SIZE) };
+  const sides = shape.slice(-2);
+  const k = sides[k_axis] as number;
+  return { n: sides[1 - k_axis] as number, k, blocks: Math.ceil(k / BLOCK_SIZE) };
 }
+
+/** A shape with its last two axes the other way round. */
+export const turned = (shape: readonly number[]): number[] => [...shape.slice(0, -2), ...shape.slice(-2).reverse()];

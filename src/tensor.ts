@@ -34,6 +34,14 @@ export interface TensorBytes extends TensorInfo {
   bytes: Uint8Array;
 }
 
+/** A small tensor of int64. */
+export const int64Tensor = (name: string, shape: readonly number[], values: readonly number[]): TensorBytes => ({
+  name,
+  dtype: "int64",
+  shape,
+  bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+});
+
 /** Number of elements; 1 for a scalar. */
 export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 

@@ -1,7 +1,8 @@
 // The kernels of the streaming path. Arguments are counts and addresses in bytes; an address need not be aligned, a count may be 0, and an
 // output may not overlap an input. Floats are little-endian. Nothing is allocated: what lies above __heap_base is the caller's.
-export { f32_absmax, f32_absmax_channels, f32_minmax } from "./reduce";
+export { f32_absmax, f32_absmax_channels, f32_minmax_channels } from "./reduce";
 export { f32_qb8w_rows, f32_qc8w_channels, f32_qc8w_rows, f32_qs8_quantize, qc8w_scales } from "./int8";
+export { f32_qa8_channels, qa8_error_channels } from "./affine8";
 export { f32_qb4w_rows } from "./int4_rows";
 export { f32_qb4w_transpose } from "./int4_transpose";
 export { f32_nf4, nf4_f32 } from "./nf4";
@@ -18,4 +19,3 @@ export function memory_copy(n: i32, x: usize, y: usize): void {
 
 /** The first byte that the kernels leave alone. */
 export { __heap_base };
-export { f32_qa8_quantize, qa8_f32 } from "./affine8";

@@ -36,52 +36,80 @@ export function f32_absmax(n: i32, x: usize): f32 {
   return reinterpret<f32>(m > MAX_FINITE ? finite_absmax_bits(n, x) : m);
 }
 
-/** Writes the least and the greatest finite value of `n` floats at `x` to `y`, as f32[2]; 0 and 0 where there is none, and never -0. */
-export function f32_minmax(n: i32, x: usize, y: usize): void {
+/** Four floats, with +0 where one is infinite or NaN. */
+// @ts-ignore: decorator
+@inline
+function only_finite(v: v128, mask: v128, top: v128): v128 {
+  return v128.andnot(v, i32x4.gt_s(magnitude(v, mask), top));
+}
+
+/** Lowers the float at `lo` and raises the one at `hi` to the finite values of `n` floats at `x`. */
+function minmax_span(n: i32, x: usize, lo: usize, hi: usize): void {
+  const mask = i32x4.splat(0x7fffffff);
+  const top = i32x4.splat(MAX_FINITE);
   const end = x + ((<usize>n) << 2);
-  let p = x;
-  // A comparison with NaN is false, so pmin and pmax skip NaN here; an infinity wins and is seen below.
-  let lo0 = f32x4.splat(f32.POSITIVE_INFINITY);
-  let hi0 = f32x4.splat(f32.NEGATIVE_INFINITY);
+  let lo0 = v128.load32_splat(lo);
+  let hi0 = v128.load32_splat(hi);
   let lo1 = lo0;
   let hi1 = hi0;
-  let lo2 = lo0;
-  let hi2 = hi0;
-  let lo3 = lo0;
-  let hi3 = hi0;
-  for (; p + 64 <= end; p += 64) {
-    const a = v128.load(p);
+  for (; x + 32 <= end; x += 32) {
+    const a = only_finite(v128.load(x), mask, top);
+    const b = only_finite(v128.load(x, 16), mask, top);
     lo0 = f32x4.pmin(lo0, a);
     hi0 = f32x4.pmax(hi0, a);
-    const b = v128.load(p, 16);
     lo1 = f32x4.pmin(lo1, b);
     hi1 = f32x4.pmax(hi1, b);
-    const c = v128.load(p, 32);
-    lo2 = f32x4.pmin(lo2, c);
-    hi2 = f32x4.pmax(hi2, c);
-    const d = v128.load(p, 48);
-    lo3 = f32x4.pmin(lo3, d);
-    hi3 = f32x4.pmax(hi3, d);
   }
-  lo0 = f32x4.pmin(f32x4.pmin(lo0, lo1), f32x4.pmin(lo2, lo3));
-  hi0 = f32x4.pmax(f32x4.pmax(hi0, hi1), f32x4.pmax(hi2, hi3));
+  lo0 = f32x4.pmin(lo0, lo1);
+  hi0 = f32x4.pmax(hi0, hi1);
   lo0 = f32x4.pmin(lo0, v128.shuffle<i64>(lo0, lo0, 1, 0));
   hi0 = f32x4.pmax(hi0, v128.shuffle<i64>(hi0, hi0, 1, 0));
-  let lo = min(f32x4.extract_lane(lo0, 0), f32x4.extract_lane(lo0, 1));
-  let hi = max(f32x4.extract_lane(hi0, 0), f32x4.extract_lane(hi0, 1));
-  if (lo == f32.NEGATIVE_INFINITY || hi == f32.POSITIVE_INFINITY) {
-    p = x;
-    lo = f32.POSITIVE_INFINITY;
-    hi = f32.NEGATIVE_INFINITY;
-  }
-  for (; p < end; p += 4) {
-    const v = load<f32>(p);
+  let least = min(f32x4.extract_lane(lo0, 0), f32x4.extract_lane(lo0, 1));
+  let most = max(f32x4.extract_lane(hi0, 0), f32x4.extract_lane(hi0, 1));
+  for (; x < end; x += 4) {
+    const v = load<f32>(x);
     if (!finite(v)) continue;
-    lo = min(lo, v);
-    hi = max(hi, v);
+    if (v < least) least = v;
+    if (v > most) most = v;
   }
-  store<f32>(y, lo > hi ? 0 : lo + 0);
-  store<f32>(y, lo > hi ? 0 : hi + 0, 4);
+  store<f32>(lo, least);
+  store<f32>(hi, most);
+}
+
+/**
+ * Lowers `lo[i]` and raises `hi[i]` to the finite values of every channel of `x`, read as [outer, c, inner].
+ * Both are f32[c], running state that the caller zeroes first: zero is always within a range.
+ */
+export function f32_minmax_channels(outer: i32, c: i32, inner: i32, x: usize, lo: usize, hi: usize): void {
+  if (inner == 1 && c == 1) {
+    inner = outer;
+    outer = 1;
+  }
+  if (inner == 1 && c >= 4) return minmax_columns(outer, c, x, lo, hi);
+  for (; outer > 0; --outer) {
+    for (let i: usize = 0; i < (<usize>c) << 2; i += 4) {
+      minmax_span(inner, x, lo + i, hi + i);
+      x += (<usize>inner) << 2;
+    }
+  }
+}
+
+/** Two rows at a time; the last may be read twice, which neither bound minds. */
+function minmax_columns(outer: i32, c: i32, x: usize, lo: usize, hi: usize): void {
+  const mask = i32x4.splat(0x7fffffff);
+  const top = i32x4.splat(MAX_FINITE);
+  const stride = (<usize>c) << 2;
+  for (let o = 0; o < outer; o += 2) {
+    const first = x + <usize>o * stride;
+    const second = x + <usize>min(o + 1, outer - 1) * stride;
+    for (let j = 0; j < c; j += 4) {
+      const at = (<usize>min(j, c - 4)) << 2;
+      const a = only_finite(v128.load(first + at), mask, top);
+      const b = only_finite(v128.load(second + at), mask, top);
+      v128.store(lo + at, f32x4.pmin(v128.load(lo + at), f32x4.pmin(a, b)));
+      v128.store(hi + at, f32x4.pmax(v128.load(hi + at), f32x4.pmax(a, b)));
+    }
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { around, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
+import { around, aroundAxes, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { dynamic } from "../quantize/affine8.ts";
 import { half, halfArithmetic } from "../quantize/half.ts";
@@ -22,10 +22,16 @@ interface Scheme {
   choose: Choose;
   /** Whether it makes what another tool makes, which takes every weight however small. */
   faithful: boolean;
+  /** Whether it quantizes activations while the model runs. */
+  dynamic: boolean;
 }
 
-const own = (choose: Choose): Scheme => ({ choose, faithful: false });
-const faithful = (choose: Choose): Scheme => ({ choose, faithful: true });
+const own = (choose: Choose): Scheme => ({ choose, faithful: false, dynamic: false });
+const faithful = (choose: Choose): Scheme => ({ choose, faithful: true, dynamic: false });
+const dynamically = (dtype?: "int8" | "uint8"): Scheme => {
+  const choose = dynamic(dtype);
+  return { choose: (weight, { granularity }) => choose(weight, granularity), faithful: true, dynamic: true };
+};
 
 /** The schemes of this version: a new one is a file in quantize/ and a line here. */
 const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
@@ -33,9 +39,9 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
   bf16: own(half("bfloat16")),
   w8: own((weight, { granularity }) => w8(weight, granularity)),
   w4: own((weight) => w4(weight)),
-  q8: faithful(dynamic(undefined)),
-  int8: faithful(dynamic("int8")),
-  uint8: faithful(dynamic("uint8")),
+  q8: dynamically(),
+  int8: dynamically("int8"),
+  uint8: dynamically("uint8"),
   q4: faithful(q4),
   q4f16: faithful(halfArithmetic(true)),
   bnb4: faithful(bnb4),
@@ -47,6 +53,9 @@ const HALF = faithful(halfArithmetic(false));
 /** A recipe that only optimizes. */
 const NONE = faithful(() => keep("the recipe does not quantize"));
 
+/** Schemes that can have a scale a channel or one for all. */
+const GRANULAR: readonly string[] = ["w8", "q8", "int8", "uint8"];
+
 export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
 
 /** Decides about tensors by a recipe, and remembers which of its patterns have matched. */
@@ -56,6 +65,7 @@ export class Decider {
   readonly #overrides: readonly (readonly [Pattern, Scheme])[];
   readonly #scheme: Scheme;
   readonly #unmatched: Set<Pattern>;
+  readonly #names = new Map<string, { scheme: Scheme; excluded: boolean }>();
   #work = 0;
   readonly #warn: Warn;
   readonly #onUnmatched: ((patterns: readonly string[]) => void) | undefined;
@@ -79,8 +89,8 @@ export class Decider {
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
     this.#quantize = recipe.quantize ?? {};
     if (this.#quantize.observer) throw new UnsupportedError("The recipe names an observer, which only calibrated schemes have");
-    if (this.#quantize.granularity && this.#quantize.scheme !== "w8") {
-      throw new UnsupportedError(`granularity cannot be chosen for ${this.#quantize.scheme}, only for w8`);
+    if (this.#quantize.granularity && !GRANULAR.includes(this.#quantize.scheme as string)) {
+      throw new UnsupportedError(`granularity cannot be chosen for ${this.#quantize.scheme}, only for ${GRANULAR.join(", ")}`);
     }
     const { scheme } = this.#quantize;
     this.#scheme = scheme === undefined ? NONE : scheme === "fp16" && recipe.optimize ? HALF : schemeOf(scheme);
@@ -96,13 +106,10 @@ export class Decider {
 
   /** What becomes of a weight. */
   decide(weight: Weight): Decision {
-    const excluded = this.#exclude.filter((p) => this.#matches(p, weight.name));
-    const overriding = this.#overrides.filter(([p]) => this.#matches(p, weight.name));
-    for (const p of [...excluded, ...overriding.map(([match]) => match)]) this.#unmatched.delete(p);
-    const scheme = overriding[0]?.[1] ?? this.#scheme;
+    const { scheme, excluded } = this.#chosen(weight.name);
     const plain = plainReason(weight, scheme.faithful);
     if (plain) return keep(plain);
-    if (excluded.length > 0) return keep("excluded by the recipe");
+    if (excluded) return keep("excluded by the recipe");
     const decision = scheme.choose(weight, this.#quantize);
     if (!scheme.faithful && decision.kind !== "keep" && encodedBytes(weight.shape, decision) >= byteLength(weight.dtype, weight.shape)) {
       return keep(`would not be smaller: ${decision.kind} and its scales take ${encodedBytes(weight.shape, decision)} bytes`);
@@ -113,6 +120,9 @@ export class Decider {
         "Stored as w8: w4 packs what only matrix products use, in safetensors with rows of a multiple of 32",
         weight.name,
       );
+    }
+    if (decision.kind === "affine8" && decision.channels[1] === 0 && this.#quantize.granularity === "per_channel") {
+      this.#warn("per-tensor", "One scale for all: per_channel is for the weights of MatMul, Gemm and LSTM alone", weight.name);
     }
     if (decision.kind === "affine8" && weight.role.op === "Conv") {
       this.#warn(
@@ -128,6 +138,23 @@ export class Decider {
   plainReason(tensor: TensorInfo): string | undefined {
     const any = [this.#scheme, ...this.#overrides.map(([, scheme]) => scheme)].some((scheme) => scheme.faithful);
     return plainReason(tensor, any);
+  }
+
+  /** Whether what multiplies a weight decides about it, as for a product of two weights under dynamic quantization. */
+  get dynamic(): boolean {
+    return [this.#scheme, ...this.#overrides.map(([, scheme]) => scheme)].some((scheme) => scheme.dynamic);
+  }
+
+  /** What the recipe's patterns say of a name. */
+  #chosen(name: string): { scheme: Scheme; excluded: boolean } {
+    const known = this.#names.get(name);
+    if (known) return known;
+    const excluded = this.#exclude.filter((p) => this.#matches(p, name));
+    const overriding = this.#overrides.filter(([p]) => this.#matches(p, name));
+    for (const p of [...excluded, ...overriding.map(([match]) => match)]) this.#unmatched.delete(p);
+    const chosen = { scheme: overriding[0]?.[1] ?? this.#scheme, excluded: excluded.length > 0 };
+    this.#names.set(name, chosen);
+    return chosen;
   }
 
   #matches(pattern: Pattern, name: string): boolean {
@@ -164,7 +191,7 @@ function plainReason(tensor: TensorInfo & { role?: Weight["role"] }, faithful: b
   return tensor.role?.keep;
 }
 
-/** Bytes of an encoded weight, scales included. */
+/** Bytes of an encoded weight, scales included; the float one that may stay beside it is not. */
 export function encodedBytes(shape: readonly number[], encoding: Encoding): number {
   switch (encoding.kind) {
     case "half":
@@ -178,9 +205,13 @@ export function encodedBytes(shape: readonly number[], encoding: Encoding): numb
     case "nf4":
       return Math.ceil(elements(shape) / 2) + Math.ceil(elements(shape) / NF4_BLOCK_SIZE) * 4;
     case "affine8":
-      return elements(shape) + 5;
+      return elements(shape) + aroundAxes(shape, encoding.channels).channels * 5;
   }
 }
+
+/** Whether a weight stands twice in the file, packed and in float. */
+export const standsTwice = (encoding: Encoding): boolean =>
+  (encoding.kind === "int4" || encoding.kind === "nf4") && encoding.twice === true;
 
 /** The scheme word for what was done to a weight. */
 export function actionOf(encoding: Encoding): string {

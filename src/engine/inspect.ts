@@ -13,7 +13,7 @@ import { type Input, inputOf } from "../io/input.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
-import { AVAILABLE, actionOf, Decider, encodedBytes } from "./decide.ts";
+import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { planUpgrade } from "./onnx-opset.ts";
 import { nestedDefinitions } from "./onnx-weights.ts";
@@ -111,9 +111,10 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
   checkGraph(document.main);
-  const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info, document.main) }));
+  const convolves = document.values.operators.has("Conv");
+  const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info, document.main), convolves }));
   for await (const { info, home } of nestedDefinitions(document, document.main, document.main.nodes, async () => undefined)) {
-    weights.push({ ...info, role: roleOf(document.values, info, home) });
+    weights.push({ ...info, role: roleOf(document.values, info, home), convolves });
   }
   const operators = new Map<string, number>(); // not an object: an operator may have any name
   for (const graph of graphs(document.main)) {
@@ -180,9 +181,9 @@ function summary(
       counts[action] = (counts[action] ?? 0) + 1;
       if (decision.kind === "keep") continue;
       reason ??= refusal(decision);
-      saved += size(weight) - encodedBytes(weight.shape, decision);
+      saved += (standsTwice(decision) ? 0 : size(weight)) - encodedBytes(weight.shape, decision);
     }
-    if (saved === 0) reason = "would change nothing";
+    if (Object.keys(counts).every((action) => action === "kept")) reason = "would change nothing";
     return reason
       ? { scheme, reason }
       : { scheme, bytes: bytes - saved, ratio: Math.round(((bytes - saved) / bytes) * 1000) / 1000, tensors: counts };

@@ -1,11 +1,12 @@
 import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { knownOf } from "../formats/onnx/known.ts";
-import { type Need, opsetNeeded } from "../formats/onnx/represent.ts";
+import type { Need } from "../formats/onnx/represent.ts";
 import type { Graph } from "../graph/graph.ts";
 import { FIRST_OPSET, type Upgrade, upgrade } from "../graph/upgrade/upgrade.ts";
 import type { Model } from "../graph/upgrade/workbench.ts";
 import { type Inferred, inferGraph } from "../ops/infer.ts";
+import { needOf } from "./onnx-patch.ts";
 import type { Encoded, Names } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 
@@ -37,7 +38,7 @@ export function typesOf(document: Document): Model["typeOf"] {
 export function raiseOpset(document: Document, encoded: readonly Encoded[], names: Names, log: Log): void {
   const from = document.opset;
   if (encoded.length === 0) return;
-  const needs = encoded.map(({ definition, encoding }) => ({ ...opsetNeeded(encoding), tensor: definition.info.name }));
+  const needs = encoded.map((each) => ({ ...needOf(document, each), tensor: each.definition.info.name }));
   const need = needs.reduce((most, each) => (each.opset > most.opset ? each : most));
   const made = naming(need.tensor, () => planUpgrade(document, need, names.fresh));
   if (!made) return;

@@ -9,12 +9,16 @@ import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/
 import { checkGraph } from "../graph/graph.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
+import { standsTwice } from "./decide.ts";
+import { Decisions } from "./decisions.ts";
 import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
-import { bytesOf, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
+import { noteUnfit } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
+import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions, noteUnfit, patchGraph } from "./onnx-weights.ts";
+import { type Definition, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */
@@ -38,6 +42,7 @@ export class OnnxStream {
   readonly #document = new Document();
   readonly #names = new Names();
   readonly #encoded: Encoded[] = [];
+  readonly #decisions: Decisions;
   readonly #defined: Pick<Definition, "info" | "home">[] = [];
   readonly #holds = new Map<Payload, Held>();
   #pending: Pending[] = [];
@@ -45,6 +50,7 @@ export class OnnxStream {
 
   constructor(run: OnnxRun, layout: "patched" | "pieced") {
     this.#run = run;
+    this.#decisions = new Decisions(this.#document, run.decider);
     this.#writer = new GraphWriter(run.out, layout);
     run.onPlan({ format: "onnx", layout });
   }
@@ -67,21 +73,23 @@ export class OnnxStream {
     if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
     checkGraph(document.main);
     await this.#settle(() => true);
+    this.#decisions.verify();
     noteUntouched(document, log);
     decider.finish();
-    if (!log.changed) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+    if (!log.changed && this.#encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
 
     log.layers = layersOf(document.values, this.#defined);
     const { opset } = document;
     raiseOpset(document, this.#encoded, this.#names, log);
     patchGraph(document, this.#encoded, this.#names);
+    for (const each of this.#encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(this.#run, each));
     warnOfOperators(document, this.#run.runtime, log);
     const fields = graphFields(document, this.#encoded, log);
     const all = [...fields.nodes, ...fields.rest];
     this.#writer.piece(all.reduce((n, field) => n + fieldLength(field), 0));
     for (const field of all) for await (const bytes of encodeField(field)) await out.write(bytes);
     await this.#writer.close();
-    for (const bytes of modelTail(document, this.#encoded, recipe, log)) out.put(bytes);
+    for (const bytes of modelTail(document, recipe, log)) out.put(bytes);
     if (out.length > MAX_MODEL_BYTES) throw tooLarge(out.length);
     return { opset, layout: this.#writer.layout };
   }
@@ -109,20 +117,33 @@ export class OnnxStream {
     const definition: Definition = { info, home: this.#document.main, payload, bulk: message.fields.filter(isBulk) };
     this.#defined.push({ info, home: this.#document.main });
     const plain = this.#run.decider.plainReason(info);
-    if (!plain && payload && !this.#isUsed(definition)) return this.#wait(definition, message, passing);
+    if (!plain && payload && !this.#decisions.isKnown(definition)) return this.#wait(definition, message, passing);
 
-    const decision = plain || !payload ? undefined : decide(this.#run.decider, this.#document, definition);
+    const decision = plain || !payload ? undefined : this.#decisions.make(definition);
     if (decision && decision.kind !== "keep" && payload) {
       const encoded = encodedParts(definition, decision, this.#names);
       this.#encoded.push(encoded);
       if (!payload.again) await this.#makeRoom(payload.length);
-      await writeEncoded(this.#run, this.#writer, encoded, payload);
+      if (standsTwice(decision)) await this.#writeTwice(encoded, payload, message, passing);
+      else await writeEncoded(this.#run, this.#writer, encoded, payload);
       return this.#release(definition);
     }
     await this.#keep(definition, plain ?? (decision?.kind === "keep" ? decision.reason : "no data"));
     if (passing) await this.#passThrough(message, passing);
     else await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
     this.#release(definition);
+  }
+
+  /** Writes a weight in float, and then encoded. */
+  async #writeTwice(encoded: Encoded, payload: Payload, message: Message, passing: Passing | undefined): Promise<void> {
+    if (!passing) {
+      await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
+      return writeEncoded(this.#run, this.#writer, encoded, payload);
+    }
+    const held = await this.#run.lookahead.hold(payload, encoded.definition.info.name, "it stands twice in the result");
+    await this.#passThrough(message, { ...passing, payload: held.payload });
+    await writeEncoded(this.#run, this.#writer, encoded, held.payload);
+    held.release();
   }
 
   /** Gives back what the parser had held of a definition that has been written. */
@@ -151,7 +172,10 @@ export class OnnxStream {
     let held: Held | undefined;
     if (passing) {
       await this.#makeRoom(passing.payload.length);
-      held = await this.#run.lookahead.hold(passing.payload, definition.info.name, "no node before it in the file uses it");
+      const why = this.#decisions.isUsed(definition)
+        ? "what it is multiplied by comes after it in the file"
+        : "no node before it in the file uses it";
+      held = await this.#run.lookahead.hold(passing.payload, definition.info.name, why);
       passing.payload = held.payload;
       definition.payload = held.payload;
     }
@@ -165,17 +189,13 @@ export class OnnxStream {
     return held.payload;
   }
 
-  #isUsed({ info, home }: Definition): boolean {
-    const { values } = this.#document;
-    return values.uses(info.name, home).length > 0 || values.isOutput(info.name, home);
-  }
-
   /** Under pressure, weights whose first use is known are encoded by what is known. */
   async #makeRoom(bytes: number): Promise<void> {
     const nodes = this.#document.main.nodes.length;
     if (this.#run.lookahead.fits(bytes) || this.#scanned === nodes) return; // without new nodes no use is new
     this.#scanned = nodes;
-    await this.#settle((definition) => this.#isUsed(definition));
+    const { dynamic } = this.#run.decider;
+    await this.#settle((definition) => this.#decisions.isKnown(definition) && !(dynamic && definition.home.parent)); // those are written with their nodes
   }
 
   /** Decides about waiting weights and writes those that stand by themselves. */
@@ -184,7 +204,7 @@ export class OnnxStream {
     this.#pending = waiting.filter(({ definition }) => !ready(definition));
     for (const { definition, message, held } of waiting) {
       if (!ready(definition)) continue;
-      const decision = decide(this.#run.decider, this.#document, definition);
+      const decision = this.#decisions.make(definition);
       if (decision.kind === "keep" || !definition.payload) {
         await this.#keep(definition, decision.kind === "keep" ? decision.reason : "no data");
         if (!message) continue; // it stays in its node
@@ -192,7 +212,11 @@ export class OnnxStream {
       } else {
         const encoded = encodedParts(definition, decision, this.#names);
         this.#encoded.push(encoded);
+        if (encoded.local) continue; // it is written with its node
+        const twice = standsTwice(decision);
+        if (twice && message) await writeField(this.#run, this.#writer, { field: GraphProto.initializer, message });
         await writeEncoded(this.#run, this.#writer, encoded, definition.payload);
+        if (twice && !message) continue; // its float form stays in its node
       }
       this.#release(definition);
       held?.release();

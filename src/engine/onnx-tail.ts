@@ -8,11 +8,9 @@ import { definedNames } from "../graph/graph.ts";
 import { int, message, string } from "../io/protobuf.ts";
 import { isStatic } from "../ops/value.ts";
 import type { TensorInfo } from "../tensor.ts";
-import { type Encoded, needsMicrosoft } from "./onnx-weights.ts";
+import { needsMicrosoft } from "./onnx-patch.ts";
+import { type Encoded, IR_WITHOUT_INPUTS } from "./onnx-weights.ts";
 import { type Log, metadata } from "./report.ts";
-
-/** IR version from which an initializer need not be a graph input. */
-const IR_WITHOUT_INPUTS = 4;
 
 /** The graph's fields after the edits, initializers left out. */
 export function graphFields(document: Document, encoded: readonly Encoded[], log: Log): { nodes: Field[]; rest: Leaf[] } {
@@ -36,7 +34,7 @@ export function graphFields(document: Document, encoded: readonly Encoded[], log
       const { dtype, shape } = document.tensors.get(name) ?? {};
       return dtype && isStatic(shape) && !inputs.has(name) ? [{ name, dtype, shape }] : [];
     });
-    const added = [...encoded.flatMap(({ parts }) => parts), ...main.added, ...lifted].map(graphInput);
+    const added = [...encoded.flatMap(({ parts, local }) => (local ? [] : parts)), ...main.added, ...lifted].map(graphInput);
     return { nodes, rest: [...rest.slice(0, at), ...added, ...rest.slice(at)] };
   }
   return { nodes, rest };
@@ -56,9 +54,9 @@ function graphInput({ name, dtype, shape }: TensorInfo): Leaf {
 }
 
 /** The model's fields after its graph: what stood there, the operator set that was added, and the metadata. */
-export function modelTail(document: Document, encoded: readonly Encoded[], recipe: string, log: Log): Uint8Array[] {
+export function modelTail(document: Document, recipe: string, log: Log): Uint8Array[] {
   const tail = document.after.map((field) => field.bytes);
-  if (needsMicrosoft(document, encoded)) {
+  if (needsMicrosoft(document)) {
     tail.push(message(Model.opset_import, [string(OperatorSetId.domain, MICROSOFT), int(OperatorSetId.version, 1)]));
   }
   for (const [key, value] of metadata(recipe, log.quantizes ? log.keptInFloat() : undefined)) {

@@ -5,19 +5,20 @@ import type { Place } from "../formats/onnx/external-read.ts";
 import { externalInitializer } from "../formats/onnx/external-write.ts";
 import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
 import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
+import { initializerField } from "../formats/onnx/write.ts";
 import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
 import type { DataFile, DataFiles } from "./data-files.ts";
-import { actionOf, type Decider } from "./decide.ts";
+import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import type { Runtime } from "./runtimes.ts";
 import type { Siblings } from "./siblings.ts";
-import { encodeWeight } from "./weight.ts";
+import { encodeWeight, weightScales } from "./weight.ts";
 
 export interface OnnxRun {
   kernels: Kernels;
@@ -46,28 +47,65 @@ export interface OnnxFacts {
   layout: Layout;
 }
 
-/** Encodes a definition into initializers. The data of those that have one of the `places` goes there. */
+/**
+ * Encodes a definition into initializers of the main graph. The data of those that have one of the `places` goes there.
+ * A weight that stays in float besides is written by the caller.
+ */
 export async function writeEncoded(
   run: OnnxRun,
   writer: GraphWriter,
-  { definition, encoding, parts }: Encoded,
+  encoded: Encoded,
   payload: Payload,
   places: readonly (Place | undefined)[] = [],
 ): Promise<void> {
-  const { info } = definition;
-  const begin = (part: number, length: number): Output | Promise<Output> => {
-    const place = places[part];
-    const header = place ? externalInitializer(parts[part] as TensorInfo, place) : initializerHeader(parts[part] as TensorInfo, length);
-    writer.piece(header.byteLength + (place ? 0 : length));
-    run.out.put(header);
-    return place ? (run.data as DataFiles).at(place) : run.out;
-  };
-  const error = await encodeWeight(run.kernels, info, encoding, payload, begin, (p) =>
-    run.lookahead.hold(p, info.name, "its scales depend on all of it"),
-  );
+  let to = run.out;
+  let current = -1;
+  for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
+    if (part !== current) {
+      const [info, place] = [encoded.parts[part] as TensorInfo, places[part]];
+      const header = place ? externalInitializer(info, place) : initializerHeader(info, bytesOf(info));
+      writer.piece(header.byteLength + (place ? 0 : bytesOf(info)));
+      run.out.put(header);
+      to = place ? await (run.data as DataFiles).at(place) : run.out;
+      current = part;
+    }
+    await to.write(bytes);
+  }
   await run.out.drain();
-  const after = parts.reduce((n, part) => n + byteLength(part.dtype, part.shape), 0);
-  run.log.encoded(info, actionOf(encoding), byteLength(info.dtype, info.shape), after, error);
+}
+
+/** The parts of a definition as initializers of the graph it stood in, encoded as they are written: the values last, where they go to another file. */
+export function encodedFields(run: OnnxRun, encoded: Encoded): Field[] {
+  const { definition, encoding, parts } = encoded;
+  const payload = definition.payload as Payload;
+  const scales: Uint8Array[] = [];
+  async function* values(): AsyncGenerator<Uint8Array> {
+    for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
+      if (part === 0) yield bytes;
+      else scales[part] = bytes.slice();
+    }
+  }
+  async function* scale(part: number): AsyncGenerator<Uint8Array> {
+    const [, ...found] = scales.length > 0 ? scales : [undefined, ...(await weightScales(run.kernels, definition.info, encoding, payload))];
+    yield found[part - 1] as Uint8Array;
+  }
+  return parts.map((info, part) =>
+    initializerField(info, { length: bytesOf(info), again: false, chunks: () => (part === 0 ? values() : scale(part)) }),
+  );
+}
+
+/** Encodes a definition, and tells the report of it. */
+function encodedChunks(run: OnnxRun, { definition, encoding, parts }: Encoded, payload: Payload): ReturnType<typeof encodeWeight> {
+  const { info } = definition;
+  const { log, lookahead, kernels } = run;
+  const twice = standsTwice(encoding);
+  const after = parts.reduce((n, part) => n + bytesOf(part), twice ? bytesOf(info) : 0);
+  const hold = (p: Payload) => lookahead.hold(p, info.name, "its scales depend on all of it");
+  return encodeWeight(kernels, info, encoding, payload, hold, (error) => {
+    log.encoded(info, actionOf(encoding), bytesOf(info), after, error);
+    if (twice)
+      log.warn("kept-twice", "These weights stand twice in the file: packed for MatMul, and in float for what else reads them", info.name);
+  });
 }
 
 export async function writeField(run: OnnxRun, writer: GraphWriter, field: Field): Promise<void> {

@@ -29,9 +29,11 @@ export class KernelPool {
   async use<T>(work: (tools: Tools) => Promise<T>): Promise<T> {
     const idle = this.#idle.pop();
     const kernels = idle ?? Kernels.instantiate(await this.#load(), MAX_ARENA_BYTES);
+    const mark = kernels.arena.mark();
     try {
       return await work({ kernels, blocks: this.#blocks });
     } finally {
+      kernels.arena.reset(mark);
       if (this.#idle.length < MAX_IDLE && kernels.memory.buffer.byteLength <= MAX_IDLE_BYTES) this.#idle.push(kernels);
     }
   }

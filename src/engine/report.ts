@@ -54,6 +54,9 @@ export interface Optimization {
 /** Signal to noise below which a weight does not do its work: noise of half the signal's size. */
 const LOST_DB = 6;
 
+/** Share of a weight's channels that must be coarse before it is said. */
+const MANY_CHANNELS = 0.25;
+
 /** Gathers what the report says while a model passes. */
 export class Log {
   readonly tensors: TensorReport[] = [];
@@ -78,13 +81,19 @@ export class Log {
     this.tensors.push({ name: info.name, shape: info.shape, action: "folded", bytes: [bytes, bytes], reason });
   }
 
-  encoded(info: TensorInfo, action: string, before: number, after: number, { signal, noise, nonfinite }: EncodingError): void {
+  encoded(info: TensorInfo, action: string, before: number, after: number, { signal, noise, nonfinite, coarse = 0 }: EncodingError): void {
     const sqnr = 10 * Math.log10(signal / noise);
     const row: TensorReport = { name: info.name, shape: info.shape, action, bytes: [before, after] };
     if (Number.isFinite(sqnr)) row.sqnr_db = Math.round(sqnr * 100) / 100;
     this.tensors.push(row);
     if (Number.isFinite(sqnr) && sqnr < LOST_DB)
       this.warn("signal-lost", `Weights are lost: less than ${LOST_DB} dB are left of them; exclude them, or use bf16`, info.name);
+    if (coarse >= MANY_CHANNELS)
+      this.warn(
+        "outlier-channels",
+        "A few channels take the range of the one scale, and a quarter of all or more keep less than 4 bits; use granularity per_channel",
+        info.name,
+      );
     if (!Number.isFinite(noise)) this.warn("overflow", "Weights are too large for 16 bits and became Infinity; use bf16 or w8", info.name);
     if (nonfinite > 0)
       this.warn(
@@ -112,7 +121,9 @@ export class Log {
   }
 
   get warnings(): Warning[] {
-    return [...this.#warnings.values()];
+    return [...this.#warnings.values()].map((warning) =>
+      warning.tensors ? { ...warning, tensors: [...new Set(warning.tensors)] } : warning,
+    );
   }
 
   /** Whether the optimizer changed the graph. */

@@ -5,6 +5,7 @@ import { partsOf, roleOf } from "../formats/safetensors/represent.ts";
 import type { Source } from "../io/source.ts";
 import type { Payload } from "../payload.ts";
 import { passingPayload, rangePayload } from "../payload.ts";
+import type { EncodingError } from "../quantize/encoder.ts";
 import { byteLength, isFloat, type TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX } from "../version.ts";
 import { actionOf } from "./decide.ts";
@@ -80,11 +81,11 @@ export async function writePlanned(
     source
       ? Promise.resolve({ payload: rangePayload(source, at, entry.bytes), release() {} })
       : lookahead.hold(p, entry.name, "its scale depends on all of it");
-  const error = await encodeWeight(kernels, entry, encoding, payload, () => out, hold);
+  const after = parts.reduce((n, { info }) => n + byteLength(info.dtype, info.shape), 0);
+  const done = (error: EncodingError) => log.encoded(entry, actionOf(encoding), entry.bytes, after, error);
+  for await (const [, bytes] of encodeWeight(kernels, entry, encoding, payload, hold, done)) await out.write(bytes);
   if (reader.position < at + entry.bytes) await reader.skip(at + entry.bytes - reader.position, `tensor '${entry.name}'`);
   for (const { fixed } of parts) if (fixed) out.put(fixed);
-  const after = parts.reduce((n, { info }) => n + byteLength(info.dtype, info.shape), 0);
-  log.encoded(entry, actionOf(encoding), entry.bytes, after, error);
 }
 
 /** A part whose name the file has already cannot be added: loaders know it by that name only. */

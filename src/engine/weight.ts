@@ -1,6 +1,5 @@
 import type { Encoding } from "../encoding.ts";
 import { LimitError } from "../errors.ts";
-import type { Output } from "../io/output.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import type { EncodingError } from "../quantize/encoder.ts";
@@ -13,41 +12,38 @@ import { type Held, MAX_LOOKAHEAD } from "./lookahead.ts";
 const MAX_RESIDENT = MAX_LOOKAHEAD;
 
 /**
- * Encodes one weight: its values, then its scales and zero points. `begin` is called with the number and length of a part before its bytes,
- * and says where they go. `hold` keeps a payload that can be read once, where the encoding needs more than one pass and it is too large for WASM memory.
+ * Encodes one weight: yields its values, then its scales and zero points, with the number of the part; bytes are valid until the next are
+ * asked for. `hold` keeps a payload that can be read once, where the encoding needs more than one pass and it is too large for WASM memory.
+ * `done` is told the error when all has been made.
  */
-export async function encodeWeight(
+export async function* encodeWeight(
   kernels: Kernels,
   weight: TensorInfo,
   encoding: Encoding,
   payload: Payload,
-  begin: (part: number, length: number) => Output | Promise<Output>,
   hold: (payload: Payload) => Promise<Held>,
-): Promise<EncodingError> {
+  done: (error: EncodingError) => void,
+): AsyncGenerator<[part: number, bytes: Uint8Array]> {
   const { arena } = kernels;
   const mark = arena.mark();
   let held: Held | undefined;
   try {
-    const { passes, takes, unit, lengths, rest, error } = encoder(kernels, weight.dtype as FloatDType, weight.shape, encoding);
+    const { passes, takes, unit, rest, error } = encoder(kernels, weight.dtype as FloatDType, weight.shape, encoding);
     const count = elements(weight.shape);
     const slabs = new Slabs(kernels, weight.dtype as FloatDType, takes, unit, count);
     const again = passes.length > 1 && !payload.again;
     const resident = again && payload.length <= MAX_RESIDENT ? await settle(kernels, payload) : undefined;
     if (again && resident === undefined) held = await hold(payload);
 
-    const out = await begin(0, lengths[0]);
     for (const pass of passes) {
       for await (const [x, n] of resident === undefined ? walk(slabs, held?.payload ?? payload) : slabs.over(resident, count)) {
-        out.put(pass.take(x, n));
-        await out.drain();
+        const bytes = pass.take(x, n);
+        if (bytes.byteLength > 0) yield [0, bytes];
       }
-      for (const bytes of pass.end?.() ?? []) await out.write(bytes);
+      for (const bytes of pass.end?.() ?? []) yield [0, bytes];
     }
-    for (const [i, bytes] of rest().entries()) {
-      const to = await begin(i + 1, lengths[i + 1] as number);
-      await to.write(bytes);
-    }
-    return error();
+    for (const [i, bytes] of rest().entries()) yield [i + 1, bytes];
+    done(error());
   } catch (cause) {
     if (cause instanceof LimitError && cause.place.tensor === undefined) {
       throw new LimitError(cause.limit, `Tensor '${weight.name}' (${weight.dtype}[${weight.shape}]) does not fit: ${cause.message}`, {
@@ -57,6 +53,22 @@ export async function encodeWeight(
     throw cause;
   } finally {
     held?.release();
+    arena.reset(mark);
+  }
+}
+
+/** The scales and zero points of a weight alone, where the first of its passes finds them. */
+export async function weightScales(kernels: Kernels, weight: TensorInfo, encoding: Encoding, payload: Payload): Promise<Uint8Array[]> {
+  const { arena } = kernels;
+  const mark = arena.mark();
+  try {
+    const dtype = weight.dtype as FloatDType;
+    const { passes, takes, unit, rest } = encoder(kernels, dtype, weight.shape, encoding);
+    const [observe] = passes;
+    for await (const [x, n] of walk(new Slabs(kernels, dtype, takes, unit, elements(weight.shape)), payload)) observe?.take(x, n);
+    for (const _none of observe?.end?.() ?? []);
+    return rest().map((bytes) => bytes.slice());
+  } finally {
     arena.reset(mark);
   }
 }

@@ -17,6 +17,8 @@ export interface Node {
   /** Names of attributes that have a value which does not stand in `attributes`: tensors, graphs, texts, lists that are data. */
   unread?: readonly string[];
   graphs: readonly Graph[];
+  /** Tensor attributes of a node made here; those of the source stand in its bytes. */
+  tensors?: Readonly<Record<string, TensorBytes>>;
   /** Byte offset in the source; −1 for a node made here. */
   offset: number;
   /** The node that this one is an edited copy of: what it does not say (tensors, names of attributes) stands there. */
@@ -95,25 +97,34 @@ export function* graphs(graph: Graph): Generator<Graph> {
 
 /** Who reads each value, scope by scope; grows with the nodes of the main graph. */
 export class Values {
-  /** Operators of the main graph, so far. */
+  /** Operators of all graphs, so far. */
   readonly operators = new Set<string>();
   readonly #main: Graph;
   readonly #defined = new Map<Graph, Set<string>>();
+  readonly #constants = new Map<Graph, Set<string>>();
+  readonly #computed = new Set<string>(); // by nodes of the main graph
   readonly #uses = new Map<Graph, Map<string, Use[]>>();
   readonly #outputs = new Map<Graph, Set<string>>();
 
   constructor(main: Graph) {
     this.#main = main;
+    this.#constants.set(main, new Set());
     this.#uses.set(main, new Map());
     this.#outputs.set(main, new Set());
   }
 
   /** Takes in a node of the main graph, with its subgraphs. */
   add(node: Node): void {
-    this.operators.add(node.op_type);
     for (const graph of node.graphs) this.#define(graph);
     this.#read(node, this.#main);
     for (const graph of node.graphs) this.#readGraph(graph);
+    if (isConstant(node)) this.addConstant(node.output[0] as string);
+    else for (const name of node.output) this.#computed.add(name);
+  }
+
+  /** Takes in an initializer of the main graph. */
+  addConstant(name: string): void {
+    this.#constants.get(this.#main)?.add(name);
   }
 
   /** Takes in an output of the main graph. */
@@ -134,6 +145,13 @@ export class Values {
     return this.#uses.get(home)?.get(name) ?? [];
   }
 
+  /** Whether a value that `graph` reads is an initializer or a Constant; undefined where what defines it has not been read yet. */
+  isConstant(name: string, graph: Graph): boolean | undefined {
+    const home = this.home(name, graph);
+    if (this.#constants.get(home)?.has(name)) return true;
+    return home === this.#main && !this.#computed.has(name) ? undefined : false;
+  }
+
   /** Whether a value leaves its graph or a subgraph. */
   isOutput(name: string, home: Graph): boolean {
     return this.#outputs.get(home)?.has(name) ?? false;
@@ -141,6 +159,8 @@ export class Values {
 
   #define(graph: Graph): void {
     this.#defined.set(graph, new Set(definedNames(graph)));
+    const constants = graph.nodes.filter(isConstant).map(({ output }) => output[0] as string);
+    this.#constants.set(graph, new Set([...graph.initializers, ...constants]));
     this.#uses.set(graph, new Map());
     this.#outputs.set(graph, new Set());
     for (const node of graph.nodes) for (const inner of node.graphs) this.#define(inner);
@@ -155,6 +175,7 @@ export class Values {
   }
 
   #read(node: Node, graph: Graph): void {
+    this.operators.add(node.op_type);
     node.input.forEach((name, index) => {
       if (!name) return;
       const uses = this.#uses.get(this.home(name, graph)) as Map<string, Use[]>;
@@ -164,6 +185,8 @@ export class Values {
     });
   }
 }
+
+const isConstant = ({ domain, op_type, output }: Node): boolean => domain === "" && op_type === "Constant" && output.length > 0;
 
 /** Names that a graph itself defines. */
 export function* definedNames(graph: Graph): Generator<string> {

@@ -1,5 +1,6 @@
 import type { Role } from "../encoding.ts";
 import type { TensorInfo } from "../tensor.ts";
+import { dynamicRole } from "./dynamic.ts";
 import type { Graph, Node, Use, Values } from "./graph.ts";
 import { isSingle, isSingleInput } from "./single.ts";
 
@@ -128,30 +129,16 @@ export function paths(
   return { paths: found, through, leaves };
 }
 
+/** Paths that are a MatMul's right side, without a detour. */
+export const isRightSide =
+  (values: Values, name: string, home: Graph) =>
+  ({ use: { node, index, graph } }: Path): boolean =>
+    node.domain === "" && node.op_type === "MatMul" && index === 1 && node.input[1] === name && values.home(name, graph) === home;
+
 function transposed(axes: readonly number[], node: Node): readonly number[] {
   const perm = node.attributes.perm;
   if (!Array.isArray(perm)) return [...axes].reverse();
   return (perm as readonly number[]).map((p) => axes[p] ?? 0);
-}
-
-/** How a node reads a weight under dynamic quantization: as it lies, turned round, or not at all. */
-export function dynamicConsumer({ domain, op_type, input, attributes }: Node, name: string): "plain" | "turned" | undefined {
-  if (domain !== "") return undefined;
-  if (op_type === "Gather" && input[0] === name) return "plain";
-  if (input[0] === name || input[1] !== name) return undefined;
-  if (op_type === "MatMul" || op_type === "Conv") return "plain";
-  if (op_type !== "Gemm" || (attributes.alpha ?? 1) !== 1 || (attributes.beta ?? 1) !== 1 || (attributes.transA ?? 0) !== 0)
-    return undefined;
-  return (attributes.transB ?? 0) === 0 ? "plain" : "turned";
-}
-
-/** Whether dynamic quantization takes a weight: one that a product or a lookup of its own graph reads, and no subgraph. */
-function dynamicUse(found: readonly Path[], name: string, home: Graph): Role["dynamic"] | undefined {
-  if (home.parent || found.some(({ use }) => use.graph !== home)) return undefined;
-  const takers = found.filter(({ use }) => dynamicConsumer(use.node, name)).map(({ use }) => use.node);
-  const [first] = takers;
-  if (!first) return undefined;
-  return { transposed: takers.every((node) => dynamicConsumer(node, name) === "turned"), lookup: first.op_type === "Gather" };
 }
 
 /** What the graph makes of a weight with the given shape. */
@@ -178,7 +165,8 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const kept = ends.find((end) => end.keep !== undefined);
   const [k] = ends.map((end) => end.k);
   const product = !leaves && shape.length === 2 && (k === 0 || k === 1) && ends.every((end) => end.k === k);
-  const taken = dynamicUse(found, name, home);
+  const dynamic = dynamicRole(values, name, home, shape.length);
+  const multiplied = shape.length > 1 && (dtype === "float32" || dtype === "float16") ? found.filter(isRightSide(values, name, home)) : [];
   const single = home.parent
     ? "in a subgraph, which computes in float32"
     : found
@@ -187,12 +175,10 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
           return graph !== home || isSingle(node) || isSingleInput(node, index) || isAngle(values, node, home) ? node.op_type : "";
         })
         .find(Boolean);
-  const matmul =
-    k === 0 && product && found.every(({ use }) => use.node.op_type === "MatMul" && use.node.input[1] === name && use.graph === home);
   return {
     op: chief.op,
-    ...(matmul ? { matmul } : {}),
-    ...(taken ? { dynamic: taken } : {}),
+    ...(multiplied.length > 0 ? { matmul: { besides: leaves || multiplied.length < found.length } } : {}),
+    ...(dynamic ? { dynamic } : {}),
     ...(single === undefined ? {} : { single: home.parent ? single : `used by ${single}, which computes in float32` }),
     ...(chief.channel === undefined ? {} : { channel_axis: chief.channel }),
     ...(product ? { k_axis: k } : {}),

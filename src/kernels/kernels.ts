@@ -14,25 +14,34 @@ export const MAX_ARENA = 2 ** 31;
 /**
  * The kernels of the streaming path. Counts are elements, `x`, `y`, `scale` and the like are addresses in bytes. Any count may be 0,
  * no address need be aligned, and an output may not overlap an input. Names carry the types: `qs8` int8, `qc8w` int8 weights with a scale a
- * channel, `qb8w` and `qb4w` int8 and int4 weights with a scale a block.
+ * channel, `qa8` int8 or uint8 with a zero point besides, `qb8w` and `qb4w` int8 and int4 weights with a scale a block.
  */
 export interface CompressKernels {
   /** `max |x|` over the finite values of f32[n]; 0 where there is none. */
   f32_absmax(n: number, x: number): number;
-  /** Writes the least and greatest finite value of f32[n] to `y`, f32[2]; zeros where there is none, and never -0. */
-  f32_minmax(n: number, x: number, y: number): void;
+  /** Lowers `lo` and raises `hi`, both f32[c] that the caller zeroes first, to the finite values of each channel of f32[outer, c, inner]. Never -0. */
+  f32_minmax_channels(outer: number, c: number, inner: number, x: number, lo: number, hi: number): void;
   /**
    * `saturate(roundTiesToEven(x * inv_scale) + zero_point)` to [-128, 127]: f32[n] to int8[n], `zero_point` in -128..127. NaN becomes
    * `zero_point`, ±Infinity saturates. https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
    */
   f32_qs8_quantize(n: number, x: number, y: number, inv_scale: number, zero_point: number): void;
   /**
-   * `clamp(roundTiesToEven(x / scale) + zero_point, low, high)` as bytes: f32[n] to int8[n] where `low` is negative, else to uint8[n]. A
-   * division, as the ONNX tools of Python divide. NaN becomes `zero_point`, ±Infinity saturates.
+   * `clamp(roundTiesToEven(x / scale) + zero_point, low, high)` of f32[outer, c, inner], as bytes: int8 where `low` is negative, else uint8.
+   * Each channel has its `scale`, f32[c] of positive finite values, and `zero_point`, a byte of the same kind. A division, as the ONNX tools of
+   * Python divide. NaN becomes the zero point, ±Infinity saturates.
    */
-  f32_qa8_quantize(n: number, x: number, y: number, scale: number, zero_point: number, low: number, high: number): void;
-  /** `(q - zero_point) * scale`: int8[n] where `low` is negative, else uint8[n], to f32[n]. */
-  qa8_f32(n: number, q: number, y: number, scale: number, zero_point: number, low: number): void;
+  f32_qa8_channels(
+    outer: number,
+    c: number,
+    inner: number,
+    x: number,
+    y: number,
+    scale: number,
+    zero_point: number,
+    low: number,
+    high: number,
+  ): void;
   /**
    * Symmetric int8 of `c` rows of `inner` floats: scale = f32(m / 127) of a row's finite absmax m, y = roundTiesToEven(x * f32(127 / m)) in
    * [-127, 127]. NaN becomes 0, ±Infinity ±127. A row with m < 2^-100 is zero: scale 1. Otherwise the error of a finite value is at most
@@ -91,6 +100,18 @@ export interface CompressKernels {
   f32_error(n: number, x: number, x_hat: number, acc: number): void;
   /** `f32_error` of f32[outer, c, inner] against int8 `q` and f32[c] `scale`: of `f32_qc8w_channels`, and with outer = 1 of `f32_qc8w_rows`. */
   qc8w_error_channels(outer: number, c: number, inner: number, x: number, q: number, scale: number, acc: number): void;
+  /** `f32_error` of what `f32_qa8_channels` wrote. */
+  qa8_error_channels(
+    outer: number,
+    c: number,
+    inner: number,
+    x: number,
+    q: number,
+    scale: number,
+    zero_point: number,
+    low: number,
+    acc: number,
+  ): void;
   /** `f32_error` of what `f32_qb8w_rows` wrote. */
   qb8w_error_rows(rows: number, k: number, block_size: number, x: number, q: number, scale: number, acc: number): void;
   /** `f32_error` of what `f32_qb4w_rows` wrote. */

@@ -19,10 +19,12 @@ export function f32_absmax(n: number, x: Float32Array): number {
   return m;
 }
 
-export function f32_minmax(n: number, x: Float32Array, y: Float32Array): void {
-  const values = [...x.subarray(0, n)].filter(Number.isFinite);
-  y[0] = values.length === 0 ? 0 : values.reduce((a, b) => Math.min(a, b)) + 0;
-  y[1] = values.length === 0 ? 0 : values.reduce((a, b) => Math.max(a, b)) + 0;
+export function f32_minmax_channels(outer: number, c: number, inner: number, x: Float32Array, lo: Float32Array, hi: Float32Array): void {
+  for (let i = 0; i < outer * c * inner; i++) {
+    const channel = Math.floor(i / inner) % c;
+    if (Number.isFinite(x[i]) && x[i]! < lo[channel]!) lo[channel] = x[i]!;
+    if (Number.isFinite(x[i]) && x[i]! > hi[channel]!) hi[channel] = x[i]!;
+  }
 }
 
 /** https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html */
@@ -30,25 +32,28 @@ export function f32_qs8_quantize(n: number, x: Float32Array, y: Int8Array, inv_s
   for (let i = 0; i < n; i++) y[i] = q8(x[i]!, inv_scale, zero_point, -128);
 }
 
-/** numpy: `np.clip((x / scale).round() + zero_point, low, high)` in float32. */
-export function f32_qa8_quantize(
-  n: number,
+/** numpy: `np.clip((x / scale).round() + zero_point, low, high)` in float32, channel by channel. */
+export function f32_qa8_channels(
+  outer: number,
+  c: number,
+  inner: number,
   x: Float32Array,
   y: Uint8Array,
-  scale: number,
-  zero_point: number,
+  scale: Float32Array,
+  zero_point: Uint8Array,
   low: number,
   high: number,
 ): void {
-  for (let i = 0; i < n; i++) {
-    const p = f(x[i]! / f(scale));
-    y[i] = Number.isNaN(p) ? zero_point : clamp(roundTiesToEven(p) + zero_point, low, high);
+  for (let i = 0; i < outer * c * inner; i++) {
+    const channel = Math.floor(i / inner) % c;
+    const p = f(x[i]! / scale[channel]!);
+    const z = integer(zero_point[channel]!, low);
+    y[i] = Number.isNaN(p) ? z : clamp(roundTiesToEven(p) + z, low, high);
   }
 }
 
-export function qa8_f32(n: number, q: Uint8Array, y: Float32Array, scale: number, zero_point: number, low: number): void {
-  for (let i = 0; i < n; i++) y[i] = f(((low < 0 ? (q[i]! << 24) >> 24 : q[i]!) - zero_point) * f(scale));
-}
+/** A byte as int8 where `low` is negative, else as uint8. */
+const integer = (byte: number, low: number): number => (low < 0 ? (byte << 24) >> 24 : byte);
 
 function q8(x: number, inv_scale: number, zero_point = 0, low = -127): number {
   const p = f(x * f(inv_scale));
@@ -285,6 +290,23 @@ export function qc8w_error_channels(
   acc: Float64Array,
 ): void {
   for (let i = 0; i < outer * c * inner; i++) measure(x[i]!, f(q[i]! * scale[Math.floor(i / inner) % c]!), acc);
+}
+
+export function qa8_error_channels(
+  outer: number,
+  c: number,
+  inner: number,
+  x: Float32Array,
+  q: Uint8Array,
+  scale: Float32Array,
+  zero_point: Uint8Array,
+  low: number,
+  acc: Float64Array,
+): void {
+  for (let i = 0; i < outer * c * inner; i++) {
+    const channel = Math.floor(i / inner) % c;
+    measure(x[i]!, f((integer(q[i]!, low) - integer(zero_point[channel]!, low)) * scale[channel]!), acc);
+  }
 }
 
 export function qb8w_error_rows(

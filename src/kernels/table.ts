@@ -177,11 +177,17 @@ export const table: readonly Row[] = [
     bench: bench((n) => [n, input(weights(n))]),
   },
   {
-    name: "f32_minmax",
-    doc: "least and greatest finite value",
-    reference: reference.f32_minmax,
-    cases: vector((n, x) => [n, input(x), scales(2)]),
-    bench: bench((n) => [n, input(weights(n)), scales(2)]),
+    name: "f32_minmax_channels",
+    doc: "least and greatest finite value of each channel of [outer, c, inner]",
+    reference: reference.f32_minmax_channels,
+    cases: () =>
+      each(CHANNELS, product, (s, x, next) => [
+        ...s,
+        input(x),
+        output(Float32Array.from({ length: s[1] }, () => -(next() ** 4))),
+        output(Float32Array.from({ length: s[1] }, () => next() ** 4)),
+      ]),
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), scales(EDGE), scales(EDGE)]),
   },
   {
     name: "f32_qs8_quantize",
@@ -196,28 +202,34 @@ export const table: readonly Row[] = [
     bench: bench((n) => [n, input(weights(n)), int8s(n), 800, 3]),
   },
   {
-    name: "f32_qa8_quantize",
-    doc: "int8 or uint8 with a given scale and zero point, by division",
-    reference: reference.f32_qa8_quantize,
+    name: "f32_qa8_channels",
+    doc: "int8 or uint8 with the scale and zero point of each channel of [outer, c, inner], by division",
+    reference: reference.f32_qa8_channels,
     cases: () =>
       each(
-        COUNTS.flatMap((n) => [[n, 0.079, 0, -127, 127] as const, [n, 0.5, 128, 0, 255] as const, [n, 1e-37, 37, 0, 255] as const]),
-        ([n]) => n,
-        ([n, scale, zero_point, low, high], x) => [n, input(x), bytes(n), scale, zero_point, low, high],
+        CHANNELS.flatMap((s) => [[s, -128, 127] as const, [s, 0, 255] as const]),
+        ([s]) => product(s),
+        ([s, low, high], x, next) => [
+          ...s,
+          input(x),
+          bytes(product(s)),
+          input(Float32Array.from({ length: s[1] }, () => [0.5, 1e-37, 10 ** (next() * 9 - 8)][Math.floor(next() * 3)]!)),
+          any4(s[1], next),
+          low,
+          high,
+        ],
       ),
-    bench: bench((n) => [n, input(weights(n)), bytes(n), 0.00125, 128, 0, 255]),
-  },
-  {
-    name: "qa8_f32",
-    doc: "float from int8 or uint8 with a scale and zero point",
-    reference: reference.qa8_f32,
-    cases: () =>
-      each(
-        COUNTS.flatMap((n) => [[n, 0.079, 0, -127] as const, [n, 0.5, 128, 0] as const]),
-        ([n]) => n,
-        ([n, scale, zero_point, low], _x, next) => [n, any4(n, next), scales(n), scale, zero_point, low],
-      ),
-    bench: bench((n) => [n, input(new Uint8Array(n).fill(77)), scales(n), 0.00125, 128, 0]),
+    bench: bench((n) => [
+      n / EDGE,
+      EDGE,
+      1,
+      input(weights(n)),
+      bytes(n),
+      input(new Float32Array(EDGE).fill(0.00125)),
+      input(new Uint8Array(EDGE).fill(128)),
+      0,
+      255,
+    ]),
   },
   {
     name: "f32_qc8w_rows",
@@ -379,6 +391,29 @@ export const table: readonly Row[] = [
     reference: reference.qc8w_error_channels,
     cases: () => each(CHANNELS, product, (s, x, next) => [...s, input(x), any8(product(s), next), anyScale(s[1], next), sums()]),
     bench: bench((n) => [1, n / EDGE, EDGE, input(weights(n)), ...quantized8(weights(n), n / EDGE, EDGE).map(input), sums()]),
+  },
+  {
+    name: "qa8_error_channels",
+    doc: "signal and noise of int8 or uint8 with a scale and zero point a channel",
+    tolerance: 1e-5,
+    reference: reference.qa8_error_channels,
+    cases: () =>
+      each(
+        CHANNELS.flatMap((s) => [[s, -128] as const, [s, 0] as const]),
+        ([s]) => product(s),
+        ([s, low], x, next) => [...s, input(x), any4(product(s), next), anyScale(s[1], next), any4(s[1], next), low, sums()],
+      ),
+    bench: bench((n) => [
+      n / EDGE,
+      EDGE,
+      1,
+      input(weights(n)),
+      input(new Uint8Array(n).fill(77)),
+      input(new Float32Array(EDGE).fill(0.00125)),
+      input(new Uint8Array(EDGE).fill(128)),
+      0,
+      sums(),
+    ]),
   },
   {
     name: "qb8w_error_rows",

@@ -31,6 +31,8 @@ export interface EncodingError {
   signal: number;
   noise: number;
   nonfinite: number;
+  /** Share of the channels for which one scale for all is too coarse, where it was looked for. */
+  coarse?: number;
 }
 
 /** A largest unit (a row, a panel), in elements: 4 MiB of float32. Longer rows are walked twice in pieces instead. */

@@ -7,9 +7,16 @@ import { halfEncoder } from "./half.ts";
 import { int4Encoder } from "./int4.ts";
 import { int8Encoder } from "./int8.ts";
 import { nf4Encoder } from "./nf4.ts";
+import { watchChannels } from "./outliers.ts";
 
 /** The encoder of a weight of the given shape. Its memory is the kernels' arena: the caller marks and resets it. */
 export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly number[], encoding: Encoding): Encoder {
+  const made = plainEncoder(kernels, dtype, shape, encoding);
+  const watch = encoding.kind === "int8" || encoding.kind === "affine8" ? encoding.watch : undefined;
+  return watch === undefined ? made : watchChannels(kernels, shape, watch, made);
+}
+
+function plainEncoder(kernels: Kernels, dtype: FloatDType, shape: readonly number[], encoding: Encoding): Encoder {
   switch (encoding.kind) {
     case "half":
       return halfEncoder(kernels, dtype, shape, encoding.dtype, encoding.computes);
@@ -20,6 +27,6 @@ export function encoder(kernels: Kernels, dtype: FloatDType, shape: readonly num
     case "nf4":
       return nf4Encoder(kernels, shape);
     case "affine8":
-      return affine8Encoder(kernels, shape, encoding.dtype, encoding.transposed);
+      return affine8Encoder(kernels, shape, encoding);
   }
 }

@@ -1,6 +1,7 @@
 import { BLOCK_SIZE, type Decision, keep, matrix, type Weight } from "../encoding.ts";
 import { LimitError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
+import { elements } from "../tensor.ts";
 import { type Encoder, MAX_UNIT, NOTHING, type Pass, readError } from "./encoder.ts";
 import { w8 } from "./int8.ts";
 
@@ -10,11 +11,14 @@ export function w4(weight: Weight): Decision {
   return k_axis === undefined ? w8(weight) : { kind: "int4", k_axis, scheme: "w4" };
 }
 
-/** `q4`: the same for the weights of MatMul, and nothing else: what the ONNX tools of Python make. */
-export const q4 = (weight: Weight): Decision =>
-  weight.role.matmul
-    ? { kind: "int4", k_axis: 0, scheme: "q4" }
-    : keep(`used by ${weight.role.op}: q4 packs weights that only MatMul reads`);
+/** `q4`: the same for the weights of MatMul, and nothing else: what the ONNX tools of Python make. What reads a weight besides reads it in float. */
+export function q4({ shape, role: { op, matmul } }: Weight): Decision {
+  if (!matmul) return keep(`used by ${op}: q4 packs the weights of MatMul`);
+  const batch = elements(shape.slice(0, -2));
+  return batch === 1
+    ? { kind: "int4", k_axis: 0, scheme: "q4", ...(matmul.besides && { twice: true }) }
+    : keep(`a batch of ${batch} matrices: MatMulNBits reads one`);
+}
 
 /** Packed output and scales of one pass over a [K, N] weight: 16 MiB. A wider weight is read again for its next columns. */
 const MAX_PACKED = 1 << 24;

@@ -1,13 +1,14 @@
 import { around, type Decision, keep, type Weight } from "../encoding.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { elements } from "../tensor.ts";
+import { pieces } from "./channels.ts";
 import { type Encoder, MAX_UNIT, NOTHING, type Pass, readError } from "./encoder.ts";
 
 /** `w8`: symmetric int8 weights, one scale a channel (or a tensor), as the operator that uses the weight lays its channels. */
 export function w8(weight: Weight, granularity: "per_channel" | "per_tensor" = "per_channel"): Decision {
   const { op, channel_axis, float } = weight.role;
   if (float) return keep(float);
-  if (granularity === "per_tensor") return { kind: "int8", axis: null };
+  if (granularity === "per_tensor") return { kind: "int8", axis: null, ...(channel_axis === undefined ? {} : { watch: channel_axis }) };
   if (channel_axis === undefined) return keep(`used by ${op}: no axis of output channels is known`);
   return { kind: "int8", axis: channel_axis };
 }
@@ -52,29 +53,17 @@ export function int8Encoder(kernels: Kernels, shape: readonly number[], axis: nu
     return { ...common, unit: Math.max(inner, 1), passes: [{ take }] };
   }
 
-  // Pieces that each kernel call can take: whole [channels, inner] planes, or, where those are too large, runs within one.
   const plane = channels * inner;
-  const walk = (visit: (x: number, at: number, outer: number, channels: number, inner: number, channel: number) => void) => {
-    let position = 0;
-    return (x: number, n: number): void => {
-      if (plane <= MAX_UNIT) {
-        visit(x, 0, n / plane, channels, inner, 0);
-        return;
-      }
-      for (let at = 0; at < n; ) {
-        const channel = Math.floor(position / inner) % channels;
-        const run = inner === 1 ? Math.min(n - at, channels - channel) : Math.min(n - at, inner - (position % inner));
-        visit(x + at * 4, at, 1, inner === 1 ? run : 1, inner === 1 ? 1 : run, channel);
-        at += run;
-        position += run;
-      }
-    };
+  const [first, second] = [pieces({ outer, channels, inner }), pieces({ outer, channels, inner })];
+  const observe = (x: number, n: number): void => {
+    for (const { at, outer: o, channels: c, inner: i, channel } of first(n)) fn.f32_absmax_channels(o, c, i, x + at * 4, max + channel * 4);
   };
-  const observe = walk((x, _at, o, c, i, channel) => fn.f32_absmax_channels(o, c, i, x, max + channel * 4));
-  const apply = walk((x, at, o, c, i, channel) => {
-    fn.f32_qc8w_channels(o, c, i, x, y + at, inverse + channel * 4);
-    fn.qc8w_error_channels(o, c, i, x, y + at, scale + channel * 4, acc);
-  });
+  const apply = (x: number, n: number): void => {
+    for (const { at, outer: o, channels: c, inner: i, channel } of second(n)) {
+      fn.f32_qc8w_channels(o, c, i, x + at * 4, y + at, inverse + channel * 4);
+      fn.qc8w_error_channels(o, c, i, x + at * 4, y + at, scale + channel * 4, acc);
+    }
+  };
   const passes: Pass[] = [
     {
       take: (x, n) => (observe(x, n), NOTHING),

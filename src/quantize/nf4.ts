@@ -4,8 +4,12 @@ import type { Kernels } from "../kernels/kernels.ts";
 import { type Encoder, NOTHING, type Pass, readError } from "./encoder.ts";
 
 /** `bnb4`: NF4 in blocks of 64 for the weights of MatMul, and nothing else: what the ONNX tools of Python make. */
-export const bnb4 = (weight: Weight): Decision =>
-  weight.role.matmul ? { kind: "nf4" } : keep(`used by ${weight.role.op}: bnb4 packs weights that only MatMul reads`);
+export const bnb4 = ({ shape, role: { op, matmul } }: Weight): Decision => {
+  if (!matmul) return keep(`used by ${op}: bnb4 packs the weights of MatMul`);
+  return shape.length === 2
+    ? { kind: "nf4", ...(matmul.besides && { twice: true }) }
+    : keep(`of rank ${shape.length}: MatMulBnb4 reads matrices`);
+};
 
 /** Rows that come together, at least: they fill a line of the cache in every transposed column. */
 const ROWS = 16;

@@ -1,5 +1,4 @@
-import { toJSONSchema } from "zod/v4/core";
-import { recipeSchema } from "../engine/recipe.ts";
+import { RECIPE } from "./recipe-schema.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -11,7 +10,7 @@ export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name
 
 /** The documents of the HTTP door, as openapi.json describes them. */
 export const schemas = (): Json => ({
-  Recipe: toJSONSchema(recipeSchema, { io: "input", unrepresentable: "any" }) as Json,
+  Recipe: RECIPE,
   Problem: object({ type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text }, [
     "type",
     "title",

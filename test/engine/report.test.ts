@@ -104,6 +104,34 @@ describe("the report", () => {
     expect(odd.tensors[0]?.sqnr_db).toBeGreaterThan(35);
   });
 
+  test.each(["q4", "bnb4"] as const)(
+    "says of a weight that stands twice under %s how much that is, whatever the layout",
+    async (scheme) => {
+      const [k, n] = [64, 96];
+      const model = encodeModel({
+        opsets: { "": 13 },
+        graph: {
+          name: "tied",
+          nodes: [node("MatMul", ["x", "w"], ["y"]), node("Relu", ["w"], ["z"])],
+          initializers: [f32("w", [k, n], randn(k * n, 1))],
+          inputs: [value("x", 1, [1, k])],
+          outputs: [value("y", 1, [1, n]), value("z", 1, [k, n])],
+        },
+      });
+      const packed = { q4: n * 2 * (16 + 4), bnb4: (k * n) / 2 + n * 4 }[scheme];
+      for (const source of [model, streamOf(model)]) {
+        const { bytes, report } = await run(source, { quantize: scheme });
+        expect(report.tensors).toMatchObject([{ name: "w", action: scheme, bytes: [k * n * 4, k * n * 4 + packed] }]);
+        expect(report.warnings).toMatchObject([{ code: "kept-twice", tensors: ["w"] }]);
+        const { initializers } = readOnnx(bytes);
+        expect(initializers.get("w")?.bytes).toEqual(readOnnx(model).initializers.get("w")?.bytes);
+        expect(initializers.size).toBe(3);
+      }
+      const estimate = (await inspect(model)).schemes.find((each) => each.scheme === scheme);
+      expect(estimate).toMatchObject({ bytes: model.byteLength + packed, tensors: { [scheme]: 1 } });
+    },
+  );
+
   test("and the file's metadata tell the recipe, the version and what stayed in float", async () => {
     const { bytes, report } = await run(constants().bytes, { quantize: "w8" });
     const { metadata } = readOnnx(bytes);
@@ -111,6 +139,28 @@ describe("the report", () => {
     expect(metadata.get("edgeslim.version")).toBe(report.edgeslim);
     const kept = report.tensors.filter((t) => t.action === "kept" && !t.reason?.includes("not a float")).map((t) => t.name);
     expect(JSON.parse(metadata.get("edgeslim.kept") as string)).toEqual(kept);
+  });
+});
+
+describe("outlier channels", () => {
+  const [k, n] = [64, 64];
+  const plain = randn(k * n, 1);
+  const outlier = plain.map((x, i) => (i % n === 5 ? 500 * x : x));
+  const codes = async (weight: Float32Array, quantize: RecipeInput["quantize"]) =>
+    (await run(product(weight, k, n), { quantize })).report.warnings.map(({ code }) => code);
+
+  test.each(["int8", "uint8", "q8"] as const)("are warned of under %s, which has one scale for all", async (quantize) => {
+    expect(await codes(outlier, quantize)).toContain("outlier-channels");
+    expect(await codes(plain, quantize)).not.toContain("outlier-channels");
+  });
+
+  test("are warned of under w8 where it has one scale for all", async () => {
+    expect(await codes(outlier, { scheme: "w8", granularity: "per_tensor" })).toContain("outlier-channels");
+    expect(await codes(outlier, "w8")).not.toContain("outlier-channels");
+  });
+
+  test("do no harm with a scale a channel", async () => {
+    expect(await codes(outlier, { scheme: "int8", granularity: "per_channel" })).not.toContain("outlier-channels");
   });
 });
 
@@ -223,12 +273,57 @@ describe("a recipe", () => {
     await expect(run(mlp().bytes, { quantize: { scheme: "w8", exclude: ["nowhere"] } })).rejects.toThrow("'nowhere' matches no tensor");
   });
 
+  test("that leaves one of an LSTM's weights in float is refused under dynamic quantization, and one that leaves both is not", async () => {
+    const model = encodeModel({
+      opsets: { "": 14 },
+      graph: {
+        name: "lstm",
+        nodes: [node("LSTM", ["x", "W", "R"], ["y"], { hidden_size: 16 }), node("MatMul", ["x", "m"], ["z"])],
+        initializers: [f32("W", [1, 64, 8], randn(512, 1)), f32("R", [1, 64, 16], randn(1024, 2)), f32("m", [8, 8], randn(64, 3))],
+        inputs: [value("x", 1, [3, 1, 8])],
+        outputs: [value("y", 1, [3, 1, 1, 16]), value("z", 1, [3, 1, 8])],
+      },
+    });
+    for (const source of [model, streamOf(model)])
+      await expect(run(source, { quantize: { scheme: "q8", exclude: ["^R$"] } })).rejects.toThrow("'W' in 8 bits and 'R' in float");
+    const { report } = await run(model, { quantize: { scheme: "q8", exclude: ["^[WR]$"] } });
+    expect(report.tensors.map(({ action }) => action)).toEqual(["kept", "kept", "int8"]);
+  });
+
+  test("of q4 upgrades a model whose product has more axes than what it multiplies, and no other", async () => {
+    const batched = (declared: number[]) =>
+      encodeModel({
+        opsets: { "": 11 },
+        graph: {
+          name: "batched",
+          nodes: [node("MatMul", ["x", "w"], ["y"])],
+          initializers: [f32("w", [1, 32, 8], randn(256, 1))],
+          inputs: [value("x", 1, declared)],
+          outputs: [value("y", 1, [1, 3, 8])],
+        },
+      });
+    const codes = async (model: Uint8Array) => (await run(model, { quantize: "q4" })).report.warnings.map(({ code }) => code);
+    expect(await codes(batched([3, 32]))).toEqual(["opset-upgraded"]);
+    expect(await codes(batched([1, 3, 32]))).toEqual([]);
+  });
+
   test("takes one scale for a tensor where asked", async () => {
     const { bytes } = await run(mlp().bytes, { quantize: { scheme: "w8", granularity: "per_tensor" } });
     expect([...readOnnx(bytes).initializers.values()].filter((t) => t.name.endsWith("_scale")).every((t) => t.dims.length === 0)).toBe(
       true,
     );
   });
+
+  test.each(["q8", "int8", "uint8"] as const)(
+    "gives the products of %s a scale a channel where asked, and says which have one",
+    async (scheme) => {
+      const { bytes, report } = await run(encoder().bytes, { quantize: { scheme, granularity: "per_channel" } });
+      const scales = [...readOnnx(bytes).initializers.values()].filter((t) => t.name.endsWith("_scale"));
+      const of = (rank: number) => scales.filter((t) => t.dims.length === rank).map((t) => t.name.replace(/_scale$/, ""));
+      expect(of(1).length).toBeGreaterThan(0);
+      expect(report.warnings.find(({ code }) => code === "per-tensor")?.tensors).toEqual(of(0));
+    },
+  );
 
   test.each([
     [{}, UnsupportedError, "would change nothing: name a scheme"],
@@ -278,6 +373,22 @@ describe("what must be held", () => {
     await bytesOf(readable);
     expect((await report).tensors[0]).toMatchObject({ action: "w8" });
     expect(spooled).toEqual([]);
+  });
+
+  test("is a weight that stands twice: beyond MAX_LOOKAHEAD a stream is refused", async () => {
+    const side = Math.ceil(Math.sqrt(MAX_LOOKAHEAD / 4)) + 8;
+    const large = encodeModel({
+      opsets: { "": 13 },
+      graph: {
+        name: "tied",
+        nodes: [node("MatMul", ["x", "w"], ["y"]), node("Relu", ["w"], ["z"])],
+        initializers: [f32("w", [side, side], new Float32Array(side * side).fill(0.5))],
+        inputs: [value("x", 1, [1, side])],
+        outputs: [value("y", 1, [1, side])],
+      },
+    });
+    await expect(run(streamOf(large), { quantize: "q4" })).rejects.toMatchObject({ limit: "MAX_LOOKAHEAD", place: { tensor: "w" } });
+    expect((await run(large, { quantize: "q4" })).report.tensors[0]).toMatchObject({ action: "q4" });
   });
 
   test("is encoded early where its use is known, so that files of Constants larger than MAX_LOOKAHEAD pass", async () => {

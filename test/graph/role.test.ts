@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { isDecided } from "../../src/graph/dynamic.ts";
 import { emptyGraph, type Graph, makeNode, type Node, Values } from "../../src/graph/graph.ts";
 import { roleOf } from "../../src/graph/role.ts";
 import type { DType } from "../../src/tensor.ts";
@@ -12,6 +13,7 @@ function role(shape: number[], nodes: Node[], { outputs = ["y"], dtype = "float3
     values.add(node);
   }
   for (const name of outputs) values.addOutput(name);
+  for (const name of ["w", "v"]) values.addConstant(name);
   return roleOf(values, { name: "w", dtype, shape }, main);
 }
 
@@ -64,24 +66,57 @@ describe("the role of a weight", () => {
 
   test("a tied embedding has the channels of both its uses, and cannot be packed for one of them", () => {
     const tied = [node("Gather", ["w", "i"], ["e"]), node("Transpose", ["w"], ["t"], { perm: [1, 0] }), node("MatMul", ["e", "t"], ["y"])];
-    expect(role([1000, 64], tied)).toEqual({ op: "Gather", channel_axis: 0, dynamic: { transposed: false, lookup: true } });
+    expect(role([1000, 64], tied)).toEqual({ op: "Gather", channel_axis: 0, dynamic: { first: "lookup", transposed: false } });
   });
 
   test.each([
-    ["MatMul", [node("MatMul", ["x", "w"], ["y"])], { transposed: false, lookup: false }],
+    ["MatMul", [node("MatMul", ["x", "w"], ["y"])], { first: "right", transposed: false, channel_axis: 1 }],
     ["MatMul's left side", [node("MatMul", ["w", "x"], ["y"])], undefined],
-    ["Gemm with transB", [node("Gemm", ["x", "w"], ["y"], { transB: 1 })], { transposed: true, lookup: false }],
+    ["MatMul's left side, of a weight", [node("MatMul", ["w", "v"], ["y"])], { first: "left", transposed: false }],
+    ["Conv's left side", [node("Conv", ["w", "x"], ["y"])], { first: "left", transposed: false }],
+    ["Gemm with transB", [node("Gemm", ["x", "w"], ["y"], { transB: 1 })], { first: "turned", transposed: true, channel_axis: 0 }],
+    [
+      "Gemm with transB, and in float",
+      [node("Gemm", ["x", "w"], ["h"], { transB: 1 }), node("Relu", ["w"], ["y"])],
+      { first: "turned", transposed: false, channel_axis: 0 },
+    ],
     ["Gemm with beta", [node("Gemm", ["x", "w", "c"], ["y"], { beta: 0.5 })], undefined],
-    ["Gather, then MatMul", [node("Gather", ["w", "i"], ["e"]), node("MatMul", ["e", "w"], ["y"])], { transposed: false, lookup: true }],
+    ["Gather, then MatMul", [node("Gather", ["w", "i"], ["e"]), node("MatMul", ["e", "w"], ["y"])], { first: "lookup", transposed: false }],
+    ["MatMul, then Gather", [node("MatMul", ["x", "w"], ["e"]), node("Gather", ["w", "i"], ["y"])], { first: "right", transposed: false }],
     ["ConvTranspose", [node("ConvTranspose", ["x", "w"], ["y"])], undefined],
   ] as const)("under dynamic quantization, in %s", (_what, nodes, expected) => {
     expect(role([64, 64], [...nodes]).dynamic).toEqual(expected);
   });
 
-  test("only a weight that nothing but MatMul reads, without a detour, is one for q4", () => {
-    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])]).matmul).toBe(true);
+  test.each([
+    ["its W", ["x", "w", "v"], [], { first: "recurrent", transposed: true }],
+    ["its R", ["x", "v", "w"], [], { first: "recurrent", transposed: true }],
+    ["W beside an activation", ["x", "w", "r"], [], undefined],
+    ["W, and something else", ["x", "w", "v"], [node("Relu", ["w"], ["z"])], undefined],
+    ["W, whose R something else reads", ["x", "w", "v"], [node("Relu", ["v"], ["z"])], undefined],
+  ] as const)("under dynamic quantization, in LSTM: %s", (_what, inputs, others, expected) => {
+    expect(role([1, 64, 16], [node("LSTM", [...inputs], ["y"]), ...others]).dynamic).toEqual(expected);
+    expect(role([1, 64, 16], [node("LSTM", [...inputs], ["y"], { layout: 1 }), ...others]).dynamic).toBeUndefined();
+  });
+
+  test("a weight of MatMul is one for q4, and whether it must stay in float besides", () => {
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])]).matmul).toEqual({ besides: false });
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"])], { outputs: ["y", "w"] }).matmul).toEqual({ besides: true });
+    expect(role([64, 32], [node("MatMul", ["x", "w"], ["y"]), node("Relu", ["w"], ["z"])]).matmul).toEqual({ besides: true });
+    expect(role([64, 64], [node("MatMul", ["w", "w"], ["y"])]).matmul).toEqual({ besides: true });
     expect(role([64, 32], [node("Gemm", ["x", "w"], ["y"])]).matmul).toBeUndefined();
     expect(role([64, 32], [node("Cast", ["w"], ["v"], { to: 1 }), node("MatMul", ["x", "v"], ["y"])]).matmul).toBeUndefined();
+  });
+
+  test("what is not known yet decides about a left side and an LSTM's weight", () => {
+    const main: Graph = { ...emptyGraph(), initializers: ["w"] };
+    const values = new Values(main);
+    values.addConstant("w");
+    values.add(node("MatMul", ["w", "b"], ["y"]));
+    expect(isDecided(values, "w", main)).toBe(false);
+    expect(isDecided(values, "b", main)).toBe(true);
+    values.addConstant("b");
+    expect(isDecided(values, "w", main)).toBe(true);
   });
 
   test("a weight that leaves the graph is not packed", () => {

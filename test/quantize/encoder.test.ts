@@ -19,6 +19,7 @@ beforeAll(async () => {
 interface Encoded {
   values: Uint8Array;
   scale: Float32Array;
+  zero_point: Uint8Array;
   passes: number;
 }
 
@@ -51,7 +52,13 @@ function encode(
       "the plan's lengths of the other parts",
     ).toEqual(lengths.slice(1));
     expect(lengths.reduce((a, b) => a + b)).toBe(encodedBytes(shape, encoding));
-    return { values, scale: new Float32Array(rest()[0]?.slice().buffer ?? new ArrayBuffer(0)), passes: passes.length };
+    const [scale, zero_point] = rest().map((part) => part.slice());
+    return {
+      values,
+      scale: new Float32Array(scale?.buffer ?? new ArrayBuffer(0)),
+      zero_point: zero_point ?? new Uint8Array(0),
+      passes: passes.length,
+    };
   } finally {
     kernels.arena.reset(mark);
   }
@@ -62,13 +69,22 @@ const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffe
 const shapes = fc.array(fc.integer({ min: 1, max: 24 }), { minLength: 2, maxLength: 4 });
 const cuts = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 8 });
 
+/** Runs of axes that may have scales of their own. */
+const spans = (rank: number): [number, number][] => [
+  [0, 0],
+  ...Array.from({ length: rank }, (_, axis): [number, number] => [axis, axis + 1]),
+  [0, 2],
+];
+
 function encodings(shape: readonly number[]): Encoding[] {
   return [
     { kind: "half", dtype: "float16" },
     { kind: "half", dtype: "bfloat16" },
     { kind: "int8", axis: null },
-    { kind: "affine8", dtype: "int8", transposed: false },
-    { kind: "affine8", dtype: "uint8", transposed: shape.length === 2 },
+    { kind: "int8", axis: null, watch: shape.length - 1 },
+    ...[false, true].flatMap((transposed) =>
+      spans(shape.length).map((channels, i): Encoding => ({ kind: "affine8", dtype: i % 2 ? "int8" : "uint8", channels, transposed })),
+    ),
     ...shape.map((_, axis): Encoding => ({ kind: "int8", axis })),
     ...(shape.length === 2
       ? ([{ kind: "int4", k_axis: 0, scheme: "w4" }, { kind: "int4", k_axis: 1, scheme: "w4" }, { kind: "nf4" }] as const)
@@ -136,6 +152,37 @@ describe("an encoder", () => {
     const rows = encode(bytesOf(transposed), "float32", [n, k], { kind: "int4", k_axis: 1, scheme: "w4" }, [1 << 20]);
     expect(Buffer.compare(values, rows.values)).toBe(0);
     expect(Buffer.compare(bytesOf(scale), bytesOf(rows.scale))).toBe(0);
+  });
+
+  test.each([
+    ["one scale", [70, 130], [0, 0], false],
+    ["a scale a column", [70, 130], [1, 2], false],
+    ["a scale a row, turned round", [130, 70], [0, 1], true],
+    ["a scale a matrix, turned round", [3, 66, 129], [0, 1], true],
+    ["a scale a row of each matrix, turned round", [3, 66, 129], [0, 2], true],
+  ] as const)("gives 8 bits %s, each value within half of its own scale", (_what, shape, channels, transposed) => {
+    const data = randn(elements(shape), 11);
+    const inner = elements(shape.slice(channels[1]));
+    const [rows, columns] = shape.slice(-2) as [number, number];
+    for (const dtype of ["int8", "uint8"] as const) {
+      const { values, scale, zero_point } = encode(
+        bytesOf(data),
+        "float32",
+        shape,
+        { kind: "affine8", dtype, channels, transposed },
+        [999],
+      );
+      expect(scale.length).toBe(elements(shape.slice(...channels)));
+      data.forEach((x, i) => {
+        const [matrix, row, column] = [Math.floor(i / (rows * columns)), Math.floor(i / columns) % rows, i % columns];
+        const byte = values[transposed ? matrix * rows * columns + column * rows + row : i] as number;
+        const channel = Math.floor(i / inner) % scale.length;
+        const signed = (value: number) => (dtype === "int8" ? (value << 24) >> 24 : value);
+        const restored = (signed(byte) - signed(zero_point[channel] as number)) * (scale[channel] as number);
+        // uint8 rounds its zero point, too: an end of the range may be clipped by as much again.
+        expect(Math.abs(x - restored)).toBeLessThanOrEqual((scale[channel] as number) * (dtype === "int8" ? 0.5001 : 1.0001));
+      });
+    }
   });
 
   test.each([

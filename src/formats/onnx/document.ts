@@ -5,7 +5,7 @@ import { int, message } from "../../io/protobuf.ts";
 import type { TypeAndShape } from "../../ops/value.ts";
 import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import { METADATA_PREFIX } from "../../version.ts";
-import { Origins, sparseInfo, valueName } from "./graph.ts";
+import { declaredRanks, Origins, sparseInfo, valueName } from "./graph.ts";
 import { isLeaf, isNested, type Leaf, leaf, type Message, numberOf, open, textOf } from "./message.ts";
 import type { Item } from "./parse.ts";
 import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
@@ -31,6 +31,7 @@ export class Document {
   /** Opset versions by domain; ai.onnx is ''. */
   readonly opsets = new Map<string, number>();
   #begun = false;
+  readonly #ranks = new Map<Graph, ReadonlyMap<string, number | undefined>>(); // once the file has been read
   /** Who reads what, as far as the graph has been read. */
   values = new Values(this.main);
 
@@ -67,8 +68,20 @@ export class Document {
   apply(patch: Patch): void {
     patch.apply(this.main);
     this.values = new Values(this.main);
+    for (const name of this.main.initializers) this.values.addConstant(name);
     for (const node of this.main.nodes) this.values.add(node);
     for (const name of this.main.outputs) this.values.addOutput(name);
+  }
+
+  /** The number of axes of a value that `graph` sees, where the file declares it. */
+  rank(name: string, graph: Graph): number | undefined {
+    for (let scope: Graph | undefined = graph; scope; scope = scope.parent) {
+      const fields = scope === this.main ? this.graphLeaves : (this.origins.graph(scope)?.fields ?? []);
+      const ranks = this.#ranks.get(scope) ?? declaredRanks(fields);
+      this.#ranks.set(scope, ranks);
+      if (ranks.has(name)) return ranks.get(name);
+    }
+    return undefined;
   }
 
   /** The operator set that nodes without a domain follow. */
@@ -102,6 +115,7 @@ export class Document {
     if (this.tensors.has(name)) throw new FormatError(`Two initializers are named '${name}'`, { offset, tensor: name, format: "onnx" });
     this.tensors.set(name, { dtype, shape });
     this.main.initializers.push(name);
+    this.values.addConstant(name);
   }
 
   #model(field: Leaf): void {

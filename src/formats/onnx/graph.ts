@@ -2,13 +2,27 @@ import { FormatError } from "../../errors.ts";
 import { type Attribute, emptyGraph, type Graph, type Node } from "../../graph/graph.ts";
 import { BYTES, packed } from "../../io/protobuf.ts";
 import type { TensorInfo } from "../../tensor.ts";
-import { content, isLeaf, isNested, type Leaf, type Message, type Nested, nestedOf, numberOf, open, textOf, textsOf } from "./message.ts";
+import {
+  content,
+  type Field,
+  isLeaf,
+  isNested,
+  type Leaf,
+  type Message,
+  type Nested,
+  nestedOf,
+  numberOf,
+  open,
+  textOf,
+  textsOf,
+} from "./message.ts";
 import { AttributeProto, AttributeType, DATA_TYPES, GraphProto, NodeProto, SparseTensorProto, TensorProto, ValueInfo } from "./proto.ts";
 
 /** Which message each node and subgraph came from. */
 export class Origins {
   readonly #nodes = new Map<Node, Message>();
   readonly #graphs = new Map<Graph, Message>();
+  readonly #added = new Map<Graph, Field[]>();
 
   node(node: Node): Message | undefined {
     return this.#nodes.get(node);
@@ -16,6 +30,15 @@ export class Origins {
 
   graph(graph: Graph): Message | undefined {
     return this.#graphs.get(graph);
+  }
+
+  /** Adds initializers to a subgraph that an edit has changed. */
+  add(graph: Graph, fields: readonly Field[]): void {
+    this.#added.set(graph, [...this.added(graph), ...fields]);
+  }
+
+  added(graph: Graph): readonly Field[] {
+    return this.#added.get(graph) ?? [];
   }
 
   /** Reads a NodeProto with its subgraphs. */
@@ -69,6 +92,22 @@ const valueNames = (graph: Message, field: number): string[] =>
 
 /** The name of a ValueInfoProto that was kept as a leaf. */
 export const valueName = (field: Leaf): string => textOf(open(field), ValueInfo.name);
+
+/** The number of axes that a ValueInfoProto declares; undefined where it declares no shape. */
+function valueRank(field: Leaf): number | undefined {
+  // ValueInfoProto.type → TypeProto.tensor_type { elem_type, shape } → TensorShapeProto { dim* }
+  let at: Leaf | undefined = field;
+  for (const inner of [ValueInfo.type, 1, 2]) at = at && open(at).fields.find((f): f is Leaf => f.field === inner);
+  return at && open(at).fields.filter((f) => f.field === 1).length;
+}
+
+const DECLARATIONS: readonly number[] = [GraphProto.input, GraphProto.value_info, GraphProto.output];
+
+/** The number of axes that fields of a graph declare for its values; undefined for a value of which they do not say it. */
+export function declaredRanks(fields: readonly Field[]): Map<string, number | undefined> {
+  const declared = fields.filter((f): f is Leaf => isLeaf(f) && DECLARATIONS.includes(f.field));
+  return new Map(declared.map((field) => [valueName(field), valueRank(field)]));
+}
 
 /** The attribute values but tensors and graphs, which are found by their messages. */
 function attributeValue(message: Message): Attribute | undefined {

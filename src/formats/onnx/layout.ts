@@ -48,14 +48,18 @@ export class GraphWriter {
   }
 }
 
-/** What stands before the data of an initializer with raw data, its own tag included. */
-export function initializerHeader(info: TensorInfo, dataLength: number): Uint8Array {
-  const header = concat([
+/** What stands before the data of a TensorProto with raw data. */
+export const tensorHeader = (info: TensorInfo, dataLength: number): Uint8Array =>
+  concat([
     ...info.shape.map((d) => int(TensorProto.dims, d)),
     int(TensorProto.data_type, dataType(info.dtype)),
     string(TensorProto.name, info.name),
     bytesHeader(TensorProto.raw_data, dataLength),
   ]);
+
+/** What stands before the data of an initializer with raw data, its own tag included. */
+export function initializerHeader(info: TensorInfo, dataLength: number): Uint8Array {
+  const header = tensorHeader(info, dataLength);
   return concat([bytesHeader(GraphProto.initializer, header.byteLength + dataLength), header]);
 }
 

@@ -1,7 +1,6 @@
-import { BLOCK_SIZE, type Encoding, matrix, NF4_BLOCK_SIZE } from "../../encoding.ts";
-import { describe, makeNode, type Node } from "../../graph/graph.ts";
-import type { Path } from "../../graph/role.ts";
-import { elements, type FloatDType, type TensorInfo } from "../../tensor.ts";
+import { BLOCK_SIZE, type Encoding, matrix, NF4_BLOCK_SIZE, turned } from "../../encoding.ts";
+import { makeNode, type Node } from "../../graph/graph.ts";
+import { elements, type TensorInfo } from "../../tensor.ts";
 import { dataType } from "./proto.ts";
 
 /** The tensors that stand for an encoded weight, in the order its encoder makes them. Their bytes do not depend on the opset. */
@@ -29,9 +28,9 @@ export function partsOf(weight: TensorInfo, encoding: Encoding, fresh: (name: st
       ];
     case "affine8":
       return [
-        { name: fresh(`${name}_quantized`), dtype: encoding.dtype, shape: encoding.transposed ? [...shape].reverse() : shape },
-        { name: fresh(`${name}_scale`), dtype: "float32", shape: [] },
-        { name: fresh(`${name}_zero_point`), dtype: encoding.dtype, shape: [] },
+        { name: fresh(`${name}_quantized`), dtype: encoding.dtype, shape: encoding.transposed ? turned(shape) : shape },
+        { name: fresh(`${name}_scale`), dtype: "float32", shape: shape.slice(...encoding.channels) },
+        { name: fresh(`${name}_zero_point`), dtype: encoding.dtype, shape: shape.slice(...encoding.channels) },
       ];
   }
 }
@@ -60,64 +59,60 @@ export function restore(
   opset: number,
   fresh: (name: string) => string,
 ): Node[] {
-  const [values = "", scale = ""] = parts.map((part) => part.name);
-  const cast = (from: string, to: FloatDType, name: string) => makeNode("Cast", [from], [name], { to: dataType(to) });
-  if (encoding.kind === "int4" || encoding.kind === "nf4" || encoding.kind === "affine8")
-    throw new TypeError("These weights have no float form here: their consumers change.");
-  if (encoding.kind === "half") return [cast(values, weight.dtype as FloatDType, weight.name)];
+  if (isPacked(encoding)) throw new TypeError("A packed weight has no float form but the one that stays.");
+  const [values = "", scale = "", zero_point] = parts.map((part) => part.name);
+  const cast = (from: string) => makeNode("Cast", [from], [weight.name], { to: dataType(weight.dtype) });
+  if (encoding.kind === "half") return [cast(values)];
 
-  const { axis } = encoding;
+  const axis = axisOf(encoding);
   const single = weight.dtype === "float32";
   const float = single ? weight.name : fresh(`${weight.name}_float`);
+  const whole = encoding.kind === "affine8" && axis === null;
+  const trailing = axis === null ? 0 : weight.shape.length - 1 - axis;
+  const inputs = zero_point === undefined ? [values, scale] : [values, scale, zero_point];
+  // The ONNX tools of Python count the last axis from behind.
+  const attributes = axis === null ? {} : { axis: encoding.kind === "affine8" && trailing === 0 ? -1 : axis };
+  const nodes =
+    whole || opset >= 13
+      ? [makeNode("DequantizeLinear", inputs, [float], attributes)]
+      : arithmetic({ values, scale, zero_point, trailing }, float, fresh);
+  return single ? nodes : [...nodes, cast(float)];
+}
+
+/**
+ * `(values - zero_point) * scale` in float, which every opset has, and which no optimization takes for more than it is. `trailing` is the
+ * number of axes after that of the scales: these get as many ones by Unsqueeze, so that their bytes are the same at every opset.
+ */
+export function arithmetic(
+  { values, scale, zero_point, trailing }: { values: string; scale: string; zero_point: string | undefined; trailing: number },
+  float: string,
+  fresh: (name: string) => string,
+): Node[] {
   const nodes: Node[] = [];
-  if (opset >= 13) {
-    nodes.push(makeNode("DequantizeLinear", [values, scale], [float], axis === null ? {} : { axis }));
-  } else {
-    // Below 13 DequantizeLinear takes no axis. The scale gets its trailing ones by Unsqueeze, so that its bytes are the same at every opset.
-    const widened = fresh(`${weight.name}_cast`);
-    nodes.push(cast(values, "float32", widened));
-    const trailing = axis === null ? 0 : weight.shape.length - 1 - axis;
-    const shaped = trailing > 0 ? fresh(`${scale}_unsqueezed`) : scale;
-    if (trailing > 0) nodes.push(makeNode("Unsqueeze", [scale], [shaped], { axes: Array.from({ length: trailing }, (_, i) => i + 1) }));
-    nodes.push(makeNode("Mul", [widened, shaped], [float]));
-  }
-  if (!single) nodes.push(cast(float, weight.dtype as FloatDType, weight.name));
+  const compute = (op_type: string, input: string[], name: string, attributes = {}): string => {
+    const output = fresh(name);
+    nodes.push(makeNode(op_type, input, [output], attributes));
+    return output;
+  };
+  const widened = (name: string) => compute("Cast", [name], `${name}_cast`, { to: dataType("float32") });
+  const shaped = (name: string) =>
+    trailing === 0 ? name : compute("Unsqueeze", [name], `${name}_unsqueezed`, { axes: Array.from({ length: trailing }, (_, i) => i + 1) });
+  const whole = widened(values);
+  const moved = zero_point === undefined ? whole : compute("Sub", [whole, shaped(widened(zero_point))], `${values}_difference`);
+  nodes.push(makeNode("Mul", [moved, shaped(scale)], [float]));
   return nodes;
 }
 
-export const MICROSOFT = "com.microsoft";
-
-/** MatMulBnb4's quant_type. */
-const NF4 = 1;
+/** The axis along which an encoded weight has a scale for each channel; null where it has one scale. */
+function axisOf(encoding: Encoding & { kind: "int8" | "affine8" }): number | null {
+  if (encoding.kind === "int8") return encoding.axis;
+  const [from, to] = encoding.channels;
+  if (encoding.transposed) throw new TypeError("A weight that was turned round is read by nothing else.");
+  return from === to ? null : from;
+}
 
 /** The encodings of weights that a product of their own reads: MatMulNBits, MatMulBnb4. */
 export type Packed = Encoding & { kind: "int4" | "nf4" };
 export const isPacked = (encoding: Encoding): encoding is Packed => encoding.kind === "int4" || encoding.kind === "nf4";
 
-/** The node (and the Add of a Gemm's C) that takes the place of a matrix product with a packed weight. */
-export function blockwiseProduct(
-  { use, cast }: Path,
-  weight: TensorInfo,
-  encoding: Packed,
-  parts: readonly TensorInfo[],
-  fresh: (name: string) => string,
-): Node[] {
-  const { node } = use;
-  const [a = "", , c = ""] = node.input;
-  const [y = ""] = node.output;
-  const [values = "", scales = ""] = parts.map((part) => part.name);
-  if (node.op_type !== "MatMul" && node.op_type !== "Gemm") throw new TypeError(`${describe(node)} cannot read packed weights.`);
-  const { n, k } = matrix(weight.shape, encoding.kind === "nf4" ? 0 : encoding.k_axis);
-  const bias = node.op_type === "Gemm" ? c : "";
-  const product = bias ? fresh(`${y}_product`) : y;
-  const [kind, attributes, name] =
-    encoding.kind === "nf4"
-      ? ["MatMulBnb4", { K: k, N: n, block_size: NF4_BLOCK_SIZE, quant_type: NF4 }, node.name && `${node.name}_Bnb4`]
-      : ["MatMulNBits", { K: k, N: n, bits: 4, block_size: BLOCK_SIZE }, node.name];
-  // The operator takes its scales in the type it computes in.
-  const half = (cast ?? dataType(weight.dtype)) === dataType("float16") && parts[1]?.dtype !== "float16";
-  const typed = half ? fresh(`${scales}_float16`) : scales;
-  const nodes = half ? [makeNode("Cast", [scales], [typed], { to: dataType("float16") })] : [];
-  nodes.push({ ...makeNode(kind, [a, values, typed], [product], attributes, MICROSOFT), name: name || `${y}/${kind}` });
-  return bias ? [...nodes, makeNode("Add", [product, bias], [y])] : nodes;
-}
+export const MICROSOFT = "com.microsoft";

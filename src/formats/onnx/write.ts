@@ -3,7 +3,7 @@ import { concat, float, int, message as messageField, string } from "../../io/pr
 import type { Payload } from "../../payload.ts";
 import type { TensorBytes, TensorInfo } from "../../tensor.ts";
 import type { Origins } from "./graph.ts";
-import { initializerHeader } from "./layout.ts";
+import { initializerHeader, tensorHeader } from "./layout.ts";
 import { type Field, isNested, type Leaf, leaf, type Message, open, textOf } from "./message.ts";
 import { AttributeProto, AttributeType, dataType, GraphProto, NodeProto, TensorProto } from "./proto.ts";
 
@@ -52,7 +52,8 @@ function withNodes(message: Message, graph: Graph, origins: Origins): Message {
     if (field.field === GraphProto.node) return false;
     return field.field !== GraphProto.initializer || !isNested(field) || initializers.has(textOf(field.message, TensorProto.name));
   });
-  return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...graph.added.map(tensorField)] };
+  const added = [...graph.added.map(tensorField), ...origins.added(graph)];
+  return { ...message, fields: [...graph.nodes.map((node) => nodeField(node, origins)), ...rest, ...added] };
 }
 
 /** A number is an INT attribute when it is an integer, else a FLOAT; so are lists of them. */
@@ -70,6 +71,13 @@ function attributeBytes([name, value]: [string, Attribute]): Uint8Array {
   return messageField(NodeProto.attribute, parts);
 }
 
+const tensorAttributeBytes = ([name, tensor]: [string, TensorBytes]): Uint8Array =>
+  messageField(NodeProto.attribute, [
+    string(AttributeProto.name, name),
+    messageField(AttributeProto.t, [tensorHeader(tensor, tensor.bytes.byteLength), tensor.bytes]),
+    int(AttributeProto.type, AttributeType.TENSOR),
+  ]);
+
 const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
   concat([
     ...node.input.map((name) => string(NodeProto.input, name)),
@@ -77,6 +85,7 @@ const nodeBytes = (node: Node, attributes: Node["attributes"]): Uint8Array =>
     string(NodeProto.name, node.name),
     string(NodeProto.op_type, node.op_type),
     ...Object.entries(attributes).map(attributeBytes),
+    ...Object.entries(node.tensors ?? {}).map(tensorAttributeBytes),
     ...(node.domain ? [string(NodeProto.domain, node.domain)] : []),
   ]);
 
