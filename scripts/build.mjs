@@ -1,6 +1,6 @@
 /**
- * Builds what a checkout or a package needs: the WebAssembly kernels into build/, the modules and their types and the command line into dist/, and the
- * links of node_modules/.bin. `node scripts/build.mjs` builds everything; scripts/setup.mjs only what has changed.
+ * Builds what a checkout or a package needs: the WebAssembly kernels into build/, the modules, their types and the command line into
+ * dist/, and the links of node_modules/.bin. `node scripts/build.mjs` builds everything; scripts/setup.mjs only what has changed.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
