@@ -1,5 +1,5 @@
 /**
- * Builds what a checkout or a package needs: the WebAssembly kernels into build/, the modules and their types into dist/, and the
+ * Builds what a checkout or a package needs: the WebAssembly kernels into build/, the modules and their types and the command line into dist/, and the
  * links of node_modules/.bin. `node scripts/build.mjs` builds everything; scripts/setup.mjs only what has changed.
  */
 import { spawnSync } from "node:child_process";
@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundleCommand } from "./bundle.mjs";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
@@ -68,13 +69,14 @@ const STEPS = [
   },
   {
     name: "modules",
-    from: ["src", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    from: ["src", "scripts/bundle.mjs", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
     makes: ["dist/index.js", "dist/index.workerd.js", "dist/index.d.ts", "dist/cli/main.js"],
     build() {
       const fresh = join(ROOT, `build/dist-${process.pid}`);
       const old = join(ROOT, `build/dist-old-${process.pid}`);
       try {
         run("tsc", "typescript", ["-p", "tsconfig.build.json", "--outDir", fresh]);
+        bundleCommand(ROOT, join(fresh, "cli"));
         for (const file of filesUnder(fresh).filter((name) => name.endsWith(".d.ts"))) withJsImports(file);
         if (existsSync(join(ROOT, "dist"))) renameSync(join(ROOT, "dist"), old);
         renameSync(fresh, join(ROOT, "dist"));

@@ -55,4 +55,5 @@ async function* drain(input: Input): AsyncGenerator<Uint8Array> {
     next.catch(() => {}); // a failure surfaces where it is awaited
     yield chunk;
   }
+  input.reuse?.();
 }

@@ -11,14 +11,14 @@ import { fileSpool } from "./spool.ts";
 import { summary, warningLines } from "./summary.ts";
 
 /** Compresses a model into a file or a stream. */
-export async function compressToFile({ model: path, output, recipe, shard, bar, signal }: CompressJob): Promise<CompressResult> {
+export async function compressToFile({ model: path, output, recipe, shard, hash, bar, signal }: CompressJob): Promise<CompressResult> {
   const model = await openModel(path, signal);
   try {
     const sink = await openOutput(output, signal);
     const data = output === "-" ? undefined : dataFiles(output, shard, signal);
     const { siblings } = model;
     const watched = watch(bar, "size" in model.source ? model.source.size : undefined);
-    const run = { signal, spool: fileSpool(), siblings, external: data?.sink, ...watched };
+    const run = { signal, hash, spool: fileSpool(), siblings, external: data?.sink, ...watched };
     const report = await compressInto(model.source, recipe, data ? data.before(sink) : sink, run);
     if (output !== "-") report.output.files ??= [basename(output)];
     return {

@@ -12,14 +12,21 @@ import type { ProgressBar } from "./progress.ts";
 import { tellWarnings, warningLines } from "./summary.ts";
 
 /** Compresses the models of a folder, or one model, into a folder. */
-export async function compressToFolder({ model, output, recipe, shard, bar, signal }: CompressJob): Promise<CompressResult> {
+export async function compressToFolder({ model, output, recipe, shard, hash, bar, signal }: CompressJob): Promise<CompressResult> {
   const isFolder = model !== "-" && ((await stat(model).catch(() => undefined))?.isDirectory() ?? false);
   const from = isFolder ? await openFolder(model, signal) : await openOne(model, signal);
   await tellWarnings(warningLines(from)); // at once: a failure may follow from them
   let to: FolderOutput | undefined;
   try {
     to = await openFolderOutput(output, !isFolder, signal);
-    const options: FolderOptions & { into: FolderOutput } = { signal, shard, siblings: from.siblings, into: to, onProgress: watch(bar) };
+    const options: FolderOptions & { into: FolderOutput } = {
+      signal,
+      shard,
+      hash,
+      siblings: from.siblings,
+      into: to,
+      onProgress: watch(bar),
+    };
     const made: FolderCompression = "files" in from ? compress(from.files, recipe, options) : compress(from.source, recipe, options);
     const report = await made.report;
     const warnings = warningLines({ warnings: report.warnings.filter(({ code }) => code !== "refused") }); // the summary has a row for each

@@ -28,6 +28,8 @@ export interface CompressJob {
   output: string;
   recipe: Recipe;
   shard: number | undefined;
+  /** Whether somebody reads the hashes of the report. */
+  hash: boolean;
   bar: ProgressBar;
   signal: AbortSignal;
 }
@@ -52,7 +54,15 @@ export async function compressCommand(model: string, flags: CompressFlags, signa
   let result: CompressResult | undefined;
   try {
     reportSink = flags.report === undefined ? undefined : await openOutput(flags.report, signal);
-    result = await (intoFolder ? compressToFolder : compressToFile)({ model, output, recipe, shard, bar, signal });
+    result = await (intoFolder ? compressToFolder : compressToFile)({
+      model,
+      output,
+      recipe,
+      shard,
+      hash: flags.report !== undefined,
+      bar,
+      signal,
+    });
     bar.stop();
     if (reportSink) await writeReport(flags.report as string, reportSink, result.report, basename(resolve(model)));
     await result.finish();

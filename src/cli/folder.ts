@@ -45,9 +45,9 @@ export async function openFolder(path: string, signal: AbortSignal): Promise<Mod
       await source.close();
       throw new Error(`${name} changed while it was read`);
     };
-    const read = (offset: number, length: number): Promise<Uint8Array> => {
+    const read: Source["read"] = (...range) => {
       signal.throwIfAborted();
-      return kept.use(name, open, (source) => source.read(offset, length));
+      return kept.use(name, open, (source) => source.read(...range));
     };
     Object.defineProperty(files, name, { value: { size, read }, enumerable: true });
   }

@@ -32,9 +32,9 @@ export async function openModel(path: string, signal: AbortSignal): Promise<Mode
       return file;
     };
     const [file] = opened as [FileSource];
-    const read = (offset: number, length: number): Promise<Uint8Array> => {
+    const read: Source["read"] = (...range) => {
       signal.throwIfAborted();
-      return file.read(offset, length);
+      return file.read(...range);
     };
     const close = async (): Promise<void> => void (await Promise.all(opened.map((each) => each.close())));
     return { name: path, source: { size: file.size, read }, siblings, close };

@@ -50,6 +50,8 @@ export interface CompressOptions {
    * as here, and a Worker's processor time is limited.
    */
   maxHashedBytes?: number | undefined;
+  /** Whether the report tells any SHA-256, of the source or of the output. By default it does. */
+  hash?: boolean | undefined;
   /** Where tensor data goes that must be held and does not fit in memory. */
   spool?: Spool | undefined;
   /** The files beside an ONNX model, where its external data is. */
@@ -80,16 +82,17 @@ export async function compressInto(
 ): Promise<Report> {
   const started = performance.now();
   const log = new Log();
+  const { hash = true } = options;
   let read = 0;
   const tell = (bytes: number): void =>
     options.onProgress?.({ bytes, total: source?.size, written: out.length + (data?.length ?? 0), tensors: log.tensors.length });
-  const out = new Output(sink, blocks, options.signal);
+  const out = new Output(sink, blocks, options.signal, hash);
   const siblings = new Siblings(options.siblings, options.signal);
   const data = options.external && new DataFiles(options.external, blocks, options.signal);
   const lookahead = new Lookahead(blocks, options.spool);
   const source = isSource(from) ? abortableSource(from, options.signal) : undefined;
   const reader = new Reader(inputOf(source ?? from), {
-    hash: options.maxHashedBytes ?? Number.POSITIVE_INFINITY,
+    hash: hash ? (options.maxHashedBytes ?? Number.POSITIVE_INFINITY) : 0,
     signal: options.signal,
     onRead: (bytes) => tell((read = bytes)),
   });
@@ -132,8 +135,8 @@ export async function compressInto(
     const written = await out.close();
     const seconds = (performance.now() - started) / 1000;
     const bytes = reader.position + siblings.bytes;
-    const hash = reader.sha256();
-    const sha256 = written.sha256 ?? (sink.reopen && (await hashOf(await sink.reopen())));
+    const sourceHash = reader.sha256();
+    const sha256 = written.sha256 ?? (hash && sink.reopen ? await hashOf(await sink.reopen()) : undefined);
     return {
       edgeslim: VERSION,
       recipe: parsed,
@@ -141,7 +144,7 @@ export async function compressInto(
         format,
         ...(opset === undefined ? {} : { opset }),
         bytes,
-        ...(hash ? { sha256: hash } : {}),
+        ...(sourceHash ? { sha256: sourceHash } : {}),
         ...(siblings.files.length > 0 && { files: siblings.files.map(({ location }) => location) }),
       },
       output: {

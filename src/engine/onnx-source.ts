@@ -28,20 +28,44 @@ import { warnOfOperators } from "./runtimes.ts";
  * and the file is written in its usual order with its length known.
  */
 export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<OnnxFacts> {
-  const { out, log, decider } = run;
-  const model = await readModel(run, source);
-  const { document } = model;
-  let { definitions } = model;
+  const { log, decider } = run;
+  const { document, definitions: all } = await readModel(run, source);
+  const { opset } = document;
   const names = new Names();
   for (const node of document.main.nodes) names.addNode(node);
-  for (const { info } of definitions) names.add(info.name);
+  for (const { info } of all) names.add(info.name);
   for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
+  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) all.push(definition);
 
-  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
-  if (run.optimizes) definitions = await optimizeOnnx(document, definitions, names, log);
+  const definitions = run.optimizes ? await optimizeOnnx(document, all, names, log) : all;
+  const { encoded, weights } = await decideAll(run, document, definitions, names);
+  noteUntouched(document, log);
+  decider.finish();
+  if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  log.layers = layersOf(document.values, definitions);
+  raiseOpset(document, encoded, names, log);
+  patchGraph(document, encoded, names);
+  for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
+  warnOfOperators(document, run.runtime, log);
+  await writeModel(run, document, encoded, weights);
+  return { opset, layout: "canonical" };
+}
 
+/** What is written of a weight: the initializers that it became, or its own, under the name that the graph must still have. */
+interface Weight {
+  piece: Piece;
+  name?: string;
+}
+
+/** Decides about each weight, in their order, and notes those that are kept. */
+async function decideAll(
+  { decider, log }: OnnxRun,
+  document: Document,
+  definitions: readonly Definition[],
+  names: Names,
+): Promise<{ encoded: Encoded[]; weights: Weight[] }> {
   const encoded: Encoded[] = [];
-  const weights: { piece: Piece; name?: string }[] = [];
+  const weights: Weight[] = [];
   for (const definition of definitions) {
     const { payload } = definition;
     const decision = decide(decider, document, definition);
@@ -58,38 +82,28 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
     const field = fieldOf(definition);
     if (field) weights.push({ piece: field, name: definition.info.name });
   }
-  noteUntouched(document, log);
-  decider.finish();
-  if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
-  log.layers = layersOf(document.values, definitions);
-  const { opset } = document;
-  raiseOpset(document, encoded, names, log);
-  patchGraph(document, encoded, names);
-  for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
-  warnOfOperators(document, run.runtime, log);
+  return { encoded, weights };
+}
 
+/** Plans the file, or files, to the byte, and writes them. */
+async function writeModel(run: OnnxRun, document: Document, encoded: readonly Encoded[], weights: readonly Weight[]): Promise<void> {
+  const { out, log, data, recipe } = run;
   const fields = graphFields(document, encoded, log);
   const defined = new Set(document.main.initializers);
   const written = weights.filter(({ name }) => name === undefined || defined.has(name)).map(({ piece }) => piece);
   const isEarly = (field: Field): boolean => field.field < GraphProto.initializer;
   const pieces = [...fields.nodes, ...fields.rest.filter(isEarly), ...written, ...fields.rest.filter((field) => !isEarly(field))];
   const head = document.before.map((leaf) => leaf.bytes);
-  const tail = modelTail(document, run.recipe, log);
+  const tail = modelTail(document, recipe, log);
   const around = [...head, ...tail].reduce((n, bytes) => n + bytes.byteLength, 0);
   const { graph, bytes, files } = planFiles(run, pieces, (graph) => around + enclosedLength(Model.graph, graph.length));
   if (bytes > MAX_MODEL_BYTES) throw tooLarge(bytes);
 
   const total = bytes + files.reduce((n, file) => n + file.bytes, 0);
-  run.onPlan({
-    format: "onnx",
-    layout: "canonical",
-    bytes: total,
-    ...(run.data && { files: [{ name: run.data.sink.name, bytes }, ...files] }),
-  });
+  run.onPlan({ format: "onnx", layout: "canonical", bytes: total, ...(data && { files: [{ name: data.sink.name, bytes }, ...files] }) });
   for (const piece of head) out.put(piece);
   await writeGraph(run, new GraphWriter(out, "canonical", graph.length), graph);
   for (const piece of tail) out.put(piece);
-  return { opset, layout: "canonical" };
 }
 
 /** Reads everything but bulk data, which stays where it is. */

@@ -55,7 +55,7 @@ export async function compressTensors(
   let peak = 0;
   try {
     for (const [name, group] of groups) {
-      const out = new Output(outputs.sink(name), blocks, signal);
+      const out = new Output(outputs.sink(name), blocks, signal, false);
       out.onWrite = () =>
         onProgress?.({ file: name, bytes: readers.read, total, written: written + out.length, tensors: log.tensors.length });
       const { head, bytes } = headOf(group, metadataOf(model, name), canonical);

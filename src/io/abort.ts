@@ -19,4 +19,4 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undef
 
 /** A source that gives nothing more once the signal has aborted. */
 export const abortableSource = (source: Source, signal: AbortSignal | undefined): Source =>
-  signal ? { size: source.size, read: (offset, length) => orAborted(source.read(offset, length), signal) } : source;
+  signal ? { size: source.size, read: (...range) => orAborted(source.read(...range), signal) } : source;

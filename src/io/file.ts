@@ -14,7 +14,7 @@ export async function fileSource(path: string): Promise<FileSource> {
   const { size } = await handle.stat();
   return {
     size,
-    read: (offset, length) => readAt(handle, offset, length),
+    read: (...range) => readAt(handle, ...range),
     close: () => handle.close(),
   };
 }
@@ -87,8 +87,9 @@ export class FileSink implements Sink {
   }
 }
 
-async function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+async function readAt(handle: FileHandle, offset: number, length: number, used?: Uint8Array): Promise<Uint8Array> {
+  // Garbage collectors are slow to see that buffers are large.
+  const bytes = used && used.buffer.byteLength >= length ? new Uint8Array(used.buffer, 0, length) : new Uint8Array(length);
   let fill = 0;
   while (fill < length) {
     const { bytesRead } = await handle.read(bytes, fill, length - fill, offset + fill);

@@ -11,6 +11,8 @@ export interface Input {
   pull(): Promise<Uint8Array | undefined>;
   /** Jumps over bytes without reading them; only inputs over a Source can. */
   skip?(bytes: number): void;
+  /** Lets what the chunks lie in be filled again, once all have been read and none is needed any more. */
+  reuse?(): void;
   /** Lets go of the bytes that were not read. */
   cancel(reason: unknown): Promise<void>;
 }
@@ -72,23 +74,32 @@ function byobReader(stream: ReadableStream<Uint8Array>): AtLeastReader | undefin
   }
 }
 
-/** An input over `length` bytes of a source from `offset`. */
+/** What an input over a source has filled, and the next may fill again: a model has hundreds of tensors, each read by an input of its own. */
+const filled = new WeakMap<Source, (Uint8Array | undefined)[]>();
+
+/** An input over `length` bytes of a source from `offset`. A chunk is valid while the next is pulled, too: so one can read ahead. */
 export function sourceInput(source: Source, offset = 0, length = source.size - offset): Input {
   let at = offset;
   const end = offset + length;
+  let [last, used] = filled.get(source) ?? [];
+  filled.delete(source);
   return {
     size: length,
     async pull() {
       if (at >= end) return undefined;
       const n = Math.min(WINDOW, end - at);
-      const bytes = await source.read(at, n);
+      const bytes = await source.read(at, n, used);
       if (bytes.byteLength !== n)
         throw new Error(`Cannot read the model: ${bytes.byteLength} of ${n} bytes came at offset ${at}; did it change?`);
       at += n;
+      [last, used] = [bytes, last];
       return bytes;
     },
     skip(bytes) {
       at += bytes;
+    },
+    reuse() {
+      filled.set(source, [used, last]);
     },
     async cancel() {},
   };

@@ -2,8 +2,11 @@
 export interface Source {
   /** Total bytes. */
   readonly size: number;
-  /** Reads exactly `length` bytes at `offset`; the caller stays within `size` and may keep the result. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Reads exactly `length` bytes at `offset`; the caller stays within `size` and may keep the result. `used` is a result that the caller
+   * needs no more: its bytes may be filled again instead of new ones.
+   */
+  read(offset: number, length: number, used?: Uint8Array): Promise<Uint8Array>;
 }
 
 export const isSource = (value: unknown): value is Source =>

@@ -66,6 +66,13 @@ describe("the report", () => {
     expect(weights(stream)).toEqual(weights(source));
   });
 
+  test("tells no hash where none is asked for", async () => {
+    const { readable, report } = compress(encoder().bytes, { quantize: "w8" }, { hash: false });
+    await bytesOf(readable);
+    const { source, output } = await report;
+    expect([source.sha256, output.sha256]).toEqual([undefined, undefined]);
+  });
+
   test("gives the reason of each tensor that is kept", async () => {
     const { report } = await run(conv().bytes, { quantize: { scheme: "w8" } });
     const reasons = new Set(report.tensors.map(({ reason }) => reason).filter(Boolean));

@@ -53,6 +53,15 @@ describe.each(corpus)("$name", ({ bytes, recipe, format }) => {
     const canonical = await output(bytes, recipe);
     expect(await output(source, recipe)).toEqual(canonical);
     expect(await output(new Blob([bytes.slice()]), recipe)).toEqual(canonical);
+    // What a source gave may be filled again once it is handed back.
+    const spoilt: Source = {
+      size: bytes.length,
+      async read(offset, length, used) {
+        used?.fill(0xaa);
+        return bytes.slice(offset, offset + length);
+      },
+    };
+    expect(await output(spoilt, recipe)).toEqual(canonical);
     if (format === "safetensors") expect(await output(streamOf(bytes), recipe)).toEqual(canonical);
   });
 });
