@@ -14,6 +14,8 @@ export interface Role {
   dynamic?: DynamicRole;
   /** A reason to leave it in float32 where the model computes in float16. */
   single?: string;
+  /** Whether it is of a subgraph, which computes in float32 whatever the main graph does. */
+  inner?: true;
   /** A reason to leave the weight as it is under every scheme. */
   keep?: string;
   /** A reason to leave it in float under the integer schemes. */

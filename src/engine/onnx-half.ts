@@ -2,6 +2,7 @@ import type { Encoding } from "../encoding.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { HalfArithmetic } from "../formats/onnx/half.ts";
 import { knownOf } from "../formats/onnx/known.ts";
+import { MICROSOFT } from "../formats/onnx/represent.ts";
 import { Patch } from "../graph/patch.ts";
 import { toFloat16 } from "../ops/half.ts";
 import type { Value } from "../ops/value.ts";
@@ -64,6 +65,11 @@ export function computeInHalf(document: Document, computing: readonly Encoded[],
     const [name = ""] = node.output;
     if (fill?.dtype !== "float32" || fitsFloat16(fill.data[0] as number)) continue;
     fills.set(name, add(halvesOf(name, [], fill.data as Float32Array)));
+  }
+  // What the scheme knew of a product need not be what inference can tell.
+  for (const { domain, op_type, input, output } of document.main.nodes) {
+    if (domain !== MICROSOFT || op_type !== "MatMulNBits" || own.get(input[2] as string) !== "float16") continue;
+    for (const name of [input[0], output[0]]) if (name && types.get(name)?.dtype === undefined) own.set(name, "float32");
   }
   const dtype = (name: string): DType | undefined => own.get(name) ?? (weights.has(name) ? "float32" : types.get(name)?.dtype);
   new HalfArithmetic({ main: document.main, dtype, weights, clipped, fills }, patch, names.fresh).apply();

@@ -41,7 +41,8 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const { encoded, weights } = await decideAll(run, document, definitions, names);
   noteUntouched(document, log);
   decider.finish();
-  if (!log.changed && encoded.length === 0) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  if (encoded.length === 0 && (log.quantizes || !log.changed))
+    throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   log.layers = layersOf(document.values, definitions);
   raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);

@@ -179,6 +179,7 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
     op: chief.op,
     ...(multiplied.length > 0 ? { matmul: { besides: leaves || multiplied.length < found.length } } : {}),
     ...(dynamic ? { dynamic } : {}),
+    ...(home.parent ? { inner: true } : {}),
     ...(single === undefined ? {} : { single: home.parent ? single : `used by ${single}, which computes in float32` }),
     ...(chief.channel === undefined ? {} : { channel_axis: chief.channel }),
     ...(product ? { k_axis: k } : {}),

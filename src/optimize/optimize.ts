@@ -35,6 +35,7 @@ export async function optimize(
   const before = model.main.nodes.length;
   lift(model);
   for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
+    await new Promise((resolve) => setTimeout(resolve)); // others have their turn: rounds may be long, and wait for nothing
     model.known = await known(model.constants);
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
     changed = false;

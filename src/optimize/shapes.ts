@@ -26,8 +26,9 @@ function constantTarget(x: Value | undefined, shape: Value | undefined): number[
     if (typeof d === "number") return d;
     return d !== undefined && x?.shape?.[i] === d ? 0 : -1;
   });
-  // A dimension of no elements would be read as a copy of the input's, and beside one a −1 could be anything.
-  if (dims.includes(0) || x?.shape?.includes(0) || target.filter((d) => d === -1).length > 1) return undefined;
+  // A dimension of no elements would be read as a copy of the input's, and beside one, as a copied one may be, a −1 could be anything.
+  const open = target.filter((d) => d === -1).length;
+  if (dims.includes(0) || x?.shape?.includes(0) || open > 1 || (open === 1 && target.includes(0))) return undefined;
   return target;
 }
 

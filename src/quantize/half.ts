@@ -18,10 +18,14 @@ export const halfArithmetic =
     if (packs && weight.role.matmul?.besides === false && weight.shape.length === 2)
       return { kind: "int4", k_axis: 0, scheme: weight.role.single ? "q4" : "q4f16" };
     if (weight.dtype !== "float32") return keep(`already ${weight.dtype}`);
+    if (weight.role.inner && elements(weight.shape) >= MIN_STORED) return { kind: "half", dtype: "float16" };
     if (weight.role.single) return keep(weight.role.single);
     if (elements(weight.shape) < MIN_HALF && !weight.role.keep) return keep(`fewer than ${MIN_HALF} elements: a Cast where they are used`);
     return { kind: "half", dtype: "float16", computes: true };
   };
+
+/** A weight of a subgraph is stored in halves, and cast where it is used: worth a node from so many elements on. */
+const MIN_STORED = 1024;
 
 /** A scalar may count or measure: it keeps its digits, and is cast where it meets halves. Biases and the like do neither. */
 const MIN_HALF = 16;

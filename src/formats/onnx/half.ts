@@ -144,9 +144,45 @@ function halfNodes({ main, dtype }: HalfModel): Set<Node> {
     const floats = node.output.filter(isFloat);
     if (!halves.has(node) || !node.input.some((name) => exact.has(name) || !isFloat(name)) || !floats.every((name) => exact.has(name)))
       continue;
+    if (hasHalves(node, dtype)) continue;
     const staysExact = floats.every((name) => !outputs.has(name) && (readers.get(name) ?? []).every((reader) => !halves.has(reader)));
     const integers = node.op_type === "Cast" && floats.length === 0 && exact.has(node.input[0] as string);
     if (ANGLES.has(node.op_type) || integers || (floats.length > 0 && staysExact)) halves.delete(node);
   }
+  keepNormalizations(sorted, halves, isFloat, (name) => !made.has(name) && !inputs.has(name));
   return halves;
+}
+
+/** Whether a node reads float16 already, as a product of packed weights does its scales. */
+const hasHalves = ({ domain, input }: Node, dtype: HalfModel["dtype"]): boolean =>
+  domain !== "" && input.some((name) => name !== "" && dtype(name) === "float16");
+
+/** The nodes that exporters spell LayerNormalization with. */
+const NORMALIZING: ReadonlySet<string> = new Set(["ReduceMean", "Sub", "Pow", "Mul", "Add", "Sqrt", "Div"]);
+
+/**
+ * Keeps in float32 the normalization of a value that is no half itself: onnxruntime fuses its nodes over the Cast before them, and would
+ * find float32 data beside float16 weights, which does not load from opset 17 on.
+ */
+function keepNormalizations(
+  sorted: readonly Node[],
+  halves: Set<Node>,
+  isFloat: (name: string) => boolean,
+  isConstant: (name: string) => boolean,
+): void {
+  const producers = new Map(sorted.flatMap((node) => node.output.map((name) => [name, node] as const)));
+  /** What is normalized, by the values made of it alone. */
+  const origin = new Map<string, string>();
+  for (const node of sorted) {
+    if (!NORMALIZING.has(node.op_type) || node.domain !== "" || !halves.has(node)) continue;
+    const [x = ""] = node.input;
+    const from = producers.get(x);
+    const begins = node.op_type === "ReduceMean" && isFloat(x) && !isConstant(x) && !(from && halves.has(from));
+    const of = begins ? x : node.input.map((name) => origin.get(name)).find((each) => each !== undefined);
+    const isOwn = (name: string): boolean =>
+      name === of || origin.get(name) === of || !isFloat(name) || isConstant(name) || producers.get(name)?.op_type === "Constant";
+    if (of === undefined || !node.input.every(isOwn)) continue;
+    halves.delete(node);
+    for (const name of node.output) origin.set(name, of);
+  }
 }
