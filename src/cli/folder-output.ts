@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { FileSink, unique } from "../io/file.ts";
+import { FileSink, temporaryOf } from "../io/file.ts";
 import type { FolderSink } from "../io/folder.ts";
 import type { Sink } from "../io/sink.ts";
 import { UsageError } from "./exit.ts";
@@ -24,7 +24,7 @@ export async function openFolderOutput(path: string, adding: boolean, signal: Ab
   const there = target === undefined ? [] : await readdir(target);
   if (!adding && there.length > 0)
     throw new UsageError(`Cannot write ${path}: the folder is not empty; name one that is not there, or an empty one`);
-  const temporary = join(target ?? dirname(home), `.${basename(home).slice(0, 200)}.${unique()}.part`);
+  const temporary = temporaryOf(target === undefined ? home : join(target, basename(target)));
   await mkdir(temporary).catch((error: unknown) => {
     throw failure(path, error);
   });

@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Warning } from "../engine/report.ts";
-import { type FileSource, fileSource } from "../io/file.ts";
+import { type FileSource, fileSource, isTemporary } from "../io/file.ts";
 import { isFileName, MAX_FILES, tooMany } from "../io/folder.ts";
 import { Kept } from "../io/kept.ts";
 import type { Source } from "../io/source.ts";
@@ -57,6 +57,7 @@ export async function openFolder(path: string, signal: AbortSignal): Promise<Mod
 async function walk(root: string, prefix: string, found: Found): Promise<void> {
   const entries = await readdir(join(root, prefix), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (isTemporary(entry.name)) continue; // a report or a result that this run, or another, is making there
     const name = prefix + entry.name;
     const path = join(root, name);
     if (!isFileName(name)) found.others.push(name);

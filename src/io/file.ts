@@ -20,7 +20,13 @@ export async function fileSource(path: string): Promise<FileSource> {
 }
 
 /** A word that no other run has. */
-export const unique = (): string => `${process.pid.toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+const unique = (): string => `${process.pid.toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+
+/** The path beside `path` at which it is made, which no other run has. */
+export const temporaryOf = (path: string): string => join(dirname(path), `.${basename(path).slice(0, 200)}.${unique()}.part`);
+
+/** Whether a file or a folder has a name that `temporaryOf` gives. */
+export const isTemporary = (name: string): boolean => /^\..+\.[0-9a-z]{2,16}\.part$/s.test(name);
 
 /**
  * A sink into a file that appears when it is complete: bytes go to a temporary file beside it, which takes its name on `close`
@@ -46,7 +52,7 @@ export class FileSink implements Sink {
       (found) => found.mode & 0o777,
       () => undefined,
     );
-    const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${unique()}.part`);
+    const temporary = temporaryOf(target);
     const handle = await open(temporary, "wx+");
     if (mode !== undefined) await handle.chmod(mode).catch(() => {}); // some file systems have no modes
     return new FileSink(handle, target, temporary);

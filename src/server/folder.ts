@@ -5,9 +5,13 @@ import type { Store } from "./ports.ts";
 import { HttpProblem } from "./problem.ts";
 import type { Run } from "./run.ts";
 
-/** Where the files of a result go in the store. @throws {HttpProblem} 409 where there are some already: the two would mix. */
+/**
+ * Where the files of a result go in the store; the name is the run's until it ends.
+ * @throws {HttpProblem} 409 where there are files already, or another run is writing some: the two would mix.
+ */
 export async function folderTarget(store: Store, run: Run, name: string, source: string): Promise<FolderSink> {
   if (name === source) throw new HttpProblem(409, "The result would mix with the model it is made from; choose another output");
+  run.reserve(name);
   for await (const _ of store.list(`models/${name}/`))
     throw new HttpProblem(409, `There are files in /v1/models/${name} already: DELETE it, or choose another output`);
   return {

@@ -62,6 +62,11 @@ export class Run {
     return uploadInput(c.req.raw, { signal: this.signal, canAnswer: () => !this.answered, waitUntil: (work) => waitUntil(c, work) });
   }
 
+  /** Keeps a name of the store to this run until it ends. @throws {HttpProblem} 409 while another run has it. */
+  reserve(output: string): void {
+    this.#slot?.reserve(output);
+  }
+
   /** Bytes moved. */
   readonly moved = (): void => {
     if (this.#moved !== undefined) this.#moved = performance.now();

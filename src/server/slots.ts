@@ -8,16 +8,19 @@ const RETRY_SECONDS = 5;
 export interface Slot {
   /** Says that the run is alive. */
   beat(): void;
+  /** Keeps a name of the store to this run until its place is given back. @throws {HttpProblem} 409 while another run has it. */
+  reserve(output: string): void;
   release(): void;
 }
 
 /**
  * Bounds how many run at once. A platform can end a request without running its `finally` (CPU limit, lost isolate context),
- * so a slot that does not beat for LOST_SECONDS counts as free.
+ * so a slot that does not beat for LOST_SECONDS counts as free, and so does the name that it has reserved. Other processes are not seen.
  */
 export class Slots {
   readonly #limits: Limits;
-  readonly #beats = new Map<object, number>();
+  readonly #beats = new Map<Slot, number>();
+  readonly #outputs = new Map<string, Slot>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -40,7 +43,16 @@ export class Slots {
     }
     const slot: Slot = {
       beat: () => void this.#beats.set(slot, Date.now()),
-      release: () => void this.#beats.delete(slot),
+      reserve: (output) => {
+        const holder = this.#outputs.get(output);
+        if (holder && holder !== slot && this.#beats.has(holder))
+          throw new HttpProblem(409, `Another run is writing to /v1/models/${output}; choose another output, or wait until it has ended`);
+        this.#outputs.set(output, slot);
+      },
+      release: () => {
+        this.#beats.delete(slot);
+        for (const [output, holder] of this.#outputs) if (holder === slot) this.#outputs.delete(output);
+      },
     };
     slot.beat();
     return slot;

@@ -172,6 +172,16 @@ describe("a model folder", () => {
     expect(none.code).toBe(3);
   });
 
+  test("may be where reports and results of this and other runs are being made: none of it is copied", async () => {
+    const cwd = withModel({ "a.onnx": mlp().bytes, "notes.part": text("mine"), ".hidden.part": text("mine") });
+    put(join(cwd, "my-model"), { "sub/.b.onnx.4f2kq81x.part": text("half"), ".out.4f2kq81x.part/b.onnx": text("half") });
+    const args = ["compress", "my-model", "-o", "my-model/out", "-q", "q8", "--report", "my-model/report.html"];
+    const { code, err } = await edgeslim(args, { cwd });
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(filesOf(join(cwd, "my-model/out"))).toEqual([".hidden.part", "notes.part", "onnx/a_quantized.onnx"]);
+    expect(existsSync(join(cwd, "my-model/report.html"))).toBe(true);
+  });
+
   test.skipIf(process.platform === "win32")("has links within it followed, and those that leave it not, which is said", async () => {
     const cwd = withModel({ ...webFolder(), "weights/real.onnx": mlp().bytes });
     put(cwd, { "secret.txt": text("secret"), "elsewhere/x.json": text("{}") });

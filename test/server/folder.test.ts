@@ -200,6 +200,30 @@ describe("POST /v1/compress?model=NAME&output=NAME2 of several files", () => {
     expect(await filesOf("o")).toEqual(["onnx/model_q4.onnx"]);
   });
 
+  test("into one output twice at once: one is stored whole, the other refused", async () => {
+    await put("m", webFolder());
+    await put("n", twoModels());
+    const paths = { m: "/v1/compress?model=m&output=o&quantize=all-web", n: "/v1/compress?model=n&output=o&quantize=w8" };
+    const answers = await Promise.all([post(paths.m), post(paths.n)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    const [done, refused] = answers[0]?.status === 201 ? answers : [...answers].reverse();
+    expect((await problem(refused as Response)).detail).toMatch(/Another run is writing to \/v1\/models\/o;/);
+    const { output } = (await (done as Response).json()) as FolderReport;
+    expect((await filesOf("o")).map((file) => `/v1/models/o/${file}`)).toEqual([...(output.files ?? [])].sort());
+    for (const path of Object.values(paths))
+      expect(await problem(await post(path))).toMatchObject({ status: 409, detail: expect.stringContaining("DELETE it") });
+  });
+
+  test("gives the output's name back when it fails", async () => {
+    await put("m", webFolder());
+    failing = /o\/vocab\.txt$/;
+    expect((await post("/v1/compress?model=m&output=o&quantize=all-web")).status).toBe(500);
+    failing = undefined;
+    expect((await post("/v1/compress?model=m&output=o&quantize=all-web")).status).toBe(201);
+    expect((await app.request("/v1/models/o", { method: "DELETE" })).status).toBe(204);
+    expect((await post("/v1/compress?model=m&output=o&quantize=all-web")).status).toBe(201);
+  });
+
   test("leaves nothing when the store fails at the last file", async () => {
     await put("m", webFolder());
     failing = /o\/vocab\.txt$/;
