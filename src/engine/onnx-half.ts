@@ -55,8 +55,10 @@ export function computeInHalf(document: Document, computing: readonly Encoded[],
     patch.addTensor(document.main, { ...tensor, name });
     return name;
   };
+  // From IR 4 on, an initializer that is an input too is a default: callers may give another.
+  const given = new Set(document.ir_version < 4 ? [] : document.main.inputs);
   for (const tensor of document.unfit.values())
-    if (document.values.uses(tensor.name, document.main).length > 0) clipped.set(tensor.name, add(tensor));
+    if (document.values.uses(tensor.name, document.main).length > 0 && !given.has(tensor.name)) clipped.set(tensor.name, add(tensor));
   for (const node of document.main.nodes) {
     const fill = node.domain === "" && node.op_type === "ConstantOfShape" ? known.tensor(node, "value")?.constant : undefined;
     const [name = ""] = node.output;

@@ -30,17 +30,23 @@ export async function duplicateConstants(model: Model, least = 16): Promise<bool
   return edits.apply();
 }
 
-/** Operators that give something else each time, or hold a tensor in an attribute. */
-const OWN = /^(Random.*|Multinomial|Bernoulli|Dropout|Constant|ConstantOfShape)$/;
+/** Operators that give something else each time. */
+const RANDOM = /^(Random.*|Multinomial|Bernoulli|Dropout)$/;
+
+/** Whether all that a node says is at hand; what is not may differ. */
+const isRead = ({ unread = [], tensors, graphs }: Node): boolean => unread.length === 0 && !tensors && graphs.length === 0;
+
+/** JSON, which has no NaN, no infinity and no negative zero. */
+const exactly = (_key: string, value: unknown): unknown => (typeof value === "number" ? [Object.is(value, -0) ? "-0" : `${value}`] : value);
 
 /** Lets readers of nodes that compute the same read one of them. */
 export function duplicateNodes(model: Model): boolean {
   const edits = new Edits(model);
   const seen = new Map<string, Node>();
   for (const node of model.main.nodes) {
-    if (node.domain !== "" || OWN.test(node.op_type) || node.graphs.length > 0) continue;
+    if (node.domain !== "" || RANDOM.test(node.op_type) || !isRead(node)) continue;
     const attributes = Object.entries(node.attributes).sort(([a], [b]) => (a < b ? -1 : 1));
-    const key = JSON.stringify([node.op_type, node.input, attributes, node.output.map(Boolean)]);
+    const key = JSON.stringify([node.op_type, node.input, attributes, node.output.map(Boolean)], exactly);
     const first = seen.get(key);
     if (!first) seen.set(key, node);
     else if (node.output.every((name) => !name || model.isMovable(name))) {

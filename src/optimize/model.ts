@@ -183,7 +183,7 @@ export class Edits {
   /** Removes a node whose output is its input. Says whether it could. */
   bypass(node: Node, input: string, output: string): boolean {
     const model = this.#model;
-    if (this.isTouched(node)) return false;
+    if (this.isTouched(node) || this.#written.has(output)) return false; // it may be the maker of what has just got its name
     if (model.isMovable(output)) {
       this.replace(node, []);
       this.rename(output, input);

@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { randn } from "./onnx.ts";
 import {
+  affine8,
   fromBfloat16Bits,
   fromFloat16Bits,
   int4Block,
   int8PerChannel,
   int8PerTensor,
+  NF4,
+  nf4,
   roundHalfEven,
   sqnr,
   toBfloat16Bits,
@@ -76,6 +79,45 @@ describe("references", () => {
     expect(a.sqnr_db).toBeCloseTo(b.sqnr_db, 9);
     expect(a.sqnr_db).toBeGreaterThan(18);
     expect(Math.min(...a.codes)).toBe(-8);
+  });
+
+  test.each(["int8", "uint8"] as const)("affine8 to %s keeps zero, and errs by half a scale at most, whatever its channels", (dtype) => {
+    const data = randn(6 * 5 * 7, 5).map((x, i) => (i % 9 === 0 ? 0 : x + 0.5));
+    const steps = dtype === "int8" ? 254 : 255;
+    for (const channels of [
+      [0, 0],
+      [0, 1],
+      [0, 2],
+      [1, 3],
+    ] as const) {
+      const { dequantized } = affine8(data, [6, 5, 7], channels, dtype);
+      const half = (Math.max(...data.map(Math.abs)) * 2) / steps / 2;
+      expect(data.every((x, i) => (x === 0 ? dequantized[i] === 0 : Math.abs(x - (dequantized[i] as number)) <= half * 1.001))).toBe(true);
+    }
+    const [whole, rows] = [affine8(data, [6, 5, 7], [0, 0], dtype), affine8(data, [6, 5, 7], [0, 2], dtype)];
+    expect(rows.sqnr_db).toBeGreaterThan(whole.sqnr_db);
+  });
+
+  test("NF4 has the quantiles of the normal distribution that it is made of, and nf4 takes the nearest of them along columns", () => {
+    // Φ(z) by the series of https://dlmf.nist.gov/7.6, and its inverse by bisection.
+    const normal = (z: number) => {
+      let [term, sum] = [z, z];
+      for (let n = 1; n < 200; n++) sum += term *= (z * z) / (2 * n + 1);
+      return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
+    };
+    const quantile = (p: number) => {
+      let [low, high] = [-5, 5];
+      for (let i = 0; i < 60; i++) normal((low + high) / 2) < p ? (low = (low + high) / 2) : (high = (low + high) / 2);
+      return low;
+    };
+    const side = (n: number) =>
+      Array.from({ length: n }, (_, i) => quantile(0.9677083 + ((0.5 - 0.9677083) * i) / n) / quantile(0.9677083));
+    const values = [...side(7).map((x) => -x), 0, ...side(8).reverse()];
+    for (const [i, value] of NF4.entries()) expect(value).toBeCloseTo(values[i] as number, 6);
+    const [k, n] = [48, 5];
+    const data = Float32Array.from({ length: k * n }, (_, i) => (NF4[(7 * (i % n) + Math.floor(i / n)) % 16] as number) * 3);
+    expect(nf4(data, [k, n]).sqnr_db).toBeGreaterThan(130);
+    expect(nf4(randn(k * n, 6), [k, n]).sqnr_db).toBeGreaterThan(18);
   });
 
   test("sqnr is in dB, and gives no good mark to what is not finite", () => {

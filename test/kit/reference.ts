@@ -105,6 +105,58 @@ export function int4Block(data: Float32Array, dims: readonly [number, number], l
   return quantize(data, n * blocks, group, [-8, 7], (extreme) => extreme / -8);
 }
 
+/**
+ * Integers with a scale and a zero point for every index of the axes `from` to `to` (less 1) of `dims`: int8 over ±absmax in 254 steps with
+ * zero point 0, uint8 over the range from min to max, zero within it, in 255 steps.
+ */
+export function affine8(
+  data: Float32Array,
+  dims: readonly number[],
+  [from, to]: readonly [number, number],
+  dtype: "int8" | "uint8",
+): { dequantized: Float32Array; sqnr_db: number } {
+  const size = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+  const [channels, inner] = [size(dims.slice(from, to)), size(dims.slice(to))];
+  const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
+  const [min, max] = [new Float64Array(channels), new Float64Array(channels)];
+  const channel = (i: number) => Math.floor(i / inner) % channels;
+  data.forEach((x, i) => {
+    const c = channel(i);
+    min[c] = Math.min(min[c] as number, x);
+    max[c] = Math.max(max[c] as number, x);
+  });
+  const dequantized = data.map((x, i) => {
+    const [least, most] = [min[channel(i)] as number, max[channel(i)] as number];
+    const scale = (dtype === "int8" ? (2 * Math.max(-least, most)) / 254 : (most - least) / 255) || 1;
+    const zero_point = dtype === "int8" ? 0 : roundHalfEven(-least / scale);
+    return (Math.max(low, Math.min(high, roundHalfEven(x / scale) + zero_point)) - zero_point) * scale;
+  });
+  return { dequantized, sqnr_db: sqnr(data, dequantized) };
+}
+
+/** The values of NF4, of a block whose largest magnitude is 1: quantiles of the normal distribution, https://arxiv.org/abs/2305.14314. */
+// biome-ignore format: a table
+export const NF4: readonly number[] = [
+  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0,
+  0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
+  0.7229568362236023, 1,
+];
+
+/** NF4 of a [K, N] weight: columns one after another, cut into blocks of 64 whatever K is. */
+export function nf4(data: Float32Array, [k, n]: readonly [number, number], block = 64): { dequantized: Float32Array; sqnr_db: number } {
+  const at = (i: number) => (i % k) * n + Math.floor(i / k);
+  const dequantized = new Float32Array(data.length);
+  for (let from = 0; from < data.length; from += block) {
+    const line = Array.from({ length: Math.min(block, data.length - from) }, (_, i) => data[at(from + i)] as number);
+    const absmax = Math.max(...line.map(Math.abs));
+    for (const [i, x] of line.entries()) {
+      const nearest = NF4.reduce((best, value) => (Math.abs(value * absmax - x) < Math.abs(best * absmax - x) ? value : best));
+      dequantized[at(from + i)] = nearest * absmax;
+    }
+  }
+  return { dequantized, sqnr_db: sqnr(data, dequantized) };
+}
+
 const view = new DataView(new ArrayBuffer(8));
 
 /** The exponent of a positive double, exactly; subnormal doubles count as the smallest normal one. */

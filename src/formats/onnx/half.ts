@@ -98,8 +98,12 @@ export class HalfArithmetic {
       this.#made.add(name);
       return this.#half(name);
     });
-    const casts = node.op_type === "Cast" && node.attributes.to === FLOAT;
-    return edited(node, { input, output, ...(casts ? { attributes: { ...node.attributes, to: HALF } } : {}) });
+    if (node.op_type !== "Cast" || (node.attributes.to !== FLOAT && node.attributes.to !== HALF)) return edited(node, { input, output });
+    // A Cast between halves would be none, and onnxruntime fails on some of these.
+    const [from = ""] = node.input;
+    if (this.#isFloat(from) || this.#model.dtype(from) === "float16")
+      return edited(node, { op_type: "Identity", input, output, attributes: {} });
+    return edited(node, { input, output, attributes: { ...node.attributes, to: HALF } });
   }
 
   #reads(name: string): void {

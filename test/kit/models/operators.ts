@@ -1,5 +1,6 @@
 /** Operators that ONNX has changed, in the form of the trace's opset, and small groups of nodes that exporters write for one of PyTorch. */
 import { DataType, tensor } from "../onnx.ts";
+import { product } from "./model.ts";
 import type { Trace } from "./trace.ts";
 
 const { FLOAT, INT64 } = DataType;
@@ -93,6 +94,8 @@ interface Convolution {
   group?: number;
   pads?: readonly number[];
   biased?: boolean;
+  /** What the weights are larger than those that keep the size of what they see. */
+  gain?: number;
 }
 
 /** A convolution that keeps the size but for its stride. */
@@ -104,7 +107,8 @@ export function conv(
   cout: number,
   { kernel, stride = 1, group = 1, ...rest }: Convolution,
 ) {
-  const weight = t.weight(`${name}.weight`, [cout, cin / group, ...kernel]);
+  const dims = [cout, cin / group, ...kernel];
+  const weight = t.weight(`${name}.weight`, dims, (rest.gain ?? 1) / Math.sqrt(product(dims.slice(1))));
   const inputs = rest.biased === false ? [x, weight] : [x, weight, t.weight(`${name}.bias`, [cout], 0.1)];
   const half = kernel.map((size) => size >> 1);
   const ones = kernel.map(() => 1);

@@ -13,10 +13,10 @@ const CELLS = 80;
 
 /** A level's boxes as distributions and its classes, [batch, 4 · 16 + 6, cells]. */
 function head(t: Trace, x: string, channels: number, level: number): string {
-  const box = conv(t, silu(t, conv(t, x, `cv2.${level}.0`, channels, 16, { kernel: [3, 3] })), `cv2.${level}.2`, 16, 4 * BINS, {
+  const box = conv(t, silu(t, conv(t, x, `cv2.${level}.0`, channels, 16, { kernel: [3, 3], gain: 2 })), `cv2.${level}.2`, 16, 4 * BINS, {
     kernel: [1, 1],
   });
-  const cls = conv(t, silu(t, conv(t, x, `cv3.${level}.0`, channels, 16, { kernel: [3, 3] })), `cv3.${level}.2`, 16, CLASSES, {
+  const cls = conv(t, silu(t, conv(t, x, `cv3.${level}.0`, channels, 16, { kernel: [3, 3], gain: 2 })), `cv3.${level}.2`, 16, CLASSES, {
     kernel: [1, 1],
   });
   return reshape(t, t.op("Concat", [box, cls], { axis: 1 }), 1, 4 * BINS + CLASSES, -1);
@@ -65,7 +65,7 @@ export const yolo = generator(
   (opset) => {
     const t = new Trace(opset);
     const act = (x: string, name: string, cin: number, cout: number, stride: number, k = 3) =>
-      silu(t, conv(t, x, name, cin, cout, { kernel: [k, k], stride }));
+      silu(t, conv(t, x, name, cin, cout, { kernel: [k, k], stride, gain: 2 }));
     const stem = act(act("images", "model.0", 3, 8, 2), "model.1", 8, 16, 2);
     const fine = t.in("model.2", () => {
       const [left, right] = split(t, act(stem, "model.2.cv1", 16, 16, 1, 1), [8, 8], 1) as [string, string];
