@@ -7,7 +7,7 @@ import { openModel, withName } from "./model.ts";
 import { writeOut } from "./streams.ts";
 import { tellWarnings, warningLines } from "./summary.ts";
 import { table } from "./table.ts";
-import { count, percent, plural, size, some } from "./units.ts";
+import { count, percent, plural, printable, size, some } from "./units.ts";
 
 const MOST_OPERATORS = 10;
 const LARGEST_TENSORS = 10;
@@ -34,7 +34,7 @@ async function inspectFolder(path: string, json: boolean, signal: AbortSignal): 
     const inspection = await inspect(folder.files, { signal });
     if (json) return await writeOut(`${JSON.stringify(inspection, null, 2)}\n`);
     const { bytes, files, models } = inspection;
-    await writeOut(`${path}: ${plural(files.length, "file")}, ${size(bytes)}\n\n`);
+    await writeOut(`${printable(path)}: ${plural(files.length, "file")}, ${size(bytes)}\n\n`);
     await tellWarnings(warningLines(inspection));
     await writeOut(models.map((model) => inspectionText(model, model.file)).join("\n"));
   } catch (error) {
@@ -59,7 +59,7 @@ export function inspectionText(model: Inspection, name: string): string {
     ["operators", operators && topOperators(operators)],
   ];
   const blocks = [
-    `${name}\n${facts.flatMap(([key, value]) => (value ? [`  ${key.padEnd(10)}  ${value}\n`] : [])).join("")}`,
+    `${printable(name)}\n${facts.flatMap(([key, value]) => (value ? [`  ${key.padEnd(10)}  ${printable(value)}\n`] : [])).join("")}`,
     `What each scheme would give\n${table(
       schemes.map((scheme) => estimate(scheme, bytes)),
       ["scheme", "size", "of the source", "tensors"],

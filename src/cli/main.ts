@@ -3,6 +3,7 @@ import { CommanderError } from "commander";
 import { exitCode, Interrupted, messageOf } from "./exit.ts";
 import { program } from "./program.ts";
 import { writeErr } from "./streams.ts";
+import { printable } from "./units.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -22,8 +23,9 @@ export async function main(args: readonly string[]): Promise<number> {
     // What fails because of an interruption is an interruption.
     const error = interrupt.signal.aborted && !(thrown instanceof CommanderError) ? interrupt.signal.reason : thrown;
     const debug = /\bedgeslim\b/.test(process.env.DEBUG ?? "") && error instanceof Error;
-    const message = debug ? error.stack : messageOf(error);
-    if (message) await writeErr(`edgeslim: ${message}\n`);
+    const message = messageOf(error);
+    if (debug) await writeErr(`edgeslim: ${(error.stack ?? "").split("\n").map(printable).join("\n")}\n`);
+    else if (message) await writeErr(`edgeslim: ${printable(message)}\n`);
     return exitCode(error);
   }
 }

@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 import { type CompressFlags, compressCommand } from "./compress.ts";
 import { inspectCommand } from "./inspect.ts";
 import { serveCommand } from "./serve.ts";
+import { printable } from "./units.ts";
 
 const EXAMPLES = `
 Examples:
@@ -67,7 +68,17 @@ function base(command: Command): Command {
     .exitOverride()
     .showHelpAfterError("Try 'edgeslim --help', or --help after a command.")
     .configureHelp({ helpWidth: 100 })
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "edgeslim: ")) });
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `${text
+            .trimEnd()
+            .replace(/^error: /, "edgeslim: ")
+            .split("\n")
+            .map(printable)
+            .join("\n")}\n`,
+        ),
+    });
 }
 
 function schemeWord(word: string): string {

@@ -1,5 +1,5 @@
 import cliProgress, { type Options, type SingleBar } from "cli-progress";
-import { size } from "./units.ts";
+import { printable, size } from "./units.ts";
 
 export interface ProgressBar {
   /** Starts a phase; `total` bytes are ahead of it, where known. */
@@ -39,7 +39,7 @@ export function progressBar(stderr: NodeJS.WriteStream = process.stderr): Progre
         clearOnComplete: true,
         gracefulExit: false,
       });
-      bar.start(total || 1, 0, { name, known: Boolean(total) });
+      bar.start(total || 1, 0, { name: printable(name), known: Boolean(total) });
     },
     at(bytes) {
       bar?.update(bytes);

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Report } from "../engine/report.ts";
 import { writeErr } from "./streams.ts";
-import { percent, plural, seconds, size, some } from "./units.ts";
+import { percent, plural, printable, seconds, size, some } from "./units.ts";
 
 /** What is not a scheme: the optimizer's words say what became of nodes and their constants. */
 export const WITHOUT_SCHEME: ReadonlySet<string> = new Set(["kept", "dropped", "folded"]);
@@ -19,9 +19,9 @@ export function summary(report: Report, from: string, to: string): string {
   const { source, output, timing } = report;
   const [, ...data] = output.files ?? [];
   const beside = data.length > 0 ? ` with ${plural(data.length, "file")} of data` : "";
-  return (
+  return printable(
     `${name(from, "standard input")} ${size(source.bytes)} → ${name(to, "standard output")}${beside} ${size(output.bytes)} ` +
-    `(${percent(output.bytes, source.bytes)}), ${actionsText(report)}, ${seconds(timing.seconds)}`
+      `(${percent(output.bytes, source.bytes)}), ${actionsText(report)}, ${seconds(timing.seconds)}`,
   );
 }
 
@@ -37,7 +37,7 @@ export function actionsText(report: Report): string {
 }
 
 export async function tellWarnings(lines: readonly string[]): Promise<void> {
-  for (const line of lines) await writeErr(`edgeslim: warning: ${line}\n`);
+  for (const line of lines) await writeErr(`edgeslim: warning: ${printable(line)}\n`);
 }
 
 export const warningLines = ({ warnings }: Pick<Report, "warnings">): string[] =>

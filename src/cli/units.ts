@@ -28,3 +28,13 @@ export function some(names: readonly string[], shown = 3): string {
   const rest = names.length - shown;
   return rest > 0 ? `${names.slice(0, shown).join(", ")} and ${rest} more` : names.join(", ");
 }
+
+const ESCAPES: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/**
+ * A line for a terminal: names come from models and folders that strangers made, and their control characters (C0, DEL, C1) would move
+ * the cursor, recolour or break the line. Shown as `\n`, `\x1b`.
+ */
+export const printable = (line: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
+  line.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => ESCAPES[char] ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);

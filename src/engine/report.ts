@@ -138,6 +138,7 @@ export class Log {
 
   /** Why a recipe changed nothing, in a sentence that names the commonest reasons. */
   whyNothing(): string {
+    if (!this.quantizes) return "the optimizer found nothing to do";
     const reasons = new Map<string, number>();
     for (const { reason } of this.tensors) if (reason) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     const common = [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 3);
