@@ -221,8 +221,13 @@ export class Edits {
   }
 
   #resolve(name: string): string {
+    const passed: string[] = [];
     let at = name;
-    for (let next = this.#names.get(at); next !== undefined; next = this.#names.get(at)) at = next;
+    for (let next = this.#names.get(at); next !== undefined; next = this.#names.get(at)) {
+      passed.push(at);
+      at = next;
+    }
+    for (const each of passed) this.#names.set(each, at); // long chains are walked once
     return this.#written.get(at) ?? at;
   }
 }
