@@ -80,13 +80,20 @@ const isPassThrough = (node: Node): boolean =>
 /** Nodes that move elements about: what is made of them later has the rows that the weight has. */
 const MOVES = new Set(["Slice", "Concat", "Reshape", "Unsqueeze", "Squeeze", "Split", "Flatten"]);
 
+/** Nodes from a frequency to the angle it gives, at most: exporters write five or six. */
+const MAX_ANGLE_PATH = 32;
+
 /** Whether a node's result, multiplied and moved about, is an angle: frequencies lose their meaning in float16, as angles do. */
-function isAngle(values: Values, node: Node, graph: Graph, seen = new Set<Node>()): boolean {
-  if (node.domain !== "" || seen.has(node)) return false;
-  seen.add(node);
-  if (node.op_type === "Sin" || node.op_type === "Cos") return true;
-  if (!isPassThrough(node) && !MOVES.has(node.op_type) && !/^(Mul|Div|MatMul|Expand)$/.test(node.op_type)) return false;
-  return values.uses(node.output[0] ?? "", graph).some((use) => isAngle(values, use.node, graph, seen));
+function isAngle(values: Values, node: Node, graph: Graph): boolean {
+  const seen = new Set<Node>([node]);
+  for (const { op_type, domain, output } of seen) {
+    if (seen.size > MAX_ANGLE_PATH) return false;
+    if (domain !== "") continue;
+    if (op_type === "Sin" || op_type === "Cos") return true;
+    const isOnTheWay = /^(Cast|Identity|Transpose|Mul|Div|MatMul|Expand)$/.test(op_type) || MOVES.has(op_type);
+    if (isOnTheWay) for (const use of values.uses(output[0] ?? "", graph).slice(0, MAX_ANGLE_PATH)) seen.add(use.node);
+  }
+  return false;
 }
 
 /** Where a weight's path ends. */
@@ -167,14 +174,10 @@ export function roleOf(values: Values, { name, dtype, shape }: TensorInfo, home:
   const product = !leaves && shape.length === 2 && (k === 0 || k === 1) && ends.every((end) => end.k === k);
   const dynamic = dynamicRole(values, name, home, shape.length);
   const multiplied = shape.length > 1 && (dtype === "float32" || dtype === "float16") ? found.filter(isRightSide(values, name, home)) : [];
-  const single = home.parent
-    ? "in a subgraph, which computes in float32"
-    : found
-        .map(({ use }) => {
-          const { node, index, graph } = use;
-          return graph !== home || isSingle(node) || isSingleInput(node, index) || isAngle(values, node, home) ? node.op_type : "";
-        })
-        .find(Boolean);
+  const inSingle = found.find(
+    ({ use: { node, index, graph } }) => graph !== home || isSingle(node) || isSingleInput(node, index) || isAngle(values, node, home),
+  );
+  const single = home.parent ? "in a subgraph, which computes in float32" : inSingle?.use.node.op_type;
   return {
     op: chief.op,
     ...(multiplied.length > 0 ? { matmul: { besides: leaves || multiplied.length < found.length } } : {}),

@@ -1,9 +1,10 @@
 import type { Node } from "../graph/graph.ts";
+import { Sha256 } from "../io/sha256.ts";
 import type { Payload } from "../payload.ts";
 import { BITS } from "../tensor.ts";
 import { type Constant, Edits, type Model } from "./model.ts";
 
-/** Bytes that are compared before all are: weights that differ do so at once. */
+/** Bytes that are looked at before all are: weights that differ do so at once. */
 const SAMPLE = 256;
 
 /** Lets readers of equal constants read one of them. Tensors below `least` bytes are not worth a look. */
@@ -14,20 +15,30 @@ export async function duplicateConstants(model: Model, least = 16): Promise<bool
     const { info, payload, scaling } = constant;
     if (!payload || scaling || BITS[info.dtype] === 0 || payload.length < least || !model.isMovable(info.name)) continue;
     const key = `${info.dtype} ${info.shape} ${await sample(payload)}`;
-    const others = alike.get(key) ?? [];
-    alike.set(key, others);
-    let first: Constant | undefined;
-    for (const other of others) if (await equal(other.payload as Payload, payload)) first = other;
-    if (!first) {
-      others.push(constant);
-      continue;
-    }
-    edits.rename(info.name, first.info.name);
-    if (constant.constant) edits.replace(constant.constant, []);
-    edits.undefine(info.name);
-    model.drop(info.name, `the same as '${first.info.name}'`);
+    const group = alike.get(key);
+    if (group) group.push(constant);
+    else alike.set(key, [constant]);
+  }
+  for (const group of alike.values()) {
+    const firsts = new Map<string, string>();
+    if (group.length > 1) for (const constant of group) await takeOrDrop(constant, firsts, model, edits);
   }
   return edits.apply();
+}
+
+/** Drops a constant that is the same as one of `firsts`, names by digest, or makes it one of them. */
+async function takeOrDrop(constant: Constant, firsts: Map<string, string>, model: Model, edits: Edits): Promise<void> {
+  const { name } = constant.info;
+  constant.digest ??= await digest(constant.payload as Payload);
+  const first = firsts.get(constant.digest);
+  if (first === undefined) {
+    firsts.set(constant.digest, name);
+    return;
+  }
+  edits.rename(name, first);
+  if (constant.constant) edits.replace(constant.constant, []);
+  edits.undefine(name);
+  model.drop(name, `the same as '${first}'`);
 }
 
 /** Operators that give something else each time. */
@@ -63,19 +74,9 @@ async function sample(payload: Payload): Promise<string> {
   return "";
 }
 
-async function equal(a: Payload, b: Payload): Promise<boolean> {
-  const [x, y] = [a.chunks()[Symbol.asyncIterator](), b.chunks()[Symbol.asyncIterator]()];
-  let [left, right] = [new Uint8Array(0), new Uint8Array(0)];
-  try {
-    for (;;) {
-      if (left.byteLength === 0) left = ((await x.next()).value as Uint8Array<ArrayBuffer> | undefined) ?? left;
-      if (right.byteLength === 0) right = ((await y.next()).value as Uint8Array<ArrayBuffer> | undefined) ?? right;
-      const n = Math.min(left.byteLength, right.byteLength);
-      if (n === 0) return left.byteLength === right.byteLength;
-      for (let i = 0; i < n; i++) if (left[i] !== right[i]) return false;
-      [left, right] = [left.subarray(n), right.subarray(n)];
-    }
-  } finally {
-    await Promise.all([x.return?.(), y.return?.()]);
-  }
+/** Comparing each with each would take too long where a model has thousands that are nearly the same. */
+async function digest(payload: Payload): Promise<string> {
+  const hash = new Sha256();
+  for await (const chunk of payload.chunks()) hash.update(chunk);
+  return hash.hex() as string;
 }

@@ -23,6 +23,8 @@ export interface Constant {
   lifted?: boolean;
   /** What is multiplied into it. */
   scaling?: Scaling;
+  /** SHA-256 of its bytes, once it has been looked for. */
+  digest?: string;
 }
 
 /** The graph as far as the passes see it. */
@@ -221,8 +223,13 @@ export class Edits {
   }
 
   #resolve(name: string): string {
+    const passed: string[] = [];
     let at = name;
-    for (let next = this.#names.get(at); next !== undefined; next = this.#names.get(at)) at = next;
+    for (let next = this.#names.get(at); next !== undefined; next = this.#names.get(at)) {
+      passed.push(at);
+      at = next;
+    }
+    for (const each of passed) this.#names.set(each, at); // long chains are walked once
     return this.#written.get(at) ?? at;
   }
 }

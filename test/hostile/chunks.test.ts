@@ -20,7 +20,7 @@ function inChunks(bytes: Uint8Array, lengths: readonly number[]): ReadableStream
 const output = async (from: Parameters<typeof compress>[0], recipe: RecipeInput): Promise<Uint8Array> =>
   drain(compress(from, recipe).readable);
 
-const schemes = ["fp16", "bf16", "w8", "w4"] as const;
+const schemes = ["fp16", "bf16", "w8", "w4", "q8", "q4f16", "bnb4"] as const;
 
 describe.each(corpus)("$name", ({ bytes, recipe, format }) => {
   test("chunks of 0, 1, 3, 4096 and all bytes give the same bytes, under each scheme that does something", async () => {

@@ -86,9 +86,55 @@ function older(): Uint8Array {
   return encodeModel({ graph, opsets: { "": 9 } });
 }
 
+/** Something for each pass of the optimizer, and for float16 arithmetic to go round: x[?, 16] → y[?, 8]. */
+function simplifiable(): Uint8Array {
+  const branch = (name: string, op_type: string): GraphSpec => ({
+    name,
+    nodes: [node(op_type, ["t", "half"], ["out"])],
+    inputs: [],
+    outputs: [value("out", DataType.FLOAT)],
+  });
+  const nodes = [
+    node("Constant", [], ["half"], { value: { tensor: f32("", [], [0.5]) } }),
+    node("Shape", ["x"], ["s"]),
+    node("Gather", ["s", "zero"], ["n"], { axis: 0 }),
+    node("Concat", ["n", "image"], ["target"], { axis: 0 }),
+    node("Reshape", ["x", "target"], ["i"]),
+    node("Pad", ["i", "pads"], ["p"]),
+    node("Conv", ["p", "k"], ["c"], { kernel_shape: [2, 2] }),
+    node("BatchNormalization", ["c", "v", "v", "v", "v"], ["b"]),
+    node("Transpose", ["b"], ["b1"], { perm: [0, 2, 3, 1] }),
+    node("Transpose", ["b1"], ["b2"], { perm: [0, 3, 1, 2] }),
+    node("Identity", ["b2"], ["b3"]),
+    node("Flatten", ["b3"], ["f"]),
+    node("Cast", ["n"], ["scale"], { to: DataType.FLOAT }),
+    node("Div", ["f", "scale"], ["d"]),
+    node("MatMul", ["d", "w"], ["m"]),
+    node("Add", ["m", "nothing"], ["t"]),
+    node("If", ["condition"], ["e"], { then_branch: { graph: branch("then", "Mul") }, else_branch: { graph: branch("else", "Add") } }),
+    node("Where", ["condition", "e", "least"], ["y"]),
+  ];
+  const graph: GraphSpec = {
+    nodes,
+    initializers: [
+      i64("zero", [0]),
+      i64("image", [1, 4, 4]),
+      i64("pads", [0, 0, 0, 0, 0, 0, 1, 1]),
+      f32("k", [2, 1, 2, 2], randn(8, 9, 0.3)),
+      f32("v", [2], [0.5, 2]),
+      f32("w", [32, 8], randn(256, 10, 0.2)),
+      f32("nothing", [1], [0]),
+      f32("least", [], [-3.4e38]),
+    ],
+    inputs: [value("x", DataType.FLOAT, ["rows", 16]), value("condition", DataType.BOOL, [])],
+    outputs: [value("y", DataType.FLOAT, ["rows", 8])],
+  };
+  return encodeModel({ graph, opsets: { "": 13 } });
+}
+
 const single = f32("w", [32, 32], randn(1024, 6, 0.2));
 
-/** One of each way in which a weight can stand in a file. */
+/** One of each way in which a weight can stand in a file, and of each stage that looks at a graph. */
 export const corpus: readonly Specimen[] = [
   { name: "raw initializers", bytes: dense(), format: "onnx", recipe: { quantize: "w8" } },
   { name: "weights first", bytes: dense({ weights: "before", lengths: 5 }), format: "onnx", recipe: { quantize: "w4" } },
@@ -105,6 +151,10 @@ export const corpus: readonly Specimen[] = [
   { name: "pieces", bytes: dense({ pieces: 1, opset_first: true }), format: "onnx", recipe: { quantize: "w8" } },
   { name: "an older opset", bytes: older(), format: "onnx", recipe: { quantize: "bf16" } },
   { name: "an older opset, dynamically", bytes: older(), format: "onnx", recipe: { quantize: "q8" } },
+  { name: "NF4", bytes: dense(), format: "onnx", recipe: { quantize: "bnb4" } },
+  { name: "a graph to simplify", bytes: simplifiable(), format: "onnx", recipe: { optimize: true } },
+  { name: "a graph to simplify, in float16", bytes: simplifiable(), format: "onnx", recipe: { optimize: true, quantize: "fp16" } },
+  { name: "a graph in float16", bytes: simplifiable(), format: "onnx", recipe: { quantize: "q4f16" } },
   { name: "safetensors", bytes: dictionary(), format: "safetensors", recipe: { quantize: "w8" } },
   { name: "safetensors, int4", bytes: dictionary(), format: "safetensors", recipe: { quantize: "w4" } },
 ];

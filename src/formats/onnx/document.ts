@@ -10,6 +10,9 @@ import { isLeaf, isNested, type Leaf, leaf, type Message, numberOf, open, textOf
 import type { Item } from "./parse.ts";
 import { GraphProto, Model, OperatorSetId, StringStringEntry } from "./proto.ts";
 
+/** Fields of ModelProto: a file starts with one of them, since that is how it is told from others. */
+const KNOWN: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25]);
+
 /** A model without its initializers: what is held of it while they pass. */
 export class Document {
   /** Fields of ModelProto before the graph, and after it began. */
@@ -127,7 +130,7 @@ export class Document {
       this.opsets.set(domainOf(entry), numberOf(entry, OperatorSetId.version) ?? 1);
     }
     if (field.field === Model.metadata_props && textOf(open(field), StringStringEntry.key).startsWith(METADATA_PREFIX)) return; // written anew
-    (this.#begun ? this.after : this.before).push(field);
+    (this.#begun || !KNOWN.has(field.field) ? this.after : this.before).push(field);
   }
 }
 
