@@ -4,7 +4,7 @@ import type { Payload } from "../payload.ts";
 import { BITS } from "../tensor.ts";
 import { type Constant, Edits, type Model } from "./model.ts";
 
-/** Bytes that tell most weights apart: only those that begin alike are read whole. */
+/** Bytes that are looked at before all are: weights that differ do so at once. */
 const SAMPLE = 256;
 
 /** Lets readers of equal constants read one of them. Tensors below `least` bytes are not worth a look. */
@@ -15,26 +15,30 @@ export async function duplicateConstants(model: Model, least = 16): Promise<bool
     const { info, payload, scaling } = constant;
     if (!payload || scaling || BITS[info.dtype] === 0 || payload.length < least || !model.isMovable(info.name)) continue;
     const key = `${info.dtype} ${info.shape} ${await sample(payload)}`;
-    alike.set(key, [...(alike.get(key) ?? []), constant]);
+    const group = alike.get(key);
+    if (group) group.push(constant);
+    else alike.set(key, [constant]);
   }
   for (const group of alike.values()) {
-    if (group.length < 2) continue;
-    const kept = new Map<string, string>();
-    for (const constant of group) {
-      const { name } = constant.info;
-      const hash = await digest(constant.payload as Payload);
-      const first = kept.get(hash);
-      if (first === undefined) {
-        kept.set(hash, name);
-        continue;
-      }
-      edits.rename(name, first);
-      if (constant.constant) edits.replace(constant.constant, []);
-      edits.undefine(name);
-      model.drop(name, `the same as '${first}'`);
-    }
+    const firsts = new Map<string, string>();
+    if (group.length > 1) for (const constant of group) await takeOrDrop(constant, firsts, model, edits);
   }
   return edits.apply();
+}
+
+/** Drops a constant that is the same as one of `firsts`, names by digest, or makes it one of them. */
+async function takeOrDrop(constant: Constant, firsts: Map<string, string>, model: Model, edits: Edits): Promise<void> {
+  const { name } = constant.info;
+  constant.digest ??= await digest(constant.payload as Payload);
+  const first = firsts.get(constant.digest);
+  if (first === undefined) {
+    firsts.set(constant.digest, name);
+    return;
+  }
+  edits.rename(name, first);
+  if (constant.constant) edits.replace(constant.constant, []);
+  edits.undefine(name);
+  model.drop(name, `the same as '${first}'`);
 }
 
 /** Operators that give something else each time. */
@@ -70,15 +74,9 @@ async function sample(payload: Payload): Promise<string> {
   return "";
 }
 
-/** Hashes of payloads: each round looks again at what the one before has left. */
-const digests = new WeakMap<Payload, string>();
-
+/** Comparing each with each would take too long where a model has thousands that are nearly the same. */
 async function digest(payload: Payload): Promise<string> {
-  const known = digests.get(payload);
-  if (known !== undefined) return known;
   const hash = new Sha256();
   for await (const chunk of payload.chunks()) hash.update(chunk);
-  const hex = hash.hex() as string;
-  digests.set(payload, hex);
-  return hex;
+  return hash.hex() as string;
 }

@@ -23,6 +23,8 @@ export interface Constant {
   lifted?: boolean;
   /** What is multiplied into it. */
   scaling?: Scaling;
+  /** SHA-256 of its bytes, once it has been looked for. */
+  digest?: string;
 }
 
 /** The graph as far as the passes see it. */

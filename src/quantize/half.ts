@@ -18,7 +18,7 @@ export const halfArithmetic =
     if (packs && weight.role.matmul?.besides === false && weight.shape.length === 2)
       return { kind: "int4", k_axis: 0, scheme: weight.role.single ? "q4" : "q4f16" };
     if (weight.dtype !== "float32") return keep(`already ${weight.dtype}`);
-    if (weight.role.inner && elements(weight.shape) >= MIN_STORED) return { kind: "half", dtype: "float16" };
+    if (!packs && weight.role.inner && elements(weight.shape) >= MIN_STORED) return { kind: "half", dtype: "float16" };
     if (weight.role.single) return keep(weight.role.single);
     if (elements(weight.shape) < MIN_HALF && !weight.role.keep) return keep(`fewer than ${MIN_HALF} elements: a Cast where they are used`);
     return { kind: "half", dtype: "float16", computes: true };

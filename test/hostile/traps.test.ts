@@ -60,6 +60,49 @@ test("an upgrade of twice as many nodes costs twice as much", async () => {
   expect(await cost(run(large))).toBeLessThan(within(once));
 });
 
+describe.each([
+  ["a chain of Identity with a reader at each link", traps.identities, { optimize: true }],
+  ["a chain of Transpose", traps.transposes, { optimize: true }],
+  ["a chain of Transpose", traps.transposes, { quantize: "q4f16" }],
+  ["a chain that leads nowhere", traps.deadEnds, { optimize: true }],
+  ["constants that are nearly alike", traps.alike, { optimize: true }],
+  ["frequencies", traps.frequencies, { quantize: "q4f16" }],
+  ["frequencies", traps.frequencies, { optimize: true, quantize: "fp16" }],
+] as const)("%s", (_name, make, recipe) => {
+  test(`${JSON.stringify(recipe)}: twice as many cost twice as much`, async () => {
+    const run = (bytes: Uint8Array) => async (): Promise<void> => {
+      const { readable, report } = compress(bytes, recipe);
+      report.catch(() => {});
+      await drain(readable);
+    };
+    const [small, large] = [make(4_000), make(8_000)];
+    await run(small)(); // warms up
+    const once = await cost(run(small));
+    expect(await cost(run(large))).toBeLessThan(within(once));
+  });
+});
+
+describe("nodes that ask for what there is not", () => {
+  test.each(traps.absurd)("%s", async (_what, nodes, constants) => {
+    const bytes = traps.absurdity(nodes, constants);
+    for (const recipe of [
+      { optimize: true },
+      { optimize: true, quantize: "fp16" },
+      { quantize: "q4f16" },
+      { optimize: true, quantize: "q8" },
+    ] as const) {
+      const taken = await cost(async () => {
+        for (const door of ["source", "stream"] as const) {
+          const { output, refusal } = await attempt(door, bytes, recipe);
+          expect(refusal?.name ?? "", `${refusal}`).toMatch(/^(UnsupportedError|FormatError|)$/);
+          if (output) expect(output.length, "a file does not grow").toBeLessThan(bytes.length + 20_000);
+        }
+      });
+      expect(taken, "ms").toBeLessThan(2000);
+    }
+  });
+});
+
 const each = async (bytes: Uint8Array, quantize: "w8" | "w4" = "w8"): Promise<Outcome[]> => {
   const outcomes: Outcome[] = [];
   for (const door of DOORS) outcomes.push(await attempt(door, bytes, { quantize }));
