@@ -57,7 +57,8 @@ export function computeInHalf(document: Document, computing: readonly Encoded[],
     return name;
   };
   // From IR 4 on, an initializer that is an input too is a default: callers may give another.
-  const given = new Set(document.ir_version < 4 ? [] : document.main.inputs);
+  const listed = document.ir_version < 4;
+  const given = new Set(listed ? [] : document.main.inputs);
   for (const tensor of document.unfit.values())
     if (document.values.uses(tensor.name, document.main).length > 0 && !given.has(tensor.name)) clipped.set(tensor.name, add(tensor));
   for (const node of document.main.nodes) {
@@ -72,6 +73,6 @@ export function computeInHalf(document: Document, computing: readonly Encoded[],
     for (const name of [input[0], output[0]]) if (name && types.get(name)?.dtype === undefined) own.set(name, "float32");
   }
   const dtype = (name: string): DType | undefined => own.get(name) ?? (weights.has(name) ? "float32" : types.get(name)?.dtype);
-  new HalfArithmetic({ main: document.main, dtype, weights, clipped, fills }, patch, names.fresh).apply();
+  new HalfArithmetic({ main: document.main, dtype, weights, clipped, fills, listed }, patch, names.fresh).apply();
   document.apply(patch);
 }

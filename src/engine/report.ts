@@ -141,7 +141,8 @@ export class Log {
     if (!this.quantizes) return "the optimizer found nothing to do";
     const reasons = new Map<string, number>();
     for (const { reason } of this.tensors) if (reason) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-    const common = [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 3);
+    const isOther = (reason: string): number => Number(reason.endsWith("not a float tensor")); // nobody asked about those
+    const common = [...reasons].sort(([a, m], [b, n]) => isOther(a) - isOther(b) || n - m).slice(0, 3);
     if (common.length === 0) return "the model has no weights";
     return common.map(([reason, n]) => `${n} tensor${n === 1 ? "" : "s"}: ${reason}`).join("; ");
   }

@@ -432,6 +432,15 @@ describe.each(RECIPES)("%s", (_word, recipe) => {
     });
   });
 
+  test("in IR 3, where initializers are inputs, every layout loads", async () => {
+    const small = spec([node("Mul", ["h", "large"], ["l"]), node("Softmax", ["l"], ["y"], { axis: 1 })], [scalar("large", 1e5)], {}, 8);
+    const source = encodeModel({ ...small, ir_version: 3 }, { list_initializers: true });
+    for (const from of [source, new Blob([source]).stream()]) {
+      const bytes = new Uint8Array(await new Response(compress(from, recipe).readable).arrayBuffer());
+      expect((await runNode(bytes, x())).y?.dims).toEqual([3, 32]);
+    }
+  });
+
   test("names that are taken are not given again", async () => {
     const nodes = [
       node("Relu", ["h"], ["h_float16"]),

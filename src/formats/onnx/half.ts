@@ -18,6 +18,8 @@ export interface HalfModel {
   clipped: ReadonlyMap<string, string>;
   /** Values that a ConstantOfShape fills with a number that does not fit, and the name of the float16 scalar to fill with. */
   fills: ReadonlyMap<string, string>;
+  /** Whether an initializer must be an input, as up to IR 3: a run that reads once has written what nothing reads any more. */
+  listed: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export class HalfArithmetic {
   }
 
   apply(): void {
-    const { main, weights, clipped, fills } = this.#model;
+    const { main, weights, clipped, fills, listed } = this.#model;
     const halves = halfNodes(this.#model);
     const rewritten = new Map<Node, Node>();
     for (const node of main.nodes) {
@@ -72,7 +74,7 @@ export class HalfArithmetic {
       if (this.#wantsFloat.has(name)) continue;
       const constant = producers.get(name);
       if (constant) this.#patch.remove(constant);
-      else this.#patch.undefine(main, name);
+      else if (!listed) this.#patch.undefine(main, name);
     }
     this.#patch.prepend(main, early);
     for (const node of main.nodes) {
