@@ -115,6 +115,7 @@ const claims: [claim: string, measured: number, least: number, format: (v: numbe
   ["int4 columns, 4 MiB, of memory.copy", at("f32_qb4w_transpose").ratio, 0.35, percent],
   ["float to half, 4 MiB, of memory.copy", at("f32_f16").ratio, 0.22, percent],
   ["half to float, 4 MiB, of memory.copy", at("f16_f32").ratio, 0.22, percent],
+  ["NF4, 4 MiB, of memory.copy", at("f32_nf4").ratio, 0.3, percent],
   ["int8 per row, 256 KiB, of a plain loop", speedup("f32_qc8w_rows", SLAB), 50, times],
   ["int4 rows, 256 KiB, of a plain loop", speedup("f32_qb4w_rows", SLAB), 50, times],
 ];

@@ -25,8 +25,7 @@ const nowhere: Sink = { write: async () => {}, close: async () => {}, abort: asy
 let bytes = 0;
 const start = performance.now();
 if (what === "edgeslim" || what === "hashing") {
-  const maxHashedBytes = what === "hashing" ? Number.POSITIVE_INFINITY : 0;
-  bytes = (await compressInto(stream(), { quantize: "w8" }, nowhere, { maxHashedBytes })).output.bytes;
+  bytes = (await compressInto(stream(), { quantize: "w8" }, nowhere, { hash: what === "hashing" })).output.bytes;
 } else if (what === "protobufjs") {
   const whole = new Uint8Array(model.size);
   let fill = 0;

@@ -1,4 +1,4 @@
-// The claims about the whole way through workerd: `node bench/worker.ts [rounds]`. Prints its sections of RESULTS.md; fails where a claim does.
+// The claims about the whole way through workerd: `node bench/worker.ts [rounds] [time|size|memory]`. Prints its sections of RESULTS.md; fails where a claim does.
 //
 // Client and Worker are two processes on one machine that talk over loopback; the model is made while it is sent.
 import { AVAILABLE } from "../src/engine/decide.ts";
@@ -8,6 +8,7 @@ import { type Model, measuredWorker } from "./worker/run.ts";
 
 const MiB = 2 ** 20;
 const ROUNDS = Number(process.argv[2] ?? 5);
+const ONLY = process.argv[3] ?? "";
 /** Most time that a scheme may take, as a multiple of the pass-through's. */
 const MAX_RATIO = 1.05;
 /** Most of the upload that may have been sent when the first byte of the answer comes. */
@@ -142,7 +143,7 @@ const parts: [string, () => Promise<string>][] = [
   ["Through workerd: size", scaling],
   ["Through workerd: memory", memory],
 ];
-for (const [name, measure] of parts) {
+for (const [name, measure] of parts.filter(([name]) => name.endsWith(ONLY))) {
   const markdown = `## ${name}\n\n${await measure()}`;
   console.log(`${markdown}\n`);
   await section(name, markdown);

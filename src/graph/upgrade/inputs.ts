@@ -53,7 +53,7 @@ export const pad: Step = (node, bench) => {
   const pads = bench.ints(node, "pads") ?? bench.refuse(node, "has no attribute 'pads'");
   const value = bench.number(node, "value", 0);
   const data = bench.input(node);
-  const constant = bench.text(node, "mode", "constant") === "constant" && value !== 0;
+  const constant = bench.text(node, "mode", "constant") === "constant" && !Object.is(value, 0);
   const filler = constant ? bench.floatScalar(node, "constant_value", value, data) : { name: "", nodes: [] };
   return [...filler.nodes, ...moved(node, [data, bench.vector("pads", pads), filler.name], "pads", "value")];
 };

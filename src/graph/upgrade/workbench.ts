@@ -121,7 +121,11 @@ export class Workbench {
   /** A float32 scalar. */
   float(role: string, value: number): string {
     const bytes = new Uint8Array(Float32Array.of(value).buffer);
-    return this.#tensor(`${role} float:${value}`, named(role, [value]), { dtype: "float32", shape: [], bytes });
+    return this.#tensor(`${role} float:${Object.is(value, -0) ? "-0" : value}`, named(role, [value]), {
+      dtype: "float32",
+      shape: [],
+      bytes,
+    });
   }
 
   /** A scalar of the type that `like` has, and the nodes that make it of one in float32. */

@@ -179,6 +179,7 @@ const shapes: Case[] = [
   one("Slice", [10, LAST], [x(5, 6), ints(4, 0), ints(-100, 5), ints(0, 1), ints(-1, 2)], {}, { note: "bounds as inputs" }),
   ...["constant", "edge", "reflect"].map((mode) => one("Pad", [7, 10], [x(3, 4)], { mode, pads: [1, 2, 0, 1], value: float(1.5) })),
   one("Pad", [7, 10], [x(3, 4)], { pads: [0, -1, 1, 0] }),
+  one("Pad", [7, 10], [x(3, 4)], { pads: [0, 1, 1, 0], value: float(-0) }, { note: "with minus zero" }),
   one("Pad", [11, LAST], [x(3, 4), ints(1, 0, 0, 2), of([], 3)], {}, { note: "pads as an input" }),
 ];
 
