@@ -57,3 +57,14 @@ async function* drain(input: Input): AsyncGenerator<Uint8Array> {
   }
   input.reuse?.();
 }
+
+/** All bytes of a payload, copied: for what is known to be small. */
+export async function bytesIn(payload: Payload): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(payload.length);
+  let fill = 0;
+  for await (const chunk of payload.chunks()) {
+    bytes.set(chunk, fill);
+    fill += chunk.byteLength;
+  }
+  return bytes;
+}

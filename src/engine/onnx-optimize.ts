@@ -7,7 +7,7 @@ import { MAX_KNOWN_ELEMENTS, type Value } from "../ops/value.ts";
 import type { Constant } from "../optimize/model.ts";
 import { optimize } from "../optimize/optimize.ts";
 import { scaledPayload } from "../optimize/scaling.ts";
-import { memoryPayload, type Payload } from "../payload.ts";
+import { bytesIn, memoryPayload } from "../payload.ts";
 import { arrayOf, elements, tensorBytes } from "../tensor.ts";
 import { bytesOf } from "./onnx.ts";
 import type { Definition, Names } from "./onnx-weights.ts";
@@ -73,14 +73,4 @@ class SmallValues {
 async function small({ info: { dtype, shape }, payload }: Constant): Promise<Value> {
   if (!payload || dtype === "string" || elements(shape) > MAX_KNOWN_ELEMENTS) return { dtype, shape };
   return { dtype, shape, constant: { dtype, shape, data: arrayOf(dtype, await bytesIn(payload)) } };
-}
-
-async function bytesIn(payload: Payload): Promise<Uint8Array> {
-  const bytes = new Uint8Array(payload.length);
-  let fill = 0;
-  for await (const chunk of payload.chunks()) {
-    bytes.set(chunk, fill);
-    fill += chunk.byteLength;
-  }
-  return bytes;
 }

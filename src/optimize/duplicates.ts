@@ -10,20 +10,34 @@ const SAMPLE = 256;
 /** Lets readers of equal constants read one of them. Tensors below `least` bytes are not worth a look. */
 export async function duplicateConstants(model: Model, least = 16): Promise<boolean> {
   const edits = new Edits(model);
-  const alike = new Map<string, Constant[]>();
-  for (const constant of model.constants.values()) {
-    const { info, payload, scaling } = constant;
-    if (!payload || scaling || BITS[info.dtype] === 0 || payload.length < least || !model.isMovable(info.name)) continue;
-    const key = `${info.dtype} ${info.shape} ${await sample(payload)}`;
-    const group = alike.get(key);
-    if (group) group.push(constant);
-    else alike.set(key, [constant]);
-  }
-  for (const group of alike.values()) {
-    const firsts = new Map<string, string>();
-    if (group.length > 1) for (const constant of group) await takeOrDrop(constant, firsts, model, edits);
+  const candidates = [...model.constants.values()].filter(
+    ({ info, payload, scaling }) => payload && !scaling && BITS[info.dtype] > 0 && payload.length >= least && model.isMovable(info.name),
+  );
+  for (const alike of groups(
+    candidates,
+    candidates.map(({ info: { dtype, shape } }) => `${dtype} ${shape}`),
+  )) {
+    for (const constant of alike) constant.sample ??= await sample(constant.payload as Payload);
+    for (const group of groups(
+      alike,
+      alike.map((constant) => constant.sample as string),
+    )) {
+      const firsts = new Map<string, string>();
+      for (const constant of group) await takeOrDrop(constant, firsts, model, edits);
+    }
   }
   return edits.apply();
+}
+
+/** The constants that share a key with another, together. */
+function groups(constants: readonly Constant[], keys: readonly string[]): Constant[][] {
+  const byKey = new Map<string, Constant[]>();
+  constants.forEach((constant, i) => {
+    const group = byKey.get(keys[i] as string);
+    if (group) group.push(constant);
+    else byKey.set(keys[i] as string, [constant]);
+  });
+  return [...byKey.values()].filter(({ length }) => length > 1);
 }
 
 /** Drops a constant that is the same as one of `firsts`, names by digest, or makes it one of them. */
@@ -70,6 +84,8 @@ export function duplicateNodes(model: Model): boolean {
 
 /** The first bytes, as text. */
 async function sample(payload: Payload): Promise<string> {
+  const { range, length } = payload;
+  if (range) return String.fromCharCode(...(await range.source.read(range.offset, Math.min(SAMPLE, length))));
   for await (const chunk of payload.chunks()) return String.fromCharCode(...chunk.subarray(0, SAMPLE));
   return "";
 }

@@ -1,10 +1,8 @@
-import type { Graph, Node, Use, Values } from "../graph/graph.ts";
-import { edited } from "../graph/graph.ts";
+import { edited, type Graph, type Node, type Use, type Values } from "../graph/graph.ts";
 import { Patch } from "../graph/patch.ts";
 import type { Known } from "../ops/op.ts";
 import type { Value } from "../ops/value.ts";
-import type { Payload } from "../payload.ts";
-import { memoryPayload } from "../payload.ts";
+import { bytesIn, memoryPayload, type Payload } from "../payload.ts";
 import { arrayOf, type Tensor, type TensorInfo, tensorBytes } from "../tensor.ts";
 
 /** Factors that a weight is multiplied by: element i by `factors[floor(i / inner) % factors.length]`. */
@@ -25,6 +23,8 @@ export interface Constant {
   scaling?: Scaling;
   /** SHA-256 of its bytes, once it has been looked for. */
   digest?: string;
+  /** Its first bytes, once they have been looked at. */
+  sample?: string;
 }
 
 /** The graph as far as the passes see it. */
@@ -103,14 +103,8 @@ export class Model {
   async read(name: string, max: number): Promise<Tensor | undefined> {
     const constant = this.constants.get(name);
     if (!constant?.payload || constant.scaling || constant.info.dtype === "string" || constant.payload.length > max) return undefined;
-    const bytes = new Uint8Array(constant.payload.length);
-    let fill = 0;
-    for await (const chunk of constant.payload.chunks()) {
-      bytes.set(chunk, fill);
-      fill += chunk.byteLength;
-    }
     const { dtype, shape } = constant.info;
-    return { dtype, shape, data: arrayOf(dtype, bytes) };
+    return { dtype, shape, data: arrayOf(dtype, await bytesIn(constant.payload)) };
   }
 
   /** Adds a constant that the source has not; `edits` then define it in the graph. */
