@@ -99,6 +99,11 @@ export class Decider {
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
   }
 
+  /** The scheme that the recipe names for all weights but those it overrides. */
+  get scheme(): string | undefined {
+    return this.#quantize.scheme;
+  }
+
   /** Whether the model computes in float16 afterwards. */
   get computesInHalf(): boolean {
     return this.#scheme === HALF || this.#scheme === SCHEMES.q4f16;

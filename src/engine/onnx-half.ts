@@ -7,7 +7,9 @@ import { Patch } from "../graph/patch.ts";
 import { toFloat16 } from "../ops/half.ts";
 import type { Value } from "../ops/value.ts";
 import { arrayOf, type DType, elements, type TensorBytes } from "../tensor.ts";
+import type { Decider } from "./decide.ts";
 import type { Definition, Encoded, Names } from "./onnx-weights.ts";
+import type { Log } from "./report.ts";
 
 /** Whether a weight so encoded is read by a model that computes in float16. */
 export const computesInHalf = (encoding: Encoding): boolean =>
@@ -37,6 +39,16 @@ function halvesOf(name: string, shape: readonly number[], values: Float32Array):
   const nearest = (x: number): number => (fitsFloat16(x) ? x : Math.sign(x) * Math.max(MIN_FLOAT16, Math.min(MAX_FLOAT16, Math.abs(x))));
   const halves = Uint16Array.from(values, (x) => toFloat16(nearest(x)));
   return { name, dtype: "float16", shape, bytes: new Uint8Array(halves.buffer) };
+}
+
+/** Says where a model under q4f16 has nothing that int4 takes: what is left of the scheme is fp16. */
+export function warnUnpacked({ scheme }: Decider, encoded: readonly Encoded[], log: Log): void {
+  if (scheme !== "q4f16" || encoded.some(({ encoding }) => encoding.kind === "int4")) return;
+  log.warnOf(
+    "q4f16-as-fp16",
+    "No weight is int4, which is for those that only MatMul reads: the model computes in float16, as under fp16",
+    [],
+  );
 }
 
 /** Rewrites the main graph to compute in float16. */

@@ -13,7 +13,7 @@ import { DataPlan } from "./data-files.ts";
 import { standsTwice } from "./decide.ts";
 import { layersOf } from "./layers.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
-import { noteUnfit } from "./onnx-half.ts";
+import { noteUnfit, warnUnpacked } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
@@ -44,6 +44,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   if (encoded.length === 0 && (log.quantizes || !log.changed))
     throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   log.layers = layersOf(document.values, definitions);
+  warnUnpacked(decider, encoded, log);
   raiseOpset(document, encoded, names, log);
   patchGraph(document, encoded, names);
   for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));

@@ -14,7 +14,7 @@ import { Decisions } from "./decisions.ts";
 import { layersOf } from "./layers.ts";
 import type { Held } from "./lookahead.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge, writeEncoded, writeField } from "./onnx.ts";
-import { noteUnfit } from "./onnx-half.ts";
+import { noteUnfit, warnUnpacked } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
@@ -80,6 +80,7 @@ export class OnnxStream {
 
     log.layers = layersOf(document.values, this.#defined);
     const { opset } = document;
+    warnUnpacked(decider, this.#encoded, log);
     raiseOpset(document, this.#encoded, this.#names, log);
     patchGraph(document, this.#encoded, this.#names);
     for (const each of this.#encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(this.#run, each));

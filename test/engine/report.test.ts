@@ -142,6 +142,12 @@ describe("the report", () => {
   });
 });
 
+test("q4f16 says so where nothing is int4", async () => {
+  const codes = async (model: Uint8Array) => (await run(model, { quantize: "q4f16" })).report.warnings.map(({ code }) => code);
+  expect(await codes(conv().bytes)).toContain("q4f16-as-fp16");
+  expect(await codes(mlp().bytes)).not.toContain("q4f16-as-fp16");
+});
+
 describe("outlier channels", () => {
   const [k, n] = [64, 64];
   const plain = randn(k * n, 1);
