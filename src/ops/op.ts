@@ -18,6 +18,35 @@ export interface Op {
    * Call it through `foldNode`, which checks rules and sizes.
    */
   fold?(node: Node, inputs: readonly (Tensor | undefined)[], context: FoldContext): readonly Tensor[] | undefined;
+  /**
+   * The outputs, computed plainly: what a run does where it has neither a kernel nor a `fold`, and the oracle of kernels. Unlike `fold` it
+   * need not be exact, and it may be slow, depend on the data for its shapes, or run subgraphs. Undefined where the inputs break the
+   * operator's rules or ask for what is not supported.
+   */
+  compute?(node: Node, inputs: readonly (Datum | undefined)[], context: ComputeContext): readonly (Datum | undefined)[] | undefined;
+}
+
+/** What a value is while a model runs. */
+export type Datum = Tensor | Sequence | Optional;
+
+export interface Sequence {
+  readonly sequence: readonly Tensor[];
+}
+
+export interface Optional {
+  readonly optional: Tensor | Sequence | undefined;
+}
+
+export interface ComputeContext {
+  /** Of the node's domain. */
+  opset: number;
+  tensor: Context["tensor"];
+  /** The outputs as `infer` told them; a shape that depends on data is undefined. */
+  outputs: readonly { dtype: DType | undefined; shape: readonly number[] | undefined }[];
+  /** Runs a subgraph of the node on its inputs, and gives its outputs. It bounds how often and how deep. */
+  graph(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[];
+  /** Uniform in [0, 1). */
+  random(): number;
 }
 
 export interface FoldContext {
