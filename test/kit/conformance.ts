@@ -42,7 +42,7 @@ function readTensor(bytes: Uint8Array): Tensor | undefined {
   }
 }
 
-function tensorOf(proto: TensorProto): Tensor | undefined {
+export function tensorOf(proto: TensorProto): Tensor | undefined {
   const dtype = DATA_TYPES[proto.dataType];
   const shape = proto.dims.map(Number);
   const count = shape.reduce((n, d) => n * d, 1);

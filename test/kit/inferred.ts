@@ -7,10 +7,12 @@ import { sourceInput } from "../../src/io/input.ts";
 import { Reader } from "../../src/io/reader.ts";
 import { memorySource } from "../../src/io/source.ts";
 import { type Inferred, inferGraph } from "../../src/ops/infer.ts";
+import type { Known } from "../../src/ops/op.ts";
 import type { Value } from "../../src/ops/value.ts";
 
 export interface InferredModel {
   document: Document;
+  known: Known;
   inferred: Inferred;
   /** Values of the main graph. */
   values: ReadonlyMap<string, Value>;
@@ -43,5 +45,5 @@ export async function inferModel(
       return given ?? (isTold ? known.value(graph, name) : undefined);
     },
   });
-  return { document, inferred, values: inferred.get(document.main) ?? new Map() };
+  return { document, known, inferred, values: inferred.get(document.main) ?? new Map() };
 }

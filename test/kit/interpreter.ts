@@ -1,0 +1,89 @@
+/** Runs a model plainly, a node at a time: the oracle of the operators' `compute`, and through them of kernels. */
+import { fromBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
+import { describe, type Graph, type Node, topological } from "../../src/graph/graph.ts";
+import { symbols } from "../../src/ops/dims.ts";
+import { foldNode } from "../../src/ops/fold.ts";
+import { operator } from "../../src/ops/index.ts";
+import type { Context, Datum } from "../../src/ops/op.ts";
+import { bounded, constantValue, isStatic, type Value } from "../../src/ops/value.ts";
+import type { Tensor } from "../../src/tensor.ts";
+import { tensorOf } from "./conformance.ts";
+import { inferModel } from "./inferred.ts";
+
+/** Subgraphs that one run may start. */
+const MAX_STARTED = 10_000;
+
+const valueOf = (datum: Datum | undefined): Value => (datum && "data" in datum ? constantValue(datum) : {});
+
+/** The outputs of the main graph, by name. Throws where a node is not computed. */
+export async function interpret(
+  model: Uint8Array,
+  feeds: ReadonlyMap<string, Datum | undefined>,
+  random: () => number = Math.random,
+): Promise<Map<string, Datum | undefined>> {
+  const { document, known } = await inferModel(model);
+  const proto = fromBinary(ModelProtoSchema, model).graph;
+  const initializers = new Map(proto?.initializer.map((tensor) => [tensor.name, tensorOf(tensor)]));
+  const constants = new Map(proto?.node.flatMap((node) => node.attribute.map(({ t }) => [node.output[0], t && tensorOf(t)] as const)));
+  const scopes = new Map<Graph, Map<string, Datum | undefined>>();
+  let started = 0;
+
+  const find = (graph: Graph, name: string): Datum | undefined => {
+    for (let scope: Graph | undefined = graph; scope; scope = scope.parent) {
+      const values = scopes.get(scope);
+      if (values?.has(name)) return values.get(name);
+    }
+    return undefined;
+  };
+
+  const tensor: Context["tensor"] = (node, attribute) => {
+    const told = known.tensor(node, attribute);
+    const whole = node.op_type === "Constant" ? constants.get(node.output[0]) : undefined;
+    return told && !told.constant && whole ? constantValue(whole) : told;
+  };
+
+  function run(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[] {
+    if (++started > MAX_STARTED) throw new Error("Too many subgraphs are run.");
+    const values = new Map<string, Datum | undefined>();
+    scopes.set(graph, values);
+    for (const name of graph.initializers)
+      values.set(name, graph === document.main ? initializers.get(name) : known.value(graph, name)?.constant);
+    graph.inputs.forEach((name, i) => {
+      if (inputs[i] || !values.has(name)) values.set(name, inputs[i]);
+    });
+    for (const node of topological(graph)) {
+      const outputs = compute(
+        node,
+        node.input.map((name) => (name ? find(graph, name) : undefined)),
+      );
+      if (!outputs) throw new Error(`${describe(node)} is not computed.`);
+      node.output.forEach((name, i) => {
+        if (name) values.set(name, outputs[i]);
+      });
+    }
+    return graph.outputs.map((name) => find(graph, name));
+  }
+
+  function compute(node: Node, inputs: readonly (Datum | undefined)[]) {
+    const op = operator(node);
+    const opset = document.opsets.get(node.domain) ?? 1;
+    const told = node.input.map((name, i) => (name ? valueOf(inputs[i]) : undefined));
+    if (!op?.compute) return foldNode(node, told, { opsets: document.opsets, tensor });
+    const context: Context = { opset, symbol: symbols(), tensor, graph: () => [] };
+    const outputs = op
+      .infer(node, told, context)
+      .map(bounded)
+      .map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
+    return op.compute(node, inputs, { opset, tensor, outputs, graph: run, random });
+  }
+
+  const outputs = run(
+    document.main,
+    document.main.inputs.map((name) => feeds.get(name)),
+  );
+  return new Map(document.main.outputs.map((name, i) => [name, outputs[i]]));
+}
+
+/** Whether a value is a tensor. */
+export const isTensor = (datum: Datum | undefined): datum is Tensor => datum !== undefined && "data" in datum;

@@ -1,0 +1,64 @@
+/** Operators computed plainly give what the conformance cases of ONNX say. */
+import { describe, expect, test } from "vitest";
+import { fromBfloat16, fromFloat16 } from "../../src/ops/half.ts";
+import type { Tensor } from "../../src/tensor.ts";
+import { CONFORMANCE, CONFORMANCE_PACKAGE, type ConformanceCase, conformanceCases } from "../kit/conformance.ts";
+import { inferModel } from "../kit/inferred.ts";
+import { interpret, isTensor } from "../kit/interpreter.ts";
+import { needs } from "../kit/require.ts";
+
+/** Cases whose files say uint16 for what the model declares as bfloat16. */
+const BFLOAT16_AS_UINT16 = /BFLOAT16/;
+
+function plain({ dtype, data }: Tensor): unknown[] {
+  if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16);
+  return dtype === "bfloat16" ? Array.from(data as Uint16Array, fromBfloat16) : Array.from(data as ArrayLike<unknown>);
+}
+
+/** What of a computed output differs from the one a case has. */
+function difference(given: Tensor, expected: Tensor): string | undefined {
+  if (given.dtype !== expected.dtype || given.shape.join() !== expected.shape.join())
+    return `${given.dtype}[${given.shape}] is ${expected.dtype}[${expected.shape}]`;
+  const [a, b] = [plain(given), plain(expected)];
+  const relative = given.dtype === "float16" ? 2e-3 : 2e-5;
+  const isNear = (x: unknown, y: unknown) =>
+    Object.is(x, y) || x === y || (typeof x === "number" && typeof y === "number" && Math.abs(x - y) <= 1e-6 + relative * Math.abs(y));
+  const isExact = !/float/.test(given.dtype);
+  const at = a.findIndex((x, i) => (isExact ? x !== b[i] : !isNear(x, b[i])));
+  return a.length === b.length && at < 0 ? undefined : `[${at}] ${a[at]} is ${b[at]}`;
+}
+
+/** A case's outcome: undefined where all is right. */
+async function outcome({ model, inputs, outputs }: ConformanceCase): Promise<string | undefined> {
+  const { main } = (await inferModel(model)).document;
+  const fed = main.inputs.filter((name) => !main.initializers.includes(name));
+  const computed = await interpret(model, new Map(fed.map((name, i) => [name, inputs[i]])));
+  for (const [i, name] of main.outputs.entries()) {
+    const [given, expected] = [computed.get(name), outputs[i]];
+    const what = expected && (isTensor(given) ? difference(given, expected) : "no tensor");
+    if (what) return `${name}: ${what}`;
+  }
+  return undefined;
+}
+
+describe.skipIf(!needs(CONFORMANCE, CONFORMANCE_PACKAGE))("the conformance cases of ONNX", () => {
+  test("are computed as they say", async () => {
+    const wrong: string[] = [];
+    const missing: string[] = [];
+    let right = 0;
+    for (const each of conformanceCases()) {
+      if (each.outputs.length === 0 || BFLOAT16_AS_UINT16.test(each.name)) continue;
+      try {
+        const what = await outcome(each);
+        if (what) wrong.push(`${each.name}: ${what}`);
+        else right++;
+      } catch (error) {
+        (/is not computed/.test(String(error)) ? missing : wrong).push(`${each.name}: ${error}`);
+      }
+    }
+    if (process.env.MISSING) console.log(right, missing.join("\n"));
+    expect(wrong).toEqual([]);
+    // The least that were computed when this was written.
+    expect(right).toBeGreaterThanOrEqual(400);
+  });
+});
