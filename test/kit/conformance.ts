@@ -32,7 +32,6 @@ export function* conformanceCases(): Generator<ConformanceCase> {
         const paths = existsSync(data) ? readdirSync(data).filter((file) => file.startsWith(kind)) : [];
         return Array.from({ length: paths.length }, (_, i) => readDatum(readFileSync(join(data, `${kind}_${i}.pb`)), values[i]));
       };
-      // An input that is an initializer too may be fed or not.
       yield { name, model, inputs: files("input", graph?.input), outputs: files("output", graph?.output) };
     }
   }
@@ -71,7 +70,7 @@ function readTensor(bytes: Uint8Array): Tensor | undefined {
   }
 }
 
-function tensorOf(proto: TensorProto): Tensor | undefined {
+export function tensorOf(proto: TensorProto): Tensor | undefined {
   const dtype = DATA_TYPES[proto.dataType];
   const shape = proto.dims.map(Number);
   const count = shape.reduce((n, d) => n * d, 1);

@@ -1,80 +1,85 @@
-/** Runs a model node by node with what the operators compute plainly: no kernels, no plan. */
-import { type Graph, type Node, topological } from "../../src/graph/graph.ts";
+/** Runs a model plainly, a node at a time: the oracle of the operators' `compute`, and through them of kernels. */
+import { fromBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
+import { describe, type Graph, type Node, topological } from "../../src/graph/graph.ts";
+import { symbols } from "../../src/ops/dims.ts";
+import { foldNode } from "../../src/ops/fold.ts";
 import { operator } from "../../src/ops/index.ts";
-import { type Context, type Datum, type FoldContext, isTensor, type Known } from "../../src/ops/op.ts";
+import { type Context, type Datum, isTensor } from "../../src/ops/op.ts";
 import { bounded, constantValue, isStatic, type Value } from "../../src/ops/value.ts";
+import { tensorOf } from "./conformance.ts";
 import { inferModel } from "./inferred.ts";
-import { rng } from "./random.ts";
 
-/** Turns of all loops together, at most. */
-const MAX_GRAPHS = 10_000;
+/** Subgraphs that one run may start. */
+const MAX_STARTED = 10_000;
 
-interface Scope {
-  values: Map<string, Datum | undefined>;
-  parent: Scope | undefined;
-}
+const asValue = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
 
-/** The outputs of a model for inputs by position, those that are no initializers. */
-export async function interpret(model: Uint8Array, inputs: readonly (Datum | undefined)[]): Promise<readonly (Datum | undefined)[]> {
+/** The outputs of the main graph, by name. Throws where a node is not computed. */
+export async function interpret(
+  model: Uint8Array,
+  feeds: ReadonlyMap<string, Datum | undefined>,
+  random: () => number = Math.random,
+): Promise<Map<string, Datum | undefined>> {
   const { document, known } = await inferModel(model);
-  const { main } = document;
-  const random = rng(1);
-  let graphs = 0;
+  const proto = fromBinary(ModelProtoSchema, model).graph;
+  const initializers = new Map(proto?.initializer.map((tensor) => [tensor.name, tensorOf(tensor)]));
+  const constants = new Map(proto?.node.flatMap((node) => node.attribute.map(({ t }) => [node.output[0], t && tensorOf(t)] as const)));
+  const scopes = new Map<Graph, Map<string, Datum | undefined>>();
+  let started = 0;
 
-  function run(graph: Graph, given: readonly (Datum | undefined)[], parent?: Scope): readonly (Datum | undefined)[] {
-    if (++graphs > MAX_GRAPHS) throw new Error(`More than ${MAX_GRAPHS} graphs were run.`);
-    const scope: Scope = { values: new Map(), parent };
-    for (const name of graph.initializers) scope.values.set(name, known.value(graph, name)?.constant);
-    const free = graph === main ? graph.inputs.filter((name) => !graph.initializers.includes(name)) : graph.inputs;
-    (given.length === free.length ? free : graph.inputs).forEach((name, i) => {
-      scope.values.set(name, given[i]);
+  const find = (graph: Graph, name: string): Datum | undefined => {
+    for (let scope: Graph | undefined = graph; scope; scope = scope.parent) {
+      const values = scopes.get(scope);
+      if (values?.has(name)) return values.get(name);
+    }
+    return undefined;
+  };
+
+  const tensor: Context["tensor"] = (node, attribute) => {
+    const told = known.tensor(node, attribute);
+    const whole = node.op_type === "Constant" ? constants.get(node.output[0]) : undefined;
+    return told && !told.constant && whole ? constantValue(whole) : told;
+  };
+
+  function run(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[] {
+    if (++started > MAX_STARTED) throw new Error("Too many subgraphs are run.");
+    const values = new Map<string, Datum | undefined>();
+    scopes.set(graph, values);
+    for (const name of graph.initializers)
+      values.set(name, graph === document.main ? initializers.get(name) : known.value(graph, name)?.constant);
+    graph.inputs.forEach((name, i) => {
+      if (inputs[i] || !values.has(name)) values.set(name, inputs[i]);
     });
     for (const node of topological(graph)) {
-      const outputs = runNode(node, scope, known, random, run);
+      const outputs = compute(
+        node,
+        node.input.map((name) => (name ? find(graph, name) : undefined)),
+      );
+      if (!outputs) throw new Error(`${describe(node)} is not computed.`);
       node.output.forEach((name, i) => {
-        if (name) scope.values.set(name, outputs[i]);
+        if (name) values.set(name, outputs[i]);
       });
     }
-    return graph.outputs.map((name) => find(scope, name));
+    return graph.outputs.map((name) => find(graph, name));
   }
-  return run(main, inputs);
-}
 
-function find(scope: Scope | undefined, name: string): Datum | undefined {
-  if (!scope) return undefined;
-  return scope.values.has(name) ? scope.values.get(name) : find(scope.parent, name);
-}
+  function compute(node: Node, inputs: readonly (Datum | undefined)[]) {
+    const op = operator(node);
+    const opset = document.opsets.get(node.domain) ?? 1;
+    const told = node.input.map((name, i) => (name ? asValue(inputs : undefined));
+    if (!op?.compute) return foldNode(node, told, { opsets: document.opsets, tensor });
+    const context: Context = { opset, symbol: symbols(), tensor, graph: () => [] };
+    const outputs = op
+      .infer(node, told, context)
+      .map(bounded)
+      .map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
+    return op.compute(node, inputs, { opset, tensor, outputs, graph: run, random });
+  }
 
-const asValue = (datum: Datum): Value => (isTensor(datum) ? constantValue(datum) : {});
-
-function runNode(
-  node: Node,
-  scope: Scope,
-  { opsets, tensor }: Known,
-  random: () => number,
-  run: (graph: Graph, inputs: readonly (Datum | undefined)[], scope: Scope) => readonly (Datum | undefined)[],
-): readonly (Datum | undefined)[] {
-  const op = operator(node);
-  if (!op) throw new Error(`${node.op_type} is not known.`);
-  const inputs = node.input.map((name) => (name ? find(scope, name) : undefined));
-  let symbols = 0;
-  const context: Context = { opset: opsets.get(node.domain) ?? 1, symbol: () => `?${++symbols}`, tensor, graph: () => [] };
-  const inferred = op
-    .infer(
-      node,
-      inputs.map((datum) => datum && asValue(datum)),
-      context,
-    )
-    .map(bounded);
-  const { opset } = context;
-  const outputs = inferred.map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
-  const compute = () => op.compute?.(node, inputs, { opset, tensor, outputs, graph: (graph, given) => run(graph, given, scope), random });
-  const fold = () => {
-    const isKnown = outputs.every(({ dtype, shape }) => dtype && shape) && inputs.every((x) => !x || isTensor(x));
-    const tensors = inputs.map((x) => (isTensor(x) ? x : undefined));
-    return isKnown ? op.fold?.(node, tensors, { opset, tensor, outputs: outputs as FoldContext["outputs"] }) : undefined;
-  };
-  const result = node.op_type === "Constant" ? inferred.map(({ constant }) => constant) : op.compute ? compute() : fold();
-  if (!result) throw new Error(`${node.op_type} has no result.`);
-  return result;
+  const outputs = run(
+    document.main,
+    document.main.inputs.map((name) => feeds.get(name)),
+  );
+  return new Map(document.main.outputs.map((name, i) => [name, outputs[i]]));
 }
