@@ -67,7 +67,7 @@ export async function interpret(
   function compute(node: Node, inputs: readonly (Datum | undefined)[]) {
     const op = operator(node);
     const opset = document.opsets.get(node.domain) ?? 1;
-    const told = node.input.map((name, i) => (name ? asValue(inputs : undefined));
+    const told = node.input.map((name, i) => (name ? asValue(inputs[i]) : undefined));
     if (!op?.compute) return foldNode(node, told, { opsets: document.opsets, tensor });
     const context: Context = { opset, symbol: symbols(), tensor, graph: () => [] };
     const outputs = op
