@@ -14,7 +14,7 @@ import { inferModel } from "./inferred.ts";
 /** Subgraphs that one run may start. */
 const MAX_STARTED = 10_000;
 
-const valueOf = (datum: Datum | undefined): Value => (datum && "data" in datum ? constantValue(datum) : {});
+const valued = (datum: Datum | undefined): Value => (datum && "data" in datum ? constantValue(datum) : {});
 
 /** The outputs of the main graph, by name. Throws where a node is not computed. */
 export async function interpret(
@@ -68,7 +68,7 @@ export async function interpret(
   function compute(node: Node, inputs: readonly (Datum | undefined)[]) {
     const op = operator(node);
     const opset = document.opsets.get(node.domain) ?? 1;
-    const told = node.input.map((name, i) => (name ? valueOf(inputs[i]) : undefined));
+    const told = node.input.map((name, i) => (name ? valued(inputs[i]) : undefined));
     if (!op?.compute) return foldNode(node, told, { opsets: document.opsets, tensor });
     const context: Context = { opset, symbol: symbols(), tensor, graph: () => [] };
     const outputs = op
