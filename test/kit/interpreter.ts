@@ -13,7 +13,7 @@ import { inferModel } from "./inferred.ts";
 /** Subgraphs that one run may start. */
 const MAX_STARTED = 10_000;
 
-const asValue = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
+const valued = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
 
 /** The outputs of the main graph, by name. Throws where a node is not computed. */
 export async function interpret(
@@ -67,7 +67,7 @@ export async function interpret(
   function compute(node: Node, inputs: readonly (Datum | undefined)[]) {
     const op = operator(node);
     const opset = document.opsets.get(node.domain) ?? 1;
-    const told = node.input.map((name, i) => (name ? asValue(inputs[i]) : undefined));
+    const told = node.input.map((name, i) => (name ? valued(inputs[i]) : undefined));
     if (!op?.compute) return foldNode(node, told, { opsets: document.opsets, tensor });
     const context: Context = { opset, symbol: symbols(), tensor, graph: () => [] };
     const outputs = op
