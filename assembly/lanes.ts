@@ -96,3 +96,10 @@ export function zip16_low(a: v128, b: v128): v128 {
 export function zip16_high(a: v128, b: v128): v128 {
   return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
+
+/** Sixteen integers as bytes, of either kind; `byte` is i16x8 of 255. */
+// @ts-ignore: decorator
+@inline
+export function bytes(a: v128, b: v128, c: v128, d: v128, byte: v128): v128 {
+  return i8x16.narrow_i16x8_u(v128.and(i16x8.narrow_i32x4_s(a, b), byte), v128.and(i16x8.narrow_i32x4_s(c, d), byte));
+}

@@ -1,6 +1,8 @@
 // The kernels that run models. Arguments are counts and addresses in bytes; nothing is allocated: what lies above __heap_base is the caller's.
 
 export { f32_clip } from "./clip";
+export { q8_conv, q8_gemm } from "./q8_gemm";
+export { q8_is_narrow, q8_pack } from "./q8_weights";
 
 /** The first byte that the kernels leave alone. */
 export { __heap_base };
