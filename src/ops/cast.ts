@@ -4,7 +4,7 @@ import { eachOf } from "./each.ts";
 import { dtypeAttribute, type Op } from "./op.ts";
 
 /** Integers that a type holds: others have no defined result when a float is cast. */
-const RANGES: Partial<Record<DType, readonly [number, number]>> = {
+export const RANGES: Partial<Record<DType, readonly [number, number]>> = {
   int8: [-128, 127],
   uint8: [0, 255],
   int16: [-32768, 32767],

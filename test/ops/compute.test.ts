@@ -7,8 +7,8 @@ import { inferModel } from "../kit/inferred.ts";
 import { interpret, isTensor } from "../kit/interpreter.ts";
 import { needs } from "../kit/require.ts";
 
-/** Cases whose files say uint16 for what the model declares as bfloat16. */
-const BFLOAT16_AS_UINT16 = /BFLOAT16/;
+/** Cases whose files say uint16 for what the model declares as bfloat16, and one that is wrong: https://github.com/onnx/onnx/issues/5398 */
+const LEFT_OUT = /BFLOAT16|maxunpool_export_with_output_shape/;
 
 function plain({ dtype, data }: Tensor): unknown[] {
   if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16);
@@ -47,7 +47,7 @@ describe.skipIf(!needs(CONFORMANCE, CONFORMANCE_PACKAGE))("the conformance cases
     const missing: string[] = [];
     let right = 0;
     for (const each of conformanceCases()) {
-      if (each.outputs.length === 0 || BFLOAT16_AS_UINT16.test(each.name)) continue;
+      if (each.outputs.length === 0 || LEFT_OUT.test(each.name)) continue;
       try {
         const what = await outcome(each);
         if (what) wrong.push(`${each.name}: ${what}`);
