@@ -6,8 +6,9 @@
 // the sums and the scalar f64 loops were quicker, by a tenth, and f64_bf16 by 1.7.
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
-import { Kernels } from "../src/kernels/kernels.ts";
-import { type Row, table } from "../src/kernels/table.ts";
+import { type CompressKernels, Kernels } from "../src/kernels/kernels.ts";
+import type { Row } from "../src/kernels/row.ts";
+import { table } from "../src/kernels/table.ts";
 import { compressModules } from "../src/kernels/wasm.ts";
 import { int4Rows, int8Rows } from "./baselines/kernels.ts";
 import { markdownTable, median, section } from "./report.ts";
@@ -29,14 +30,14 @@ interface Rate {
   readonly ratio: number;
 }
 
-const find = (name: string): Row => {
+const find = (name: string): Row<keyof CompressKernels> => {
   const row = table.find((r) => r.name === name);
   if (row === undefined) throw new RangeError(`No kernel is called ${name}`);
   return row;
 };
 
 /** A call of a kernel on `n` floats, with its data in place. */
-function prepare({ arena, fn }: Kernels, row: Row, n: number): { run: () => void; bytes: number } {
+function prepare({ arena, fn }: Kernels, row: Row<keyof CompressKernels>, n: number): { run: () => void; bytes: number } {
   const { args, bytes } = row.bench(n);
   const values = args.map((arg) => {
     if (typeof arg === "number") return arg;
@@ -66,7 +67,7 @@ function race(a: () => void, b: () => void, rounds: number): [a: number, b: numb
   return [median(times[0]), median(times[1])];
 }
 
-function measure(which: Kernels, row: Row, n: number): Rate {
+function measure(which: Kernels, row: Row<keyof CompressKernels>, n: number): Rate {
   const { arena } = which;
   const mark = arena.mark();
   const copy = prepare(which, find("memory_copy"), n);

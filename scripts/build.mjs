@@ -59,10 +59,11 @@ function withJsImports(file) {
 const STEPS = [
   {
     name: "kernels",
-    from: ["assembly", "asconfig.json", "package-lock.json"],
-    makes: ["build/compress.simd.wasm", "build/compress.relaxed.wasm"],
+    from: ["assembly", "asconfig.json", "asconfig.infer.json", "package-lock.json"],
+    makes: ["compress", "infer"].flatMap((name) => [`build/${name}.simd.wasm`, `build/${name}.relaxed.wasm`]),
     build() {
-      for (const target of ["simd", "relaxed"]) run("asc", "assemblyscript", ["--target", target]);
+      for (const config of ["asconfig.json", "asconfig.infer.json"])
+        for (const target of ["simd", "relaxed"]) run("asc", "assemblyscript", ["--config", config, "--target", target]);
       // `bindings: raw` writes loaders too; src/kernels has its own.
       for (const file of filesUnder(join(ROOT, "build"))) if (/\.(d\.ts|js)$/.test(file)) rmSync(file, { force: true });
     },

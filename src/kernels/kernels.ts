@@ -132,29 +132,27 @@ export interface CompressKernels {
   memory_copy(n: number, x: number, y: number): void;
 }
 
-type Exports = CompressKernels & { readonly __heap_base: WebAssembly.Global };
-
-/** One instance of the kernels, with its memory. Instances share nothing. */
-export class Kernels {
+/** One instance of a build's kernels, with its memory. Instances share nothing. */
+export class Kernels<Functions = CompressKernels> {
   readonly variant: "simd" | "relaxed";
   readonly memory: WebAssembly.Memory;
-  readonly fn: CompressKernels;
+  readonly fn: Functions;
   readonly arena: Arena;
 
-  private constructor(variant: "simd" | "relaxed", memory: WebAssembly.Memory, exports: Exports, maxBytes: number) {
+  private constructor(variant: "simd" | "relaxed", memory: WebAssembly.Memory, exports: WebAssembly.Exports, maxBytes: number) {
     this.variant = variant;
     this.memory = memory;
-    this.fn = exports;
-    this.arena = new Arena(memory, Number(exports.__heap_base.value), maxBytes);
+    this.fn = exports as Functions;
+    this.arena = new Arena(memory, Number((exports.__heap_base as WebAssembly.Global).value), maxBytes);
   }
 
   /** Takes the relaxed build where there is one and the runtime has it. `maxBytes` bounds the arena. */
-  static instantiate(modules: WasmModules, maxBytes: number = MAX_ARENA): Kernels {
+  static instantiate<Functions = CompressKernels>(modules: WasmModules, maxBytes: number = MAX_ARENA): Kernels<Functions> {
     const variant = modules.relaxed !== undefined && (modules.simd === undefined || supportsRelaxed()) ? "relaxed" : "simd";
     const module = modules[variant];
     if (module === undefined) throw new TypeError("Kernels need a compiled module: simd, relaxed or both");
     const memory = new WebAssembly.Memory({ initial: 1 });
     const instance = new WebAssembly.Instance(module, { env: { memory } });
-    return new Kernels(variant, memory, instance.exports as unknown as Exports, maxBytes);
+    return new Kernels<Functions>(variant, memory, instance.exports, maxBytes);
   }
 }

@@ -1,47 +1,14 @@
-// A row a kernel: what its tests and its benchmark are made from. Only these import it; nothing here is shipped.
+// The rows of the compression kernels. Only tests and benches import them; nothing here is shipped.
 import type { CompressKernels } from "./kernels.ts";
 import * as reference from "./reference.ts";
+import { type Arg, type Case, input, output, type Row, random } from "./row.ts";
 
-export type Data = Int8Array | Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array | BigUint64Array;
-
-/** An argument of a kernel: a number, or data whose address is passed. `written` data is compared with what the reference makes of it. */
-export type Arg = number | { readonly data: Data; readonly written: boolean };
-
-export interface Case {
-  readonly label: string;
-  readonly args: readonly Arg[];
-}
-
-export interface Row {
-  readonly name: keyof CompressKernels;
-  readonly doc: string;
-  readonly reference: (...args: never[]) => unknown;
-  readonly cases: () => Iterable<Case>;
-  /** Relative error allowed in float64 outputs; all else must be equal bit for bit. */
-  readonly tolerance?: number;
-  /** Arguments for about `n` values, and the bytes of their wide side. */
-  readonly bench: (n: number) => { args: readonly Arg[]; bytes: number };
-}
-
-const input = (data: Data): Arg => ({ data, written: false });
-const output = (data: Data): Arg => ({ data, written: true });
 const int8s = (n: number): Arg => output(new Int8Array(n).fill(85));
 const bytes = (n: number): Arg => output(new Uint8Array(n).fill(85));
 const halves = (n: number): Arg => output(new Uint16Array(n).fill(0x5555));
 const words = (n: number): Arg => output(new Uint32Array(n).fill(0x55555555));
 const scales = (n: number): Arg => output(new Float32Array(n).fill(85));
 const sums = (): Arg => output(Float64Array.of(1, 2, 3));
-
-/** xorshift32, in [0, 1). */
-export function random(seed: number): () => number {
-  let s = Math.imul(seed + 1, 0x9e3779b1) | 1;
-  return () => {
-    s ^= s << 13;
-    s ^= s >>> 17;
-    s ^= s << 5;
-    return (s >>> 0) / 2 ** 32;
-  };
-}
 
 /** Around every width that a kernel steps by: 4, 8, 16, 32, 128 and the page of 512. */
 const COUNTS = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 127, 128, 129, 159, 160, 161, 255, 511, 512, 513, 1030];
@@ -168,7 +135,7 @@ const bench =
   (args: (n: number) => readonly Arg[], width = 4): Row["bench"] =>
   (n) => ({ args: args(n), bytes: n * width });
 
-export const table: readonly Row[] = [
+export const table: readonly Row<keyof CompressKernels>[] = [
   {
     name: "f32_absmax",
     doc: "absmax of the finite values",

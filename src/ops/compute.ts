@@ -5,7 +5,7 @@ import { type DType, elements, type Tensor } from "../tensor.ts";
 import { RANGES } from "./cast.ts";
 import { arrayFor, type Numbers, tensorOf } from "./elements.ts";
 import { roundEven } from "./half.ts";
-import type { ComputeContext, Op } from "./op.ts";
+import { type ComputeContext, isTensor, type Op } from "./op.ts";
 
 export type Compute = NonNullable<Op["compute"]>;
 

@@ -37,6 +37,8 @@ export interface Optional {
   readonly optional: Tensor | Sequence | undefined;
 }
 
+export const isTensor = (datum: Datum | undefined): datum is Tensor => datum !== undefined && "data" in datum;
+
 export interface ComputeContext {
   /** Of the node's domain. */
   opset: number;

@@ -1,87 +1,16 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { Kernels } from "../../src/kernels/kernels.ts";
+import { type CompressKernels, Kernels } from "../../src/kernels/kernels.ts";
 import * as reference from "../../src/kernels/reference.ts";
-import { supportsRelaxed } from "../../src/kernels/relaxed.ts";
-import { type Arg, type Case, type Data, type Row, random, table } from "../../src/kernels/table.ts";
+import { random } from "../../src/kernels/row.ts";
+import { table } from "../../src/kernels/table.ts";
+import { call, check, compiled, expected, relaxed, runnable, VARIANTS, wasm } from "./harness.ts";
 
-const VARIANTS = ["simd", "relaxed"] as const;
-const path = (variant: string): URL => new URL(`../../build/compress.${variant}.wasm`, import.meta.url);
-
-for (const variant of VARIANTS)
-  if (!existsSync(path(variant))) throw new Error(`build/compress.${variant}.wasm is missing: build it with asc --target ${variant}`);
-
-const modules = Object.fromEntries(
-  await Promise.all(VARIANTS.map(async (variant) => [variant, await WebAssembly.compile(await readFile(path(variant)))] as const)),
-);
-const relaxed = supportsRelaxed();
-const runnable = VARIANTS.filter((variant) => variant === "simd" || relaxed);
-
-/** Bytes around every piece of data that a kernel must leave alone. */
-const GUARD = 32;
-const FILL = 0xa5;
-
-const raw = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-const isData = (arg: Arg): arg is Exclude<Arg, number> => typeof arg !== "number";
-
-/** Calls a kernel with its data at `offset` bytes past a multiple of 16; returns what it returned and the bytes it wrote, in order. */
-function call(kernels: Kernels, name: Row["name"], args: readonly Arg[], offset: number): { returned: unknown; written: Uint8Array[] } {
-  const { arena } = kernels;
-  const mark = arena.mark();
-  const addresses = args.map((arg) => (isData(arg) ? arena.alloc(arg.data.byteLength + 2 * GUARD + offset) + GUARD + offset : arg));
-  const before = args.map((arg, i) => {
-    if (!isData(arg)) return undefined;
-    const { byteLength } = arg.data;
-    const around = arena.u8(addresses[i]! - GUARD, byteLength + 2 * GUARD);
-    around.fill(FILL);
-    around.set(raw(arg.data), GUARD);
-    return around.slice();
-  });
-  const returned = (kernels.fn[name] as (...args: number[]) => unknown)(...addresses);
-  const written: Uint8Array[] = [];
-  for (const [i, arg] of args.entries()) {
-    if (!isData(arg)) continue;
-    const { byteLength } = arg.data;
-    const around = arena.u8(addresses[i]! - GUARD, byteLength + 2 * GUARD);
-    const kept = around.slice();
-    if (arg.written) {
-      written.push(kept.slice(GUARD, GUARD + byteLength));
-      kept.set(raw(arg.data), GUARD);
-    }
-    if (Buffer.compare(kept, before[i]!) !== 0) throw new Error(`${name} wrote outside of its output`);
-  }
-  arena.reset(mark);
-  return { returned, written };
-}
-
-function expected(row: Row, args: readonly Arg[]): { returned: unknown; written: Data[] } {
-  const own = args.map((arg) => (isData(arg) ? arg.data.slice() : arg));
-  const returned = (row.reference as (...args: unknown[]) => unknown)(...own);
-  return { returned, written: own.filter((_, i) => isData(args[i]!) && (args[i] as { written: boolean }).written) as Data[] };
-}
-
-function check(row: Row, { label, args }: Case, want: ReturnType<typeof expected>, got: ReturnType<typeof call>): void {
-  if (!Object.is(got.returned, want.returned)) expect.fail(`${label}: returned ${got.returned}, not ${want.returned}`);
-  for (const [i, data] of want.written.entries()) {
-    const bytes = got.written[i]!;
-    if (Buffer.compare(bytes, raw(data)) === 0) continue;
-    const values = new (data.constructor as new (buffer: ArrayBuffer) => Data)(bytes.buffer as ArrayBuffer);
-    for (let j = 0; j < data.length; j++) {
-      const [a, b] = [values[j]!, data[j]!];
-      if (row.tolerance !== undefined && Math.abs(Number(a) - Number(b)) <= row.tolerance * Math.abs(Number(b))) continue;
-      if (Object.is(a, b)) continue;
-      expect.fail(`${label}: output ${i} has ${a} at ${j}, not ${b}; inputs ${describeInputs(args, j)}`);
-    }
-  }
-}
-
-const describeInputs = (args: readonly Arg[], at: number): string =>
-  args.map((arg) => (isData(arg) ? (arg.written ? "…" : `[…${arg.data.subarray(Math.max(0, at - 1), at + 2)}…]`) : arg)).join(", ");
+const modules = await compiled("compress");
 
 describe.each(runnable)("%s", (variant) => {
-  const kernels = Kernels.instantiate({ [variant]: modules[variant] });
+  const kernels = Kernels.instantiate<CompressKernels>({ [variant]: modules[variant] });
 
   test("is the variant asked for", () => expect(kernels.variant).toBe(variant));
 
@@ -186,7 +115,7 @@ describe.each(VARIANTS)("compress.%s.wasm", (variant) => {
   });
 
   test("takes at most 30 KiB gzipped", async () => {
-    expect(gzipSync(await readFile(path(variant))).length).toBeLessThanOrEqual(30 * 1024);
+    expect(gzipSync(await readFile(wasm("compress", variant))).length).toBeLessThanOrEqual(30 * 1024);
   });
 
   test("imports nothing but its memory", () => {
@@ -195,7 +124,7 @@ describe.each(VARIANTS)("compress.%s.wasm", (variant) => {
 });
 
 test.skipIf(!relaxed)("relaxed and plain SIMD agree bit for bit, sums included", () => {
-  const [a, b] = VARIANTS.map((variant) => Kernels.instantiate({ [variant]: modules[variant] })) as [Kernels, Kernels];
+  const [a, b] = VARIANTS.map((variant) => Kernels.instantiate<CompressKernels>({ [variant]: modules[variant] })) as [Kernels, Kernels];
   for (const row of table) {
     for (const { label, args } of row.cases()) {
       const [one, two] = [call(a, row.name, args, 0), call(b, row.name, args, 0)];

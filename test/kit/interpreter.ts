@@ -5,16 +5,15 @@ import { describe, type Graph, type Node, topological } from "../../src/graph/gr
 import { symbols } from "../../src/ops/dims.ts";
 import { foldNode } from "../../src/ops/fold.ts";
 import { operator } from "../../src/ops/index.ts";
-import type { Context, Datum } from "../../src/ops/op.ts";
+import { type Context, type Datum, isTensor } from "../../src/ops/op.ts";
 import { bounded, constantValue, isStatic, type Value } from "../../src/ops/value.ts";
-import type { Tensor } from "../../src/tensor.ts";
 import { tensorOf } from "./conformance.ts";
 import { inferModel } from "./inferred.ts";
 
 /** Subgraphs that one run may start. */
 const MAX_STARTED = 10_000;
 
-const valued = (datum: Datum | undefined): Value => (datum && "data" in datum ? constantValue(datum) : {});
+const valued = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
 
 /** The outputs of the main graph, by name. Throws where a node is not computed. */
 export async function interpret(
@@ -84,6 +83,3 @@ export async function interpret(
   );
   return new Map(document.main.outputs.map((name, i) => [name, outputs[i]]));
 }
-
-/** Whether a value is a tensor. */
-export const isTensor = (datum: Datum | undefined): datum is Tensor => datum !== undefined && "data" in datum;

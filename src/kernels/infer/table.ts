@@ -1,0 +1,8 @@
+// The rows of the inference kernels. Only tests and benches import them; nothing here is shipped.
+import type { Row } from "../row.ts";
+import * as float from "./float-rows.ts";
+import * as integer from "./integer-rows.ts";
+import type { InferKernels } from "./kernels.ts";
+import * as vector from "./vector-rows.ts";
+
+export const table: readonly Row<string & keyof InferKernels>[] = [...float.rows, ...integer.rows, ...vector.rows];
