@@ -18,9 +18,7 @@ type Results = readonly (Tensor | undefined)[] | undefined;
 export const ofTensors =
   (f: (node: Node, inputs: readonly (Tensor | undefined)[], context: ComputeContext) => Results): Compute =>
   (node, inputs, context) =>
-    inputs.every((x): x is Tensor | undefined => !x || "data" in x)
-      ? f(node, inputs as readonly (Tensor | undefined)[], context)
-      : undefined;
+    inputs.every((x) => !x || isTensor(x)) ? f(node, inputs as readonly (Tensor | undefined)[], context) : undefined;
 
 /** Whether a tensor of the shape may be made. */
 export const isRoom = (shape: readonly number[] | undefined): shape is readonly number[] =>
