@@ -2,8 +2,7 @@
 
 import type { Node } from "../graph/graph.ts";
 import { type DType, elements, type Tensor } from "../tensor.ts";
-import { RANGES } from "./cast.ts";
-import { arrayFor, type Numbers, tensorOf } from "./elements.ts";
+import { arrayFor, type Numbers, RANGES, tensorOf } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import { type ComputeContext, isTensor, type Op } from "./op.ts";
 
