@@ -51,8 +51,8 @@ export const Mish = activation("Mish");
 export const PRelu: Op = {
   infer,
   compute: ofTensors((_node, [x, slope]) => {
-    const isWide = x && slope?.shape.every((d, i) => d === 1 || d === x.shape.at(i - slope.shape.length));
-    return isWide ? one(eachPair(x, slope, x.dtype, x.shape, { number: (value, by) => (value < 0 ? value * by : value) })) : undefined;
+    if (!x || !slope?.shape.every((d, i) => d === 1 || d === x.shape.at(i - slope.shape.length))) return undefined;
+    return one(eachPair(x, slope, x.dtype, x.shape, { number: (value, by) => (value < 0 ? value * by : value) }));
   }),
 };
 export const Selu = activation("Selu");

@@ -38,7 +38,7 @@ function tensorDifference(given: Tensor, expected: Tensor, title: string): strin
     return `${given.dtype}[${given.shape}] is ${expected.dtype}[${expected.shape}]`;
   if (RANDOM.test(title)) return undefined;
   const [a, b] = [plain(given), plain(expected)];
-  const relative = given.dtype === "float16" ? 2e-3 : ROUGH.test(title) ? 2e-4 : 2e-5;
+  const relative = given.dtype === "float16" ? 2e-3 : ROUGH.test(title) ? 1e-3 : 2e-5;
   const isNear = (x: unknown, y: unknown) =>
     Object.is(x, y) || x === y || (typeof x === "number" && typeof y === "number" && Math.abs(x - y) <= 1e-6 + relative * Math.abs(y));
   const isExact = !/float/.test(given.dtype);
