@@ -2,7 +2,7 @@
 
 import { typesOf } from "../../../src/engine/onnx-opset.ts";
 import { graphFields } from "../../../src/engine/onnx-tail.ts";
-import { Names } from "../../../src/engine/onnx-weights.ts";
+import { Names } from "../../../src/graph/names.ts";
 import { Log } from "../../../src/engine/report.ts";
 import { Document } from "../../../src/formats/onnx/document.ts";
 import { encodeField, type Field } from "../../../src/formats/onnx/message.ts";
