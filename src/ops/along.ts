@@ -1,8 +1,8 @@
 /** Operators that look along one axis. */
 import type { Node } from "../graph/graph.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import { ofKnown } from "./compute.ts";
 import { computed } from "./dims.ts";
-import { onTensors } from "./each.ts";
 import { arrayFor, bigIntsOf, isBig, type Numbers, numbersOf, picked, tensorOf } from "./elements.ts";
 import { axisOf, type FoldContext, int, type Op } from "./op.ts";
 import { reduced } from "./reduce.ts";
@@ -15,7 +15,7 @@ type Better = (a: number | bigint, b: number | bigint) => boolean;
 const arg = (isBetter: Better): Op => ({
   infer: (node, [x]) => [{ dtype: "int64", shape: reduced(x?.shape, [int(node, "axis", 0)], int(node, "keepdims", 1) !== 0) }],
   fold: (node, [x], { outputs: [y] }) => (x && y && !hasNaN(x) ? found(node, x, y.shape, isBetter) : undefined),
-  compute: onTensors((node, [x], { outputs: [y] }) => x && y && found(node, x, y.shape, isBetter)),
+  compute: ofKnown((node, [x], { outputs: [y] }) => x && y && found(node, x, y.shape, isBetter)),
 });
 
 function found(node: Node, x: Tensor, shape: readonly number[], isBetter: Better): readonly Tensor[] | undefined {
@@ -52,7 +52,7 @@ function along(x: Tensor, given: number) {
 export const CumSum: Op = {
   infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }],
   fold: (node, inputs, context) => (inputs[0] && hasNaN(inputs[0]) ? undefined : summed(node, inputs, context)),
-  compute: onTensors(summed),
+  compute: ofKnown(summed),
 };
 
 function summed(node: Node, [x, axis]: readonly (Tensor | undefined)[], { outputs: [y] }: Pick<FoldContext, "outputs">) {
@@ -86,7 +86,7 @@ export const TopK: Op = {
     ];
   },
   /** Of equals the first. */
-  compute: onTensors((node, [x], { outputs: [y] }) => {
+  compute: ofKnown((node, [x], { outputs: [y] }) => {
     const [given, isLargest] = [int(node, "axis", -1), int(node, "largest", 1) !== 0];
     const lines = x && along(x, given);
     if (!x || !y || !lines) return undefined;

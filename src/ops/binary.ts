@@ -1,8 +1,9 @@
 /** Operators on pairs of elements, whose tensors are broadcast. */
 import { type DType, isFloat, type Tensor } from "../tensor.ts";
 import { castTo } from "./cast.ts";
+import { ofKnown } from "./compute.ts";
 import { broadcast, computed, product } from "./dims.ts";
-import { type Each, eachOf, eachPair, foldPairs, onTensors } from "./each.ts";
+import { type Each, eachOf, eachPair, foldPairs } from "./each.ts";
 import { larger, smaller } from "./elements.ts";
 import { type Context, type Inputs, int, type Op, text } from "./op.ts";
 import { type Dim, elementsOf, type Value } from "./value.ts";
@@ -131,7 +132,7 @@ export const Min = pairs({ fold: { number: Math.min, bigint: smaller, accepts: i
 const sum = { number: (a: number, b: number) => a + b, accepts: isFloat };
 export const Sum = pairs({ fold: sum });
 export const Mean = pairs({
-  compute: onTensors((node, inputs, context) => {
+  compute: ofKnown((node, inputs, context) => {
     const [total] = foldPairs(sum)(node, inputs, context) ?? [];
     const mean = total && eachOf(total, total.dtype, { number: (x) => x / inputs.length });
     return mean && [mean];
@@ -153,7 +154,7 @@ const isInteger = (dtype: DType) => isNumber(dtype) && !isFloat(dtype);
 
 /** Nothing is left of what is shifted by all its bits. */
 export const BitShift = pairs({
-  compute: onTensors((node, inputs, context) => {
+  compute: ofKnown((node, inputs, context) => {
     const isLeft = text(node, "direction", "") === "LEFT";
     const number = (a: number, b: number) => (b > 31 ? 0 : isLeft ? a << b : a >>> b);
     const bigint = (a: bigint, b: bigint) => (b > 63n ? 0n : isLeft ? a << b : a >> b);
@@ -162,7 +163,7 @@ export const BitShift = pairs({
 });
 
 const bitwise = (number: (a: number, b: number) => number, bigint: (a: bigint, b: bigint) => bigint) =>
-  pairs({ compute: onTensors(foldPairs({ number, bigint, accepts: isInteger })) });
+  pairs({ compute: ofKnown(foldPairs({ number, bigint, accepts: isInteger })) });
 export const BitwiseAnd = bitwise(
   (a, b) => a & b,
   (a, b) => a & b,
@@ -199,7 +200,7 @@ const equal = comparison(
 /** Texts are compared by the places where they last stand. */
 export const Equal: Op = {
   ...equal,
-  compute: onTensors((node, inputs, context) => {
+  compute: ofKnown((node, inputs, context) => {
     const all = inputs.flatMap((x) => (x?.dtype === "string" ? (x.data as readonly string[]) : []));
     const places = new Map(all.map((each, i) => [each, i]));
     const numbered = inputs.map((x): Tensor | undefined =>

@@ -1,26 +1,10 @@
 /** Operators that compute each element by itself. */
-import type { Node } from "../graph/graph.ts";
 import { type DType, elements, isFloat, type Tensor } from "../tensor.ts";
 import { arrayFor, bigIntsOf, numbersOf, tensorOf } from "./elements.ts";
-import { type ComputeContext, type FoldContext, isTensor, type Op } from "./op.ts";
+import type { Op } from "./op.ts";
 import { broadcastStrides, offsets } from "./strides.ts";
 
 type Fold = NonNullable<Op["fold"]>;
-type Compute = NonNullable<Op["compute"]>;
-
-/** A computation on tensors alone, which trusts, as a fold does, that the outputs' types and shapes are known. */
-export const onTensors =
-  (
-    compute: (
-      node: Node,
-      inputs: readonly (Tensor | undefined)[],
-      context: ComputeContext & Pick<FoldContext, "outputs">,
-    ) => ReturnType<Compute>,
-  ): Compute =>
-  (node, inputs, context) => {
-    const isKnown = inputs.every((x) => !x || isTensor(x)) && context.outputs.every(({ dtype, shape }) => dtype && shape);
-    return isKnown ? compute(node, inputs as readonly Tensor[], context as ComputeContext & Pick<FoldContext, "outputs">) : undefined;
-  };
 
 /**
  * How to compute an element. Results of `number` are rounded to the type they are stored in, 16-bit floats by way of float32, and integers

@@ -1,8 +1,9 @@
 /** Operators on each element of several tensors, and copies. */
 import { type DType, elements, isFloat, type Tensor } from "../tensor.ts";
 import { castTo } from "./cast.ts";
+import { ofKnown } from "./compute.ts";
 import { broadcast } from "./dims.ts";
-import { eachOf, eachPair, onTensors } from "./each.ts";
+import { eachOf, eachPair } from "./each.ts";
 import { arrayFor, isBig, larger, numbersOf, picked, smaller, tensorOf } from "./elements.ts";
 import { type Inputs, int, type Op } from "./op.ts";
 import { broadcastStrides, offsets } from "./strides.ts";
@@ -80,7 +81,7 @@ export const Dropout: Op = {
     const y: Value = { dtype: x?.dtype, shape: x?.shape };
     return [y, { dtype: opset < 10 ? x?.dtype : "bool", shape: x?.shape }];
   },
-  compute: onTensors((_node, [x, given, training], { random, outputs: [, kept] }) => {
+  compute: ofKnown((_node, [x, given, training], { random, outputs: [, kept] }) => {
     const [ratio = 0.5] = given ? (numbersOf(given) ?? []) : [];
     const isTraining = training?.data[0] === 1 && ratio > 0;
     const mask = kept && arrayFor(kept.dtype, elements(kept.shape));

@@ -1,7 +1,7 @@
 /** Operators that resample, crop and detect. */
 import { elements } from "../tensor.ts";
+import { ofKnown } from "./compute.ts";
 import { computed, unknownDims } from "./dims.ts";
-import { onTensors } from "./each.ts";
 import { arrayFor, isBig, numbersOf, tensorOf } from "./elements.ts";
 import { axesOf, type Context, numbers, type Op, text } from "./op.ts";
 import { constantValue, type Dims, elementsOf, floatsOf, integersOf } from "./value.ts";
@@ -82,7 +82,7 @@ export const Col2Im: Op = {
     return [{ dtype: x?.dtype, shape: dims && [x?.shape?.[0] ?? context.symbol(), c, ...dims] }];
   },
   /** Blocks that overlap are added. */
-  compute: onTensors((node, [x, , block], { outputs: [y] }) => {
+  compute: ofKnown((node, [x, , block], { outputs: [y] }) => {
     const [from, sizes] = [x && numbersOf(x), block && integersOf(constantValue(block))];
     const image = y?.shape.slice(2) ?? [];
     const data = y && arrayFor(y.dtype, elements(y.shape));

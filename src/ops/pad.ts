@@ -1,7 +1,7 @@
 import type { Node } from "../graph/graph.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import { ofKnown } from "./compute.ts";
 import { unknownDims } from "./dims.ts";
-import { onTensors } from "./each.ts";
 import { emptyLike, int64s, type Numbers, picked } from "./elements.ts";
 import { axesOf, int, numbers, type Op, text } from "./op.ts";
 import { offsets, strides } from "./strides.ts";
@@ -51,7 +51,7 @@ export const Pad: Op = {
     for (let i = 0; i < source.length; i++) data[target[i] as number] = x.data[source[i] as number] as number;
     return [{ dtype: y.dtype, shape: y.shape, data }];
   },
-  compute: onTensors((node, inputs, context) => {
+  compute: ofKnown((node, inputs, context) => {
     const [x, list, , some] = inputs;
     const place = PLACES[text(node, "mode", "constant")];
     if (!place) return Pad.fold?.(node, inputs, context);
@@ -93,7 +93,7 @@ export const CenterCropPad: Op = {
     const dim = (d: Dim, i: number) => (axes?.includes(i) ? (dims?.[axes.indexOf(i)] ?? context.symbol()) : d);
     return [{ dtype: x?.dtype, shape: axes && shape?.map(dim) }];
   },
-  compute: onTensors((node, [x], context) => {
+  compute: ofKnown((node, [x], context) => {
     const dims = context.outputs[0]?.shape ?? [];
     const before = x?.shape.map((d, i) => Math.trunc(((dims[i] as number) - d) / 2)) ?? [];
     const after = x?.shape.map((d, i) => (dims[i] as number) - d - (before[i] as number)) ?? [];

@@ -1,7 +1,7 @@
 /** Reductions over axes. */
 import type { Node } from "../graph/graph.ts";
 import { isFloat, type Tensor } from "../tensor.ts";
-import { onTensors } from "./each.ts";
+import { ofKnown } from "./compute.ts";
 import { arrayFor, bigIntsOf, isBig, larger, numbersOf, smaller, tensorOf } from "./elements.ts";
 import { axesOf, int, integers, type Op } from "./op.ts";
 import { offsets, strides } from "./strides.ts";
@@ -84,7 +84,7 @@ function gathered(
 
 const computing = (reduce: Reduce): Op => ({
   ...reduction,
-  compute: onTensors((node, inputs, { outputs: [y] }) => {
+  compute: ofKnown((node, inputs, { outputs: [y] }) => {
     const result = y && gathered(node, inputs, y.shape, reduce, false);
     return result && [result];
   }),

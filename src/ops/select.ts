@@ -1,7 +1,7 @@
 /** Operators that pick elements out by index. */
 import { elements } from "../tensor.ts";
+import { ofKnown } from "./compute.ts";
 import { computed } from "./dims.ts";
-import { onTensors } from "./each.ts";
 import { emptyLike, type Numbers, picked } from "./elements.ts";
 import { elementOffsets, indicesOf, sliceOffsets } from "./indices.ts";
 import { axesOf, axisOf, int, integers, numbers, type Op } from "./op.ts";
@@ -13,7 +13,7 @@ const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.sha
 /** The beginning of each sequence backwards, as long as `lengths` say. */
 export const ReverseSequence: Op = {
   ...likeFirst,
-  compute: onTensors((node, [x, lengths]) => {
+  compute: ofKnown((node, [x, lengths]) => {
     const [batch, time] = [int(node, "batch_axis", 1), int(node, "time_axis", 0)];
     if (!x || !lengths || axesOf([batch, time], x.shape.length) === undefined || lengths.data.length !== x.shape[batch]) return undefined;
     const steps = strides(x.shape);
