@@ -5,6 +5,7 @@ import type { Field } from "../formats/onnx/message.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
 import { nestedDefinitions, readModel } from "../formats/onnx/read.ts";
 import { initializerField } from "../formats/onnx/write.ts";
+import { Names } from "../graph/names.ts";
 import type { Source } from "../io/source.ts";
 import { DataPlan } from "./data-files.ts";
 import { standsTwice } from "./decide.ts";
@@ -16,7 +17,7 @@ import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
