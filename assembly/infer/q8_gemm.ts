@@ -21,16 +21,34 @@ export function q8_gemm(
   bias: usize,
   scale: usize,
   table: usize,
-  output: Output,
+  output: usize,
   work: usize,
 ): void {
-  multiply(m, n, k, a, lda, changetype<Window>(0), a_signed, a_zero, b, narrow, y, ldy, bias, scale, table, output, work);
+  multiply(
+    m,
+    n,
+    k,
+    a,
+    lda,
+    changetype<Window>(0),
+    a_signed,
+    a_zero,
+    b,
+    narrow,
+    y,
+    ldy,
+    bias,
+    scale,
+    table,
+    changetype<Output>(output),
+    work,
+  );
 }
 
 /** y[oh, ow, n] from x[h, w, c] and packed weights [kh, kw, c]; see src/kernels/infer/integer.ts. */
 export function q8_conv(
   x: usize,
-  window: Window,
+  window: usize,
   x_signed: i32,
   x_zero: i32,
   b: usize,
@@ -41,13 +59,30 @@ export function q8_conv(
   bias: usize,
   scale: usize,
   table: usize,
-  output: Output,
+  output: usize,
   work: usize,
 ): void {
-  const m = window.oh * window.ow;
-  const k = window.kh * window.kw * window.c;
-  const windows = is_pointwise(window) ? changetype<Window>(0) : window;
-  multiply(m, n, k, x, window.ldx, windows, x_signed, x_zero, b, narrow, y, ldy, bias, scale, table, output, work);
+  const v = changetype<Window>(window);
+  const windows = is_pointwise(v) ? changetype<Window>(0) : v;
+  multiply(
+    v.oh * v.ow,
+    n,
+    v.kh * v.kw * v.c,
+    x,
+    v.ldx,
+    windows,
+    x_signed,
+    x_zero,
+    b,
+    narrow,
+    y,
+    ldy,
+    bias,
+    scale,
+    table,
+    changetype<Output>(output),
+    work,
+  );
 }
 
 /** A block of columns meets one block of rows after the other, slice of k by slice. Rows are those of `a`, or its windows. */

@@ -20,5 +20,5 @@ export const PITCH: usize = <usize>DEPTH + 16;
 export const WINDOWS: usize = ROW_SUMS + <usize>(ROWS * 4);
 /** The ends of four rows, 16 bytes each. */
 export const TAIL: usize = WINDOWS + PITCH * 4;
-/** Bytes of all of it: `Q8_WORK` of src/kernels/infer/integer.ts. */
+/** Bytes of all of it: at most `INTEGER_WORK_BYTES` of src/kernels/infer/integer-layout.ts. */
 export const WORK: usize = TAIL + 64;

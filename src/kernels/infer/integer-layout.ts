@@ -1,7 +1,7 @@
 /** What the integer kernels read from memory besides data: a description of windows, one of outputs; and how much room they need. */
 
 /** Bytes of the scratch `work` of `q8_gemm`, `q8_conv` and `q8_depthwise`. */
-export const Q8_WORK = 276_800;
+export const INTEGER_WORK_BYTES = 276_800;
 
 /** Windows of one NHWC image: sizes and strides in elements. `ldx` ≥ `c` lies between pixels, so that `c` may be some of its channels. */
 export interface Window {

@@ -1,14 +1,12 @@
-import { type Arg, type Case, type Data, input, output, type Row, random } from "../row.ts";
+import { type Arg, type Case, type Data, input, output, type Row, random, scratch } from "../row.ts";
 import type { IntegerKernels } from "./integer.ts";
-import { type Output, outputWords, Q8_WORK, q8PackedBytes, type Window, windowWords } from "./integer-layout.ts";
+import { INTEGER_WORK_BYTES, type Output, outputWords, q8PackedBytes, type Window, windowWords } from "./integer-layout.ts";
 import * as reference from "./integer-reference.ts";
 
 export const bytes = (n: number, next: () => number): Uint8Array => Uint8Array.from({ length: n }, () => next() * 256);
-const floats = (n: number, next: () => number, scale: number): Float32Array => Float32Array.from({ length: n }, () => (next() - 0.2) * scale);
+const floats = (n: number, next: () => number, scale: number): Float32Array =>
+  Float32Array.from({ length: n }, () => (next() - 0.2) * scale);
 const ints = (n: number, next: () => number, scale: number): Int32Array => Int32Array.from({ length: n }, () => (next() - 0.5) * scale);
-
-/** Scratch: whatever a kernel leaves in it is nobody's business. */
-const work = (n: number): Arg => ({ data: new Uint8Array(n), written: false, scratch: true });
 
 /** A way to finish sums of about `k` products. */
 interface Finish {
@@ -43,7 +41,7 @@ function finishing(m: number, n: number, k: number, gap: number, finish: Finish,
     kind === "sum" ? 0 : input(floats(n, next, kind === "byte" ? spread * 100 : spread * 4)),
     finish.table ? input(bytes(256, next)) : 0,
     input(outputWords(finish.output)),
-    work(Q8_WORK),
+    scratch(INTEGER_WORK_BYTES),
   ];
 }
 
