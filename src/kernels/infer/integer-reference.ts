@@ -6,7 +6,7 @@ const f = Math.fround;
 
 type Bytes = Uint8Array;
 
-const valueOf = (byte: number, is_signed: number): number => (is_signed ? (byte << 24) >> 24 : byte);
+const integer = (byte: number, is_signed: number): number => (is_signed ? (byte << 24) >> 24 : byte);
 
 export function q8_is_narrow(_n: number, w: Int8Array): number {
   return w.every((v) => v >= -64 && v <= 63) ? 1 : 0;
@@ -30,8 +30,8 @@ export function q8_pack(
   p.fill(0);
   for (let j = 0; j < n; j++)
     for (let k = 0; k < c * taps; k++) {
-      const v = valueOf(w[j * n_stride + (k % c) * c_stride + Math.floor(k / c) * tap_stride]!, w_signed);
-      p[(j >> 3) * depth * 8 + (k >> 1) * 16 + (j & 7) * 2 + (k & 1)] = v - (zero === 0 ? 0 : valueOf(zero[j]!, w_signed));
+      const v = integer(w[j * n_stride + (k % c) * c_stride + Math.floor(k / c) * tap_stride]!, w_signed);
+      p[(j >> 3) * depth * 8 + (k >> 1) * 16 + (j & 7) * 2 + (k & 1)] = v - (zero === 0 ? 0 : integer(zero[j]!, w_signed));
     }
 }
 
@@ -71,10 +71,16 @@ function put(
 ): void {
   const view = new DataView(y.buffer, y.byteOffset, y.byteLength);
   const b = bias === 0 ? 0 : bias[j]!;
-  if (output.kind === "sum") return view.setInt32(at * 4, sum + b, true);
+  if (output.kind === "sum") {
+    view.setInt32(at * 4, sum + b, true);
+    return;
+  }
   const s = (scale as Float32Array)[j]!;
   const float = f(activate(f(f(f(sum) * s) + b), output));
-  if (output.kind === "float") return view.setFloat32(at * 4, float, true);
+  if (output.kind === "float") {
+    view.setFloat32(at * 4, float, true);
+    return;
+  }
   const q = output.kind === "byte" ? f(f(sum + b) * s) : f(float / output.y_scale);
   const rounded = Number.isNaN(q) ? output.zero : roundTiesToEven(q) + output.zero;
   y[at] = Math.min(output.high, Math.max(output.low, rounded));
@@ -103,7 +109,7 @@ export function q8_gemm(
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
       let sum = 0;
-      for (let l = 0; l < k; l++) sum += (valueOf(a[i * lda + l]!, a_signed) - a_zero) * weight(b, k, l, j);
+      for (let l = 0; l < k; l++) sum += (integer(a[i * lda + l]!, a_signed) - a_zero) * weight(b, k, l, j);
       put(sum, j, i * ldy + j, y, bias, scale, table, out);
     }
 }
@@ -111,7 +117,7 @@ export function q8_gemm(
 /** Byte of the image at row `iy`, column `ix`, channel `c` as a value less the zero point; 0 outside. */
 function pixel(x: Bytes, v: Window, iy: number, ix: number, c: number, x_signed: number, x_zero: number): number {
   if (iy < 0 || iy >= v.h || ix < 0 || ix >= v.w) return 0;
-  return valueOf(x[(iy * v.w + ix) * v.ldx + c]!, x_signed) - x_zero;
+  return integer(x[(iy * v.w + ix) * v.ldx + c]!, x_signed) - x_zero;
 }
 
 export function q8_conv(
