@@ -1,5 +1,6 @@
+import { madd } from "../lanes";
 import { load_part, store_part } from "./lanes";
-import { erf, exp, exp_negative, expm1_negative, log1p, madd, sigmoid, tanh } from "./math";
+import { erf, exp, exp_negative, expm1_negative, log1p, sigmoid, tanh } from "./math";
 
 // A class an activation: `of` computes four values from `v` and the splats of alpha and beta.
 

@@ -2,13 +2,7 @@
 //
 // Constants are broadcast from memory: V8 builds a constant vector anew wherever it is used, in three instructions.
 
-/** `a * b + c`, in one rounding where there is an instruction for it. */
-// @ts-ignore: decorator
-@inline
-export function madd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(f32x4.mul(a, b), c);
-}
+import { madd } from "../lanes";
 
 /** One step of Horner's rule, with the coefficient at `c`. */
 // @ts-ignore: decorator
@@ -125,8 +119,8 @@ export function tanh(x: v128): v128 {
 
 /** Coefficients of erf below a bound, then of log(1 - erf) from there on to 4, where erf is 1; the bound; 4. */
 const ERF = memory.data<f32>([
-  -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1, -1.7285347e-5, 3.83197126e-4,
-  -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1, 0.927734375, 4,
+  -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1, -1.7285347e-5, 3.83197126e-4, -3.88396438e-3,
+  2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1, 0.927734375, 4,
 ]);
 
 /** The error function. */

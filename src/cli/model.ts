@@ -1,8 +1,8 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { isAboutModel } from "../engine/file-error.ts";
-import type { FindSibling } from "../engine/siblings.ts";
 import { UnsupportedError } from "../errors.ts";
+import type { FindSibling } from "../formats/onnx/siblings.ts";
 import { type FileSource, fileSource } from "../io/file.ts";
 import type { Source } from "../io/source.ts";
 import { isSystemError, reasonOf, UsageError } from "./exit.ts";

@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../errors.ts";
+import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
 import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { Output } from "../io/output.ts";
@@ -17,7 +18,6 @@ import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
 import { runtimeOf } from "./runtimes.ts";
 import { compressSafetensors } from "./safetensors.ts";
-import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What is known before the first byte of output. */
 export interface Plan {

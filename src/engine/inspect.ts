@@ -2,7 +2,9 @@ import type { Encoding, Weight } from "../encoding.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { type Item, Parser } from "../formats/onnx/parse.ts";
+import { nestedDefinitions } from "../formats/onnx/read.ts";
 import { type Need, opsetNeeded } from "../formats/onnx/represent.ts";
+import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
 import { checkLength, headerComplete, tensorInfo } from "../formats/onnx/tensor.ts";
 import { readHeader } from "../formats/safetensors/header.ts";
 import { roleOf as safetensorsRole } from "../formats/safetensors/represent.ts";
@@ -16,9 +18,7 @@ import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
 import { detect } from "./detect.ts";
 import { planUpgrade } from "./onnx-opset.ts";
-import { nestedDefinitions } from "./onnx-weights.ts";
 import type { SchemeName } from "./recipe.ts";
-import { type FindSibling, Siblings } from "./siblings.ts";
 
 /** What a model is and what each scheme would give. */
 export interface Inspection {

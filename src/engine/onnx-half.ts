@@ -3,12 +3,13 @@ import type { Document } from "../formats/onnx/document.ts";
 import { HalfArithmetic } from "../formats/onnx/half.ts";
 import { knownOf } from "../formats/onnx/known.ts";
 import { MICROSOFT } from "../formats/onnx/represent.ts";
+import type { Names } from "../graph/names.ts";
 import { Patch } from "../graph/patch.ts";
 import { toFloat16 } from "../ops/half.ts";
 import type { Value } from "../ops/value.ts";
 import { arrayOf, type DType, elements, type TensorBytes } from "../tensor.ts";
 import type { Decider } from "./decide.ts";
-import type { Definition, Encoded, Names } from "./onnx-weights.ts";
+import type { Definition, Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 
 /** Whether a weight so encoded is read by a model that computes in float16. */

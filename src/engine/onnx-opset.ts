@@ -3,11 +3,12 @@ import type { Document } from "../formats/onnx/document.ts";
 import { knownOf } from "../formats/onnx/known.ts";
 import type { Need } from "../formats/onnx/represent.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { Names } from "../graph/names.ts";
 import { FIRST_OPSET, type Upgrade, upgrade } from "../graph/upgrade/upgrade.ts";
 import type { Model } from "../graph/upgrade/workbench.ts";
 import { type Inferred, inferGraph } from "../ops/infer.ts";
 import { needOf } from "./onnx-patch.ts";
-import type { Encoded, Names } from "./onnx-weights.ts";
+import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 
 /** The upgrade to the opset that is needed; undefined where the model has it. */

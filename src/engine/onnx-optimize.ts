@@ -2,6 +2,7 @@ import type { Document } from "../formats/onnx/document.ts";
 import { smallTensor } from "../formats/onnx/elements.ts";
 import { constantTensor } from "../formats/onnx/graph.ts";
 import { knownOf } from "../formats/onnx/known.ts";
+import type { Names } from "../graph/names.ts";
 import type { Known } from "../ops/op.ts";
 import { MAX_KNOWN_ELEMENTS, type Value } from "../ops/value.ts";
 import type { Constant } from "../optimize/model.ts";
@@ -10,7 +11,7 @@ import { scaledPayload } from "../optimize/scaling.ts";
 import { bytesIn, memoryPayload } from "../payload.ts";
 import { arrayOf, elements, tensorBytes } from "../tensor.ts";
 import { bytesOf } from "./onnx.ts";
-import type { Definition, Names } from "./onnx-weights.ts";
+import type { Definition } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 
 /**

@@ -6,12 +6,13 @@ import { knownOf } from "../formats/onnx/known.ts";
 import { packedProduct } from "../formats/onnx/packed.ts";
 import { isPacked, MICROSOFT, type Need, opsetNeeded, type Packed, restore } from "../formats/onnx/represent.ts";
 import { type Graph, graphs, makeNode } from "../graph/graph.ts";
+import type { Names } from "../graph/names.ts";
 import { Patch } from "../graph/patch.ts";
 import { isRightSide, type Path, paths } from "../graph/role.ts";
 import { inferGraph } from "../ops/infer.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { computeInHalf, computesInHalf } from "./onnx-half.ts";
-import { type Definition, type Encoded, IR_WITHOUT_INPUTS, type Names } from "./onnx-weights.ts";
+import { type Definition, type Encoded, IR_WITHOUT_INPUTS } from "./onnx-weights.ts";
 
 /**
  * Edits the graph so that it reads the encoded weights: first what reads them in a form of its own, then what reads them in float, then what

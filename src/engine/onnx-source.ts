@@ -1,14 +1,12 @@
-import { FormatError, UnsupportedError } from "../errors.ts";
-import { Document } from "../formats/onnx/document.ts";
+import { UnsupportedError } from "../errors.ts";
+import type { Document } from "../formats/onnx/document.ts";
 import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/layout.ts";
 import type { Field } from "../formats/onnx/message.ts";
-import { Parser } from "../formats/onnx/parse.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
-import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
+import { nestedDefinitions, readModel } from "../formats/onnx/read.ts";
 import { initializerField } from "../formats/onnx/write.ts";
-import { checkGraph } from "../graph/graph.ts";
+import { Names } from "../graph/names.ts";
 import type { Source } from "../io/source.ts";
-import { rangePayload } from "../payload.ts";
 import { DataPlan } from "./data-files.ts";
 import { standsTwice } from "./decide.ts";
 import { layersOf } from "./layers.ts";
@@ -19,7 +17,7 @@ import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
@@ -29,7 +27,7 @@ import { warnOfOperators } from "./runtimes.ts";
  */
 export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<OnnxFacts> {
   const { log, decider } = run;
-  const { document, definitions: all } = await readModel(run, source);
+  const { document, definitions: all } = await readModel(run.reader, source, run.siblings);
   const { opset } = document;
   const names = new Names();
   for (const node of document.main.nodes) names.addNode(node);
@@ -106,32 +104,6 @@ async function writeModel(run: OnnxRun, document: Document, encoded: readonly En
   for (const piece of head) out.put(piece);
   await writeGraph(run, new GraphWriter(out, "canonical", graph.length), graph);
   for (const piece of tail) out.put(piece);
-}
-
-/** Reads everything but bulk data, which stays where it is. */
-async function readModel({ reader, siblings }: OnnxRun, source: Source): Promise<{ document: Document; definitions: Definition[] }> {
-  const document = new Document();
-  const definitions: Definition[] = [];
-  const parser = new Parser(reader, async (payload, offset) => rangePayload(source, offset, payload.length), headerComplete);
-  for await (const item of parser.items()) {
-    await siblings.merge(item);
-    if (item.kind !== "initializer") {
-      document.add(item);
-      continue;
-    }
-    const { message, passing } = item;
-    const info = tensorInfo(message);
-    document.add(item, info);
-    if (passing) {
-      checkLength(info, passing.field, passing.payload.length, passing.offset);
-      passing.payload = rangePayload(source, passing.offset, passing.payload.length);
-    }
-    const payload = passing ? passing.payload : await tensorData(message, info);
-    definitions.push({ info, home: document.main, payload, bulk: [], message });
-  }
-  if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
-  checkGraph(document.main);
-  return { document, definitions };
 }
 
 /** The initializer of a tensor that is kept; undefined where its node holds it. */

@@ -4,9 +4,11 @@ import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/la
 import { encodeField, type Field, fieldLength, isBulk, type Message } from "../formats/onnx/message.ts";
 import { type Item, Parser, type Passing } from "../formats/onnx/parse.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
+import { nestedDefinitions } from "../formats/onnx/read.ts";
 import { NEWEST_NEED } from "../formats/onnx/represent.ts";
 import { checkLength, headerComplete, tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
 import { checkGraph } from "../graph/graph.ts";
+import { Names } from "../graph/names.ts";
 import { bytesHeader } from "../io/protobuf.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
 import { standsTwice } from "./decide.ts";
@@ -18,7 +20,7 @@ import { noteUnfit, warnUnpacked } from "./onnx-half.ts";
 import { raiseOpset } from "./onnx-opset.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, type Encoded, encodedParts, Names, nestedDefinitions } from "./onnx-weights.ts";
+import { type Definition, type Encoded, encodedParts } from "./onnx-weights.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
 /** What stays of bulk data once it has been encoded. */

@@ -1,40 +1,24 @@
 import { type Decision, type Encoding, keep } from "../encoding.ts";
-import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
-import { constantList, constantTensor, subgraphTensors } from "../formats/onnx/graph.ts";
-import { type Bulk, isBulk, type Message } from "../formats/onnx/message.ts";
+import type { TensorDefinition } from "../formats/onnx/read.ts";
 import { partsOf } from "../formats/onnx/represent.ts";
-import { tensorData, tensorInfo } from "../formats/onnx/tensor.ts";
-import type { Graph, Node } from "../graph/graph.ts";
+import type { Names } from "../graph/names.ts";
 import { roleOf } from "../graph/role.ts";
 import type { Scaling } from "../optimize/model.ts";
-import type { Payload } from "../payload.ts";
 import type { TensorInfo } from "../tensor.ts";
 import type { Decider } from "./decide.ts";
 
 /** IR version from which an initializer need not be a graph input. */
 export const IR_WITHOUT_INPUTS = 4;
 
-/** A tensor of an ONNX model: an initializer of the main graph or a subgraph, or the value of a Constant node. */
-export interface Definition {
-  info: TensorInfo;
-  /** The graph it stands in. */
-  home: Graph;
-  /** The Constant node that holds it. */
-  constant?: Node;
-  payload: Payload | undefined;
-  /** Why it stays as it is, where that is known by its form. */
-  kept?: string;
-  /** The initializer as it came; nested ones are written with their node. */
-  message?: Message;
+/** A tensor of a model under compression. */
+export interface Definition extends TensorDefinition {
   /** Whether it stood in a Constant node that is gone. */
   lifted?: boolean;
   /** Whether the source has no such tensor. */
   made?: boolean;
   /** What its payload was multiplied by. */
   scaling?: Scaling;
-  /** The fields that carry the data, where it is bulk: emptied once the weight is encoded. */
-  bulk: readonly Bulk[];
 }
 
 /** A definition that has been encoded, and the tensors that stand for it now. */
@@ -48,68 +32,6 @@ export interface Encoded {
    * branch over an int8 tensor, or with a scale, of the graph around it.
    */
   local: boolean;
-}
-
-/**
- * Tensors inside nodes: Constant values anywhere, initializers of subgraphs. Those of the main graph are not among them.
- * `read` finds their elements.
- */
-export async function* nestedDefinitions(
-  document: Document,
-  home: Graph,
-  nodes: readonly Node[],
-  read: typeof tensorData = tensorData,
-): AsyncGenerator<Definition> {
-  for (const node of nodes) {
-    const message = constantTensor(node, document.origins);
-    if (message) yield { ...(await define(message, home, read, node.output[0])), constant: node };
-    const list = constantList(node, document.origins);
-    if (list) yield { info: list.info, home, payload: undefined, bulk: [], kept: list.reason };
-    for (const graph of node.graphs) {
-      for (const initializer of subgraphTensors(graph, document.origins)) yield await define(initializer, graph, read);
-      yield* nestedDefinitions(document, graph, graph.nodes, read);
-    }
-  }
-}
-
-async function define(message: Message, home: Graph, read: typeof tensorData, name?: string): Promise<Definition> {
-  const info = tensorInfo(message, name);
-  return { info, home, payload: await read(message, info), bulk: message.fields.filter(isBulk) };
-}
-
-/** Names for what is added, distinct from every name the model has. */
-export class Names {
-  readonly #taken = new Set<string>();
-  readonly #given = new Set<string>();
-  readonly #next = new Map<string, number>(); // suffixes below are taken
-
-  /** Takes note of a name of the model. */
-  add(name: string): void {
-    if (this.#given.has(name))
-      throw new UnsupportedError(
-        `The name '${name}' was given to a new tensor before the model used it; give the model as a source that can be read again`,
-      );
-    this.#taken.add(name);
-  }
-
-  /** Takes note of every name a node uses. */
-  addNode(node: Node): void {
-    for (const name of [...node.input, ...node.output]) this.add(name);
-    for (const graph of node.graphs) {
-      for (const name of [...graph.inputs, ...graph.initializers]) this.add(name);
-      for (const inner of graph.nodes) this.addNode(inner);
-    }
-  }
-
-  readonly fresh = (name: string): string => {
-    let candidate = name;
-    let i = this.#next.get(name) ?? 2;
-    while (this.#taken.has(candidate)) candidate = `${name}_${i++}`;
-    this.#next.set(name, i);
-    this.#taken.add(candidate);
-    this.#given.add(candidate);
-    return candidate;
-  };
 }
 
 export function decide(decider: Decider, document: Document, { info, home, kept }: Pick<Definition, "info" | "home" | "kept">): Decision {

@@ -5,6 +5,7 @@ import type { Place } from "../formats/onnx/external-read.ts";
 import { externalInitializer } from "../formats/onnx/external-write.ts";
 import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
 import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
+import type { Siblings } from "../formats/onnx/siblings.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
@@ -17,7 +18,6 @@ import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import type { Runtime } from "./runtimes.ts";
-import type { Siblings } from "./siblings.ts";
 import { encodeWeight, weightScales } from "./weight.ts";
 
 export interface OnnxRun {

@@ -1,8 +1,11 @@
 // A row a kernel: what its tests and its benchmark are made from. Only these import it; nothing here is shipped.
 export type Data = Int8Array | Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array | BigUint64Array;
 
-/** An argument of a kernel: a number, or data whose address is passed. `written` data is compared with what the reference makes of it. */
-export type Arg = number | { readonly data: Data; readonly written: boolean };
+/**
+ * An argument of a kernel: a number, or data whose address is passed. `written` data is compared with what the reference makes of it, unless
+ * it is scratch, where a kernel may leave anything.
+ */
+export type Arg = number | { readonly data: Data; readonly written: boolean; readonly scratch?: true };
 
 export interface Case {
   readonly label: string;
@@ -24,6 +27,7 @@ export interface Row<Name extends string = string> {
 
 export const input = (data: Data): Arg => ({ data, written: false });
 export const output = (data: Data): Arg => ({ data, written: true });
+export const scratch = (bytes: number): Arg => ({ data: new Uint8Array(bytes), written: true, scratch: true });
 
 /** xorshift32, in [0, 1). */
 export function random(seed: number): () => number {

@@ -1,19 +1,8 @@
 /** Operators that change the type. */
 import { type DType, isFloat, type Tensor } from "../tensor.ts";
 import { eachOf } from "./each.ts";
+import { RANGES } from "./elements.ts";
 import { dtypeAttribute, type Op } from "./op.ts";
-
-/** Integers that a type holds: others have no defined result when a float is cast. */
-const RANGES: Partial<Record<DType, readonly [number, number]>> = {
-  int8: [-128, 127],
-  uint8: [0, 255],
-  int16: [-32768, 32767],
-  uint16: [0, 65535],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint32: [0, 2 ** 32 - 1],
-  int64: [-(2 ** 63), 2 ** 63 - 1024],
-  uint64: [0, 2 ** 64 - 2048],
-};
 
 /** A float64 that rounds to the same float32 as the integer: what lies below its precision is told by the last bit. */
 function roundable(x: bigint): number {

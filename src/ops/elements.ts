@@ -14,6 +14,22 @@ const ARRAYS: Partial<Record<DType, new (length: number) => Numbers | BigInts>> 
   int64: BigInt64Array, uint64: BigUint64Array, bool: Uint8Array,
 };
 
+/** Integers that a type holds: others have no defined result when a float is cast. */
+export const RANGES: Partial<Record<DType, readonly [number, number]>> = {
+  int2: [-2, 1],
+  uint2: [0, 3],
+  int4: [-8, 7],
+  uint4: [0, 15],
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [-(2 ** 63), 2 ** 63 - 1024],
+  uint64: [0, 2 ** 64 - 2048],
+};
+
 export const isBig = (data: TensorData | undefined): data is BigInts => data instanceof BigInt64Array || data instanceof BigUint64Array;
 
 /** Whether an array holds exactly one element a place: packed and complex types do not. */
@@ -54,6 +70,13 @@ export function picked({ dtype, data }: Tensor, shape: readonly number[], offset
   for (let i = 0; i < offsets.length; i++) result[i] = (data as Numbers)[offsets[i] as number] as number;
   return { dtype, shape, data: result };
 }
+
+/** A tensor of int64. */
+export const int64s = (shape: readonly number[], values: Iterable<number>): Tensor => ({
+  dtype: "int64",
+  shape,
+  data: BigInt64Array.from(values, BigInt),
+});
 
 /** An array of the same kind. */
 export const emptyLike = (data: Numbers | BigInts, length: number): Numbers =>

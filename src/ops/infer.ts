@@ -11,8 +11,9 @@ export type Inferred = ReadonlyMap<Graph, ReadonlyMap<string, Value>>;
 /**
  * Types, shapes and small constants of every value, by the rules of the operators: https://onnx.ai/onnx/operators/. What is not known is
  * left out, as it is for operators that are not known and for nodes that break their operator's rules; no model makes it throw.
+ * `outer` tells what a subgraph, given as `main`, sees of the graphs around it.
  */
-export function inferGraph(main: Graph, known: Known): Inferred {
+export function inferGraph(main: Graph, known: Known, outer: (name: string) => Value | undefined = () => undefined): Inferred {
   const all = new Map<Graph, Map<string, Value>>();
   const symbol = symbols();
   const declared = (graph: Graph, name: string): Value => {
@@ -25,7 +26,7 @@ export function inferGraph(main: Graph, known: Known): Inferred {
       const value = all.get(scope)?.get(name);
       if (value) return value;
     }
-    return {};
+    return outer(name) ?? {};
   };
 
   function infer(graph: Graph, inputs: readonly Value[]): readonly Value[] {

@@ -1,50 +1,87 @@
 /** Operators on each element of one tensor. */
-import { isFloat } from "../tensor.ts";
-import { type Each, foldEach } from "./each.ts";
+import type { Node } from "../graph/graph.ts";
+import { type DType, isFloat } from "../tensor.ts";
+import { ACTIVATIONS, erf, geluTanh, sigmoid } from "./activation.ts";
+import { ofKnown, ofTensors, one } from "./compute.ts";
+import { type Each, eachOf, eachPair, foldEach } from "./each.ts";
 import { larger } from "./elements.ts";
 import { roundEven } from "./half.ts";
-import type { Op } from "./op.ts";
+import { int, type Op, text } from "./op.ts";
 
 /** One tensor in, one of its type and shape out. */
 const infer: Op["infer"] = (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }];
-const unary: Op = { infer };
 const folding = (each: Each<"one">): Op => ({ infer, fold: foldEach(each) });
 const ofFloats = (number: (x: number) => number): Op => folding({ number, accepts: isFloat });
+/** A function of numbers that a node's attributes tell of. */
+const computing = (of: (node: Node) => (x: number) => number, accepts = isFloat as (dtype: DType) => boolean): Op => ({
+  infer,
+  compute: ofTensors((node, [x]) => x && one(eachOf(x, x.dtype, { number: of(node), accepts }))),
+});
+const ofNumbers = (f: (x: number) => number): Op => computing(() => f);
+const activation = (name: keyof typeof ACTIVATIONS): Op =>
+  computing((node) => {
+    const { alpha, beta, of } = ACTIVATIONS[name];
+    return name === "Gelu" && text(node, "approximate", "none") === "tanh"
+      ? geluTanh
+      : of(int(node, "alpha", alpha), int(node, name === "Selu" ? "gamma" : "beta", beta));
+  });
+const isNumber = (dtype: DType) => dtype !== "bool";
 /** As `unary`, to bool. */
 const test: Op = { infer: (_node, [x]) => [{ dtype: "bool", shape: x?.shape }] };
 
-export const Acos = unary;
-export const Acosh = unary;
-export const Asin = unary;
-export const Asinh = unary;
-export const Atan = unary;
-export const Atanh = unary;
-export const BitwiseNot = unary;
-export const Celu = unary;
-export const Cos = unary;
-export const Cosh = unary;
-export const Elu = unary;
-export const Erf = unary;
-export const Gelu = unary;
-export const HardSigmoid = unary;
-export const HardSwish = unary;
-export const LeakyRelu = unary;
-export const Mish = unary;
-export const PRelu = unary;
-export const Selu = unary;
-export const Shrink = unary;
-export const Sigmoid = unary;
-export const Sin = unary;
-export const Sinh = unary;
-export const Softplus = unary;
-export const Softsign = unary;
-export const Swish = unary;
-export const Tan = unary;
-export const Tanh = unary;
-export const ThresholdedRelu = unary;
+export const Acos = ofNumbers(Math.acos);
+export const Acosh = ofNumbers(Math.acosh);
+export const Asin = ofNumbers(Math.asin);
+export const Asinh = ofNumbers(Math.asinh);
+export const Atan = ofNumbers(Math.atan);
+export const Atanh = ofNumbers(Math.atanh);
+export const Celu = activation("Celu");
+export const Cos = ofNumbers(Math.cos);
+export const Cosh = ofNumbers(Math.cosh);
+export const Elu = activation("Elu");
+export const Erf = ofNumbers(erf);
+export const Gelu = activation("Gelu");
+export const HardSigmoid = activation("HardSigmoid");
+export const HardSwish = activation("HardSwish");
+export const LeakyRelu = activation("LeakyRelu");
+export const Mish = activation("Mish");
+/** The slope is broadcast to x. */
+export const PRelu: Op = {
+  infer,
+  compute: ofTensors((_node, [x, slope]) => {
+    if (!x || !slope?.shape.every((d, i) => d === 1 || d === x.shape.at(i - slope.shape.length))) return undefined;
+    return one(eachPair(x, slope, x.dtype, x.shape, { number: (value, by) => (value < 0 ? value * by : value) }));
+  }),
+};
+export const Selu = activation("Selu");
+export const Shrink = computing((node) => {
+  const [lambd, bias] = [int(node, "lambd", 0.5), int(node, "bias", 0)];
+  return (x) => (x < -lambd ? x + bias : x > lambd ? x - bias : 0);
+}, isNumber);
+export const Sigmoid = ofNumbers(sigmoid);
+export const Sin = ofNumbers(Math.sin);
+export const Sinh = ofNumbers(Math.sinh);
+export const Softplus = activation("Softplus");
+export const Softsign = activation("Softsign");
+export const Swish = activation("Swish");
+export const Tan = ofNumbers(Math.tan);
+export const Tanh = ofNumbers(Math.tanh);
+export const ThresholdedRelu = activation("ThresholdedRelu");
 
-export const IsInf = test;
-export const IsNaN = test;
+export const BitwiseNot: Op = {
+  infer,
+  compute: ofKnown(foldEach({ number: (x) => ~x, bigint: (x) => ~x, accepts: (dtype) => !isFloat(dtype) && dtype !== "bool" })),
+};
+
+export const IsInf: Op = {
+  ...test,
+  compute: ofTensors((node, [x]) => {
+    const [negative, positive] = ["detect_negative", "detect_positive"].map((name) => int(node, name, 1) !== 0);
+    const number = (y: number) => Number(y === Number.POSITIVE_INFINITY ? positive : y === Number.NEGATIVE_INFINITY && negative);
+    return x && one(eachOf(x, "bool", { number, accepts: isFloat }));
+  }),
+};
+export const IsNaN: Op = { ...test, compute: ofKnown(foldEach({ number: (x) => Number(Number.isNaN(x)), accepts: isFloat })) };
 
 export const Abs = folding({ number: Math.abs, bigint: (x) => (x < 0n ? -x : x) });
 export const Ceil = ofFloats(Math.ceil);

@@ -1,4 +1,4 @@
-import type { FindSibling } from "../engine/siblings.ts";
+import type { FindSibling } from "../formats/onnx/siblings.ts";
 import { siblingName } from "../io/folder.ts";
 import { Kept } from "../io/kept.ts";
 import type { Source } from "../io/source.ts";

@@ -30,6 +30,7 @@ const FILL = 0xa5;
 
 const raw = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 const isData = (arg: Arg): arg is Exclude<Arg, number> => typeof arg !== "number";
+const isCompared = (arg: Arg): boolean => isData(arg) && arg.written && !arg.scratch;
 
 /** Calls a kernel with its data at `offset` bytes past a multiple of 16; returns what it returned and the bytes it wrote, in order. */
 export function call<F>(
@@ -57,7 +58,7 @@ export function call<F>(
     const around = arena.u8(addresses[i]! - GUARD, byteLength + 2 * GUARD);
     const kept = around.slice();
     if (arg.written) {
-      written.push(kept.slice(GUARD, GUARD + byteLength));
+      if (!arg.scratch) written.push(kept.slice(GUARD, GUARD + byteLength));
       kept.set(raw(arg.data), GUARD);
     }
     if (Buffer.compare(kept, before[i]!) !== 0) throw new Error(`${name} wrote outside of its output`);
@@ -69,7 +70,7 @@ export function call<F>(
 export function expected(row: Row, args: readonly Arg[]): { returned: unknown; written: Data[] } {
   const own = args.map((arg) => (isData(arg) ? arg.data.slice() : arg));
   const returned = (row.reference as (...args: unknown[]) => unknown)(...own);
-  return { returned, written: own.filter((_, i) => isData(args[i]!) && (args[i] as { written: boolean }).written) as Data[] };
+  return { returned, written: own.filter((_, i) => isCompared(args[i]!)) as Data[] };
 }
 
 export function check(row: Row, { label, args }: Case, want: ReturnType<typeof expected>, got: ReturnType<typeof call>): void {
@@ -91,4 +92,4 @@ const describeInputs = (args: readonly Arg[], at: number): string =>
   args.map((arg) => (isData(arg) ? (arg.written ? "…" : `[…${arg.data.subarray(Math.max(0, at - 1), at + 2)}…]`) : arg)).join(", ");
 
 const isNear = (a: number, b: number, { tolerance = 0, absolute = 0 }: Row): boolean =>
-  Math.abs(a - b) <= tolerance * Math.abs(b) + absolute;
+  Number.isFinite(b) && Math.abs(a - b) <= tolerance * Math.abs(b) + absolute;

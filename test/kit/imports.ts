@@ -10,6 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["graph/"],
   ["ops/"],
   ["formats/", "quantize/", "optimize/"],
+  ["runtime/"],
   ["engine/"],
   ["index.ts", "index.workerd.ts", "public.ts"],
   ["server/"],

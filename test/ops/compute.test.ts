@@ -8,10 +8,12 @@ import { inferModel } from "../kit/inferred.ts";
 import { interpret } from "../kit/interpreter.ts";
 import { needs } from "../kit/require.ts";
 
-/** Cases whose files say uint16 for what the model declares as bfloat16. */
-const BFLOAT16_AS_UINT16 = /BFLOAT16/;
+/** Cases whose files say uint16 for what the model declares as bfloat16, and one that is wrong: https://github.com/onnx/onnx/issues/5398 */
+const LEFT_OUT = /BFLOAT16|maxunpool_export_with_output_shape/;
 /** Cases whose elements are random: their types and shapes are compared. */
 const RANDOM = /bernoulli|training_dropout(?!.*zero_ratio)/;
+/** Cases of functions whose π has four digits. */
+const ROUGH = /window.*_expanded/;
 /** Training stands in a domain of its own. */
 const TRAINING = /adagrad|adam|momentum|gradient_of/;
 
@@ -21,22 +23,22 @@ function plain({ dtype, data }: Tensor): unknown[] {
 }
 
 /** What of a computed output differs from the one a case has. */
-function difference(given: Datum | undefined, expected: Datum | undefined, isRandom: boolean): string | undefined {
+function difference(given: Datum | undefined, expected: Datum | undefined, title: string): string | undefined {
   if (!given || !expected)
     return given === expected ? undefined : `${given ? "a value" : "nothing"} is ${expected ? "a value" : "nothing"}`;
-  if (isTensor(given) && isTensor(expected)) return tensorDifference(given, expected, isRandom);
-  if ("optional" in given && "optional" in expected) return difference(given.optional, expected.optional, isRandom);
+  if (isTensor(given) && isTensor(expected)) return tensorDifference(given, expected, title);
+  if ("optional" in given && "optional" in expected) return difference(given.optional, expected.optional, title);
   if (!("sequence" in given && "sequence" in expected)) return "is another kind of value";
   if (given.sequence.length !== expected.sequence.length) return `${given.sequence.length} items are ${expected.sequence.length}`;
-  return expected.sequence.map((tensor, i) => difference(given.sequence[i], tensor, isRandom)).find((what) => what);
+  return expected.sequence.map((tensor, i) => difference(given.sequence[i], tensor, title)).find((what) => what);
 }
 
-function tensorDifference(given: Tensor, expected: Tensor, isRandom: boolean): string | undefined {
+function tensorDifference(given: Tensor, expected: Tensor, title: string): string | undefined {
   if (given.dtype !== expected.dtype || given.shape.join() !== expected.shape.join())
     return `${given.dtype}[${given.shape}] is ${expected.dtype}[${expected.shape}]`;
-  if (isRandom) return undefined;
+  if (RANDOM.test(title)) return undefined;
   const [a, b] = [plain(given), plain(expected)];
-  const relative = given.dtype === "float16" ? 2e-3 : 2e-5;
+  const relative = given.dtype === "float16" ? 2e-3 : ROUGH.test(title) ? 1e-3 : 2e-5;
   const isNear = (x: unknown, y: unknown) =>
     Object.is(x, y) || x === y || (typeof x === "number" && typeof y === "number" && Math.abs(x - y) <= 1e-6 + relative * Math.abs(y));
   const isExact = !/float/.test(given.dtype);
@@ -50,7 +52,7 @@ async function outcome({ name: title, model, inputs, outputs }: ConformanceCase)
   const fed = main.inputs.filter((name) => !main.initializers.includes(name));
   const computed = await interpret(model, new Map(fed.map((name, i) => [name, inputs[i]])));
   for (const [i, name] of main.outputs.entries()) {
-    const what = difference(computed.get(name), outputs[i], RANDOM.test(title));
+    const what = difference(computed.get(name), outputs[i], title);
     if (what) return `${name}: ${what}`;
   }
   return undefined;
@@ -62,7 +64,7 @@ describe.skipIf(!needs(CONFORMANCE, CONFORMANCE_PACKAGE))("the conformance cases
     const missing: string[] = [];
     let right = 0;
     for (const each of conformanceCases()) {
-      if (each.outputs.length === 0 || BFLOAT16_AS_UINT16.test(each.name) || TRAINING.test(each.name)) continue;
+      if (each.outputs.length === 0 || LEFT_OUT.test(each.name) || TRAINING.test(each.name)) continue;
       try {
         const what = await outcome(each);
         if (what) wrong.push(`${each.name}: ${what}`);

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { ALL_WEB, type Recipe } from "../../engine/recipe.ts";
-import type { FindSibling } from "../../engine/siblings.ts";
 import { FormatError, UnsupportedError } from "../../errors.ts";
+import type { FindSibling } from "../../formats/onnx/siblings.ts";
 import type { Input } from "../../io/input.ts";
 import type { Source } from "../../io/source.ts";
 import { openModel, requireStore, type StoredModel, siblingsOf, soleModel } from "../models.ts";

@@ -2,13 +2,13 @@
 
 import { typesOf } from "../../../src/engine/onnx-opset.ts";
 import { graphFields } from "../../../src/engine/onnx-tail.ts";
-import { Names } from "../../../src/engine/onnx-weights.ts";
 import { Log } from "../../../src/engine/report.ts";
 import { Document } from "../../../src/formats/onnx/document.ts";
 import { encodeField, type Field } from "../../../src/formats/onnx/message.ts";
 import { Parser } from "../../../src/formats/onnx/parse.ts";
 import { GraphProto } from "../../../src/formats/onnx/proto.ts";
 import { tensorInfo } from "../../../src/formats/onnx/tensor.ts";
+import { Names } from "../../../src/graph/names.ts";
 import { upgrade } from "../../../src/graph/upgrade/upgrade.ts";
 import { inputOf } from "../../../src/io/input.ts";
 import { Reader } from "../../../src/io/reader.ts";

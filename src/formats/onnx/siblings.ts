@@ -1,9 +1,9 @@
-import { FormatError, LimitError, UnsupportedError } from "../errors.ts";
-import { carryData, type ExternalTensor, externalTensors, type Place } from "../formats/onnx/external-read.ts";
-import { INLINE, type Item, MAX_GRAPH_BYTES } from "../formats/onnx/parse.ts";
-import { abortableSource } from "../io/abort.ts";
-import type { Source } from "../io/source.ts";
-import { rangePayload } from "../payload.ts";
+import { FormatError, LimitError, UnsupportedError } from "../../errors.ts";
+import { abortableSource } from "../../io/abort.ts";
+import type { Source } from "../../io/source.ts";
+import { rangePayload } from "../../payload.ts";
+import { carryData, type ExternalTensor, externalTensors, type Place } from "./external-read.ts";
+import { INLINE, type Item, MAX_GRAPH_BYTES } from "./parse.ts";
 
 /**
  * Finds a file beside the model; undefined where there is none. `location` is its path from the model's folder, as the model says it:
