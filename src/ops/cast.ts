@@ -3,7 +3,7 @@ import { BITS, type DType, isFloat, type Tensor } from "../tensor.ts";
 import { ofTensors, one } from "./compute.ts";
 import { eachOf } from "./each.ts";
 import { bigIntsOf, type Numbers, numbersOf, RANGES } from "./elements.ts";
-import { isNarrow, narrowed, widened } from "./narrow.ts";
+import { anyNumbers, isFloat8, storedAny } from "./narrow.ts";
 import { dtypeAttribute, int, type Op } from "./op.ts";
 
 /** A float64 that rounds to the same float32 as the integer: what lies below its precision is told by the last bit. */
@@ -50,9 +50,18 @@ const WRAPPED: Partial<Record<DType, (y: number) => number | bigint>> = {
   uint32: (y) => Number(BigInt.asUintN(32, to64(y))),
 };
 
+const isNarrow = (dtype: DType): boolean => isFloat8(dtype) || (BITS[dtype] < 8 && RANGES[dtype] !== undefined);
+
+/** An array with an element a place, of a type that holds them all. */
+const widened = (x: Tensor): Tensor => ({
+  dtype: isFloat8(x.dtype) ? "float32" : "int8",
+  shape: x.shape,
+  data: anyNumbers(x) as Numbers,
+});
+
 /** A tensor in any other type: where its definition leaves open what becomes of a float, as onnxruntime on an x86 processor has it. */
 function converted(given: Tensor, dtype: DType, saturate: boolean): Tensor | undefined {
-  const x = widened(given) ?? given;
+  const x = isNarrow(given.dtype) ? widened(given) : given;
   if (x.dtype === dtype) return x;
   if (dtype === "string") {
     const data = (bigIntsOf(x) ?? numbersOf(x)) as ArrayLike<number | bigint> | undefined;
@@ -64,7 +73,7 @@ function converted(given: Tensor, dtype: DType, saturate: boolean): Tensor | und
   }
   if (isNarrow(dtype)) {
     const wide = converted(x, BITS[dtype] === 8 ? "float32" : "int32", saturate);
-    return wide && narrowed(dtype, x.shape, wide.data as Numbers, saturate);
+    return wide && storedAny(dtype, x.shape, wide.data as Numbers, saturate);
   }
   const isCut = isFloat(x.dtype) && RANGES[dtype];
   return isCut ? eachOf(x, dtype, { number: (WRAPPED[dtype] ?? to32) as (y: number) => number }) : castTo(x, dtype);
