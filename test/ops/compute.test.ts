@@ -12,8 +12,8 @@ import { needs } from "../kit/require.ts";
 const LEFT_OUT = /BFLOAT16|maxunpool_export_with_output_shape/;
 /** Cases whose elements are random: their types and shapes are compared. */
 const RANDOM = /bernoulli|training_dropout(?!.*zero_ratio)/;
-/** Cases of functions whose π has four digits. */
-const ROUGH = /window.*_expanded/;
+/** Cases of windows, for which π has four digits. */
+const ROUGH = /window/;
 /** Training stands in a domain of its own. */
 const TRAINING = /adagrad|adam|momentum|gradient_of/;
 
