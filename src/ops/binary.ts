@@ -1,10 +1,11 @@
 /** Operators on pairs of elements, whose tensors are broadcast. */
-import { type DType, isFloat } from "../tensor.ts";
+import { type DType, isFloat, type Tensor } from "../tensor.ts";
 import { castTo } from "./cast.ts";
+import { ofKnown } from "./compute.ts";
 import { broadcast, computed, product } from "./dims.ts";
-import { type Each, eachPair, foldPairs } from "./each.ts";
+import { type Each, eachOf, eachPair, foldPairs } from "./each.ts";
 import { larger, smaller } from "./elements.ts";
-import { type Context, type Inputs, int, type Op } from "./op.ts";
+import { type Context, type Inputs, int, type Op, text } from "./op.ts";
 import { type Dim, elementsOf, type Value } from "./value.ts";
 
 const dtypeOf = (inputs: Inputs) => inputs.find((value) => value?.dtype)?.dtype;
@@ -31,15 +32,17 @@ interface Rules {
   /** The output's type, where it is not that of the inputs. */
   dtype?: DType;
   fold?: Each<"two">;
+  compute?: Op["compute"];
   known?: Known;
 }
 
 /** Tensors in that are broadcast, one out. */
-const pairs = ({ dtype, fold, known }: Rules): Op => ({
+const pairs = ({ dtype, fold, compute, known }: Rules): Op => ({
   infer: (_node, inputs, context) => [
     { dtype: dtype ?? dtypeOf(inputs), shape: shapeOf(inputs, context), elements: elementsBy(known, inputs, context) },
   ],
   ...(fold && { fold: foldPairs(fold) }),
+  ...(compute && { compute }),
 });
 
 const isNumber = (dtype: DType) => dtype !== "bool";
@@ -125,8 +128,16 @@ export const Mod: Op = {
 
 export const Max = pairs({ fold: { number: Math.max, bigint: larger, accepts: isNumber } });
 export const Min = pairs({ fold: { number: Math.min, bigint: smaller, accepts: isNumber } });
-export const Sum = pairs({ fold: { number: (a, b) => a + b, accepts: isFloat } });
-export const Mean = pairs({});
+
+const sum = { number: (a: number, b: number) => a + b, accepts: isFloat };
+export const Sum = pairs({ fold: sum });
+export const Mean = pairs({
+  compute: ofKnown((node, inputs, context) => {
+    const [total] = foldPairs(sum)(node, inputs, context) ?? [];
+    const mean = total && eachOf(total, total.dtype, { number: (x) => x / inputs.length });
+    return mean && [mean];
+  }),
+});
 
 /** The exponent may have another type. */
 export const Pow: Op = {
@@ -139,10 +150,32 @@ export const Pow: Op = {
   },
 };
 
-export const BitShift = pairs({});
-export const BitwiseAnd = pairs({});
-export const BitwiseOr = pairs({});
-export const BitwiseXor = pairs({});
+const isInteger = (dtype: DType) => isNumber(dtype) && !isFloat(dtype);
+
+/** Nothing is left of what is shifted by all its bits. */
+export const BitShift = pairs({
+  compute: ofKnown((node, inputs, context) => {
+    const isLeft = text(node, "direction", "") === "LEFT";
+    const number = (a: number, b: number) => (b > 31 ? 0 : isLeft ? a << b : a >>> b);
+    const bigint = (a: bigint, b: bigint) => (b > 63n ? 0n : isLeft ? a << b : a >> b);
+    return foldPairs({ number, bigint, accepts: isInteger })(node, inputs, context);
+  }),
+});
+
+const bitwise = (number: (a: number, b: number) => number, bigint: (a: bigint, b: bigint) => bigint) =>
+  pairs({ compute: ofKnown(foldPairs({ number, bigint, accepts: isInteger })) });
+export const BitwiseAnd = bitwise(
+  (a, b) => a & b,
+  (a, b) => a & b,
+);
+export const BitwiseOr = bitwise(
+  (a, b) => a | b,
+  (a, b) => a | b,
+);
+export const BitwiseXor = bitwise(
+  (a, b) => a ^ b,
+  (a, b) => a ^ b,
+);
 
 export const And = pairs({ dtype: "bool", fold: { number: (a, b) => a & b, accepts: isBool } });
 export const Or = pairs({ dtype: "bool", fold: { number: (a, b) => a | b, accepts: isBool } });
@@ -154,7 +187,7 @@ const comparison = (f: (a: number | bigint, b: number | bigint) => boolean, know
 };
 
 /** A dimension equals itself, and no number below zero. */
-export const Equal = comparison(
+const equal = comparison(
   (a, b) => a === b,
   (a, b) => {
     if (a === undefined || b === undefined) return undefined;
@@ -163,6 +196,21 @@ export const Equal = comparison(
     return (typeof a === "number" && a < 0) || (typeof b === "number" && b < 0) ? 0 : undefined;
   },
 );
+
+/** Texts are compared by the places where they last stand. */
+export const Equal: Op = {
+  ...equal,
+  compute: ofKnown((node, inputs, context) => {
+    const all = inputs.flatMap((x) => (x?.dtype === "string" ? (x.data as readonly string[]) : []));
+    const places = new Map(all.map((each, i) => [each, i]));
+    const numbered = inputs.map((x): Tensor | undefined =>
+      x?.dtype === "string"
+        ? { dtype: "int32", shape: x.shape, data: Int32Array.from(x.data as readonly string[], (each) => places.get(each) as number) }
+        : x,
+    );
+    return equal.fold?.(node, numbered, context);
+  }),
+};
 export const Greater = comparison((a, b) => a > b);
 export const GreaterOrEqual = comparison((a, b) => a >= b);
 export const Less = comparison((a, b) => a < b);

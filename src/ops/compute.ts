@@ -4,7 +4,7 @@ import type { Node } from "../graph/graph.ts";
 import { type DType, elements, type Tensor } from "../tensor.ts";
 import { arrayFor, type Numbers, RANGES, tensorOf } from "./elements.ts";
 import { roundEven } from "./half.ts";
-import { type ComputeContext, isTensor, type Op } from "./op.ts";
+import { type ComputeContext, type FoldContext, isTensor, type Op } from "./op.ts";
 
 export type Compute = NonNullable<Op["compute"]>;
 
@@ -22,6 +22,15 @@ export const ofTensors =
 /** Whether a tensor of the shape may be made. */
 export const isRoom = (shape: readonly number[] | undefined): shape is readonly number[] =>
   shape?.every((d) => Number.isInteger(d) && d >= 0) === true && elements(shape) <= MAX_ELEMENTS;
+
+/** As {@link ofTensors}, where the outputs' types and shapes are known and there is room for them. */
+export const ofKnown = (
+  f: (node: Node, inputs: readonly (Tensor | undefined)[], context: ComputeContext & Pick<FoldContext, "outputs">) => Results,
+): Compute =>
+  ofTensors((node, inputs, context) => {
+    const isKnown = context.outputs.every(({ dtype, shape }) => dtype && isRoom(shape));
+    return isKnown ? f(node, inputs, context as ComputeContext & Pick<FoldContext, "outputs">) : undefined;
+  });
 
 /** Doubles to put results in; undefined for a shape that is not known or absurd. */
 export const roomFor = (shape: readonly number[] | undefined): Float64Array | undefined =>

@@ -1,4 +1,4 @@
-/** Folds of operators that compute each element by itself. */
+/** Operators that compute each element by itself. */
 import { type DType, elements, isFloat, type Tensor } from "../tensor.ts";
 import { arrayFor, bigIntsOf, numbersOf, tensorOf } from "./elements.ts";
 import type { Op } from "./op.ts";

@@ -67,6 +67,13 @@ export function picked({ dtype, data }: Tensor, shape: readonly number[], offset
   return { dtype, shape, data: result };
 }
 
+/** A tensor of int64. */
+export const int64s = (shape: readonly number[], values: Iterable<number>): Tensor => ({
+  dtype: "int64",
+  shape,
+  data: BigInt64Array.from(values, BigInt),
+});
+
 /** An array of the same kind. */
 export const emptyLike = (data: Numbers | BigInts, length: number): Numbers =>
   new (data.constructor as new (length: number) => Numbers)(length);

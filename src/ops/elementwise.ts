@@ -1,9 +1,10 @@
 /** Operators on each element of several tensors, and copies. */
-import { type DType, elements, type Tensor } from "../tensor.ts";
+import { type DType, elements, isFloat, type Tensor } from "../tensor.ts";
 import { castTo } from "./cast.ts";
+import { ofKnown } from "./compute.ts";
 import { broadcast } from "./dims.ts";
-import { eachPair } from "./each.ts";
-import { larger, picked, smaller } from "./elements.ts";
+import { eachOf, eachPair } from "./each.ts";
+import { arrayFor, isBig, larger, numbersOf, picked, smaller, tensorOf } from "./elements.ts";
 import { type Inputs, int, type Op } from "./op.ts";
 import { broadcastStrides, offsets } from "./strides.ts";
 import { elementsOf, type Value } from "./value.ts";
@@ -72,11 +73,22 @@ export const Clip: Op = {
 };
 
 /** A copy, with all that is known. */
-export const Identity: Op = { infer: (_node, [x]) => [x ?? {}] };
+export const Identity: Op = { infer: (_node, [x]) => [x ?? {}], compute: (_node, [x]) => [x] };
 
+/** Elements are dropped in training alone, which an input says from opset 12 on. */
 export const Dropout: Op = {
   infer(_node, [x], { opset }) {
     const y: Value = { dtype: x?.dtype, shape: x?.shape };
     return [y, { dtype: opset < 10 ? x?.dtype : "bool", shape: x?.shape }];
   },
+  compute: ofKnown((_node, [x, given, training], { random, outputs: [, kept] }) => {
+    const [ratio = 0.5] = given ? (numbersOf(given) ?? []) : [];
+    const isTraining = training?.data[0] === 1 && ratio > 0;
+    const mask = kept && arrayFor(kept.dtype, elements(kept.shape));
+    if (!x || !mask || !kept || isBig(mask)) return undefined;
+    for (let i = 0; i < mask.length; i++) mask[i] = isTraining && random() < ratio ? 0 : 1;
+    let at = 0;
+    const y = isTraining ? eachOf(x, x.dtype, { number: (a) => (mask[at++] ? a / (1 - ratio) : 0), accepts: isFloat }) : x;
+    return y && [y, tensorOf(kept.dtype, kept.shape, mask)];
+  }),
 };

@@ -1,9 +1,13 @@
 /** Matrix products. */
-import { type DType, elements } from "../tensor.ts";
+import type { Node } from "../graph/graph.ts";
+import { type DType, elements, type Tensor } from "../tensor.ts";
+import { type Compute, ofTensors, one, stored } from "./compute.ts";
 import { broadcast } from "./dims.ts";
-import { arrayFor, bigIntsOf, type Numbers, numbersOf, tensorOf } from "./elements.ts";
-import { type Context, int, type Op, text } from "./op.ts";
-import { broadcastStrides, offsets } from "./strides.ts";
+import { summed } from "./einsum.ts";
+import { bigIntsOf, isBig, numbersOf } from "./elements.ts";
+import { type ComputeContext, type Context, int, type Op, text } from "./op.ts";
+import { addTo, multiplied, turned, view } from "./product.ts";
+import { centered, requantized } from "./quantized.ts";
 import type { Dim, Dims } from "./value.ts";
 
 /** Dims of numpy.matmul; of two axes each the last are multiplied, and those before them are broadcast. */
@@ -28,42 +32,49 @@ const matmul = (dtype?: DType): Op => ({
 const MAX_FOLDED_PRODUCTS = 1 << 25;
 
 /** Floats are summed as doubles and rounded once. */
+const multiply: Compute = ofTensors((_node, [a, b]) => {
+  const [p, q] = [a, b].map((x) => x && (bigIntsOf(x) ?? numbersOf(x)));
+  if (!a || !b || !p || !q || a.dtype !== b.dtype) return undefined;
+  const product = multiplied(view(a.shape, p), view(b.shape, q));
+  if (!product) return undefined;
+  return isBig(product.data) ? [{ dtype: a.dtype, ...product } as Tensor] : one(stored(a.dtype, product.shape, product.data));
+});
+
 export const MatMul: Op = {
   ...matmul(),
-  fold(_node, [a, b], { outputs: [y] }) {
-    if (!a?.shape.length || !b?.shape.length || !y || a.dtype !== b.dtype) return undefined;
-    // A vector is a row on the left, a column on the right.
-    const [left, right] = [a.shape.length > 1 ? a.shape : [1, ...a.shape], b.shape.length > 1 ? b.shape : [...b.shape, 1]];
-    const [rows = 0, k = 0] = left.slice(-2);
-    const columns = right.at(-1) as number;
-    if (k !== right.at(-2) || elements(y.shape) * k > MAX_FOLDED_PRODUCTS) return undefined;
-    const batch = y.shape.slice(0, y.shape.length - Number(a.shape.length > 1) - Number(b.shape.length > 1));
-    const starts = (shape: readonly number[]) =>
-      offsets(batch, broadcastStrides(shape.slice(0, -2), batch)).map((at) => at * elements(shape.slice(-2)));
-    const [p, q] = [a, b].map((x) => bigIntsOf(x) ?? numbersOf(x)) as [Numbers | undefined, Numbers | undefined];
-    const [as, bs, data] = [starts(left), starts(right), arrayFor(y.dtype, elements(y.shape)) as Numbers | undefined];
-    if (!p || !q || !data) return undefined;
-    const zero = (bigIntsOf(a) ? 0n : 0) as number;
-    for (let i = 0, at = 0; i < as.length; i++) {
-      for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) {
-          let sum = zero;
-          for (let j = 0; j < k; j++)
-            sum += (p[(as[i] as number) + row * k + j] as number) * (q[(bs[i] as number) + j * columns + column] as number);
-          data[at++] = sum;
-        }
-      }
-    }
-    return [tensorOf(y.dtype, y.shape, data)];
+  fold(node, [a, b], context) {
+    const [y] = context.outputs;
+    if (!y || elements(y.shape) * (a?.shape.at(-1) ?? 0) > MAX_FOLDED_PRODUCTS) return undefined;
+    return multiply(node, [a, b], context as unknown as ComputeContext) as readonly Tensor[] | undefined;
   },
+  compute: multiply,
 };
-export const MatMulInteger = matmul("int32");
+
+/** Integers less their zero points: one, or one for each row of the first and each column of the second. */
+const centeredProduct = (a: Tensor | undefined, a_zero: Tensor | undefined, b: Tensor | undefined, b_zero: Tensor | undefined) => {
+  const p = a && centered(a, a_zero, a.shape.length - 2);
+  const q = b && centered(b, b_zero, b.shape.length - 1);
+  const product = p && q && multiplied(view(a.shape, p), view(b.shape, q));
+  return product as { shape: readonly number[]; data: Float64Array } | undefined;
+};
+
+export const MatMulInteger: Op = {
+  ...matmul("int32"),
+  compute: ofTensors((_node, [a, b, a_zero, b_zero]) => {
+    const product = centeredProduct(a, a_zero, b, b_zero);
+    return product && one(stored("int32", product.shape, product.data));
+  }),
+};
 
 /** Inputs a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point. */
 export const QLinearMatMul: Op = {
   infer: (_node, inputs, context) => [
     { dtype: inputs[7]?.dtype ?? inputs[0]?.dtype, shape: matmulShape(inputs[0]?.shape, inputs[3]?.shape, context) },
   ],
+  compute: ofTensors((_node, [a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero]) => {
+    const product = centeredProduct(a, a_zero, b, b_zero);
+    return product && one(requantized(product.data, product.shape, product.shape.length - 1, [a_scale, b_scale, y_scale], y_zero));
+  }),
 };
 
 /** https://onnx.ai/onnx/operators/onnx__Gemm.html */
@@ -74,7 +85,24 @@ export const Gemm: Op = {
     const shape = matmulShape(swapped(a.shape, int(node, "transA", 0)), swapped(b.shape, int(node, "transB", 0)), context);
     return [{ dtype: a.dtype, shape }];
   },
+  compute: ofTensors((node, [a, b, c]) => {
+    const sums = a && b && a.dtype === b.dtype ? gemm(node, a, b, c) : undefined;
+    return sums && one(stored(a?.dtype, sums.shape, sums.data));
+  }),
 };
+
+/** alpha · A · B + beta · C. */
+export function gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | undefined, [p, q, r] = [a, b, c].map((x) => x && numbersOf(x))) {
+  if (a.shape.length !== 2 || b.shape.length !== 2 || !p || !q || (c && !r)) return undefined;
+  const [left, right] = [view(a.shape, p), view(b.shape, q)];
+  const product = multiplied(int(node, "transA", 0) ? turned(left) : left, int(node, "transB", 0) ? turned(right) : right);
+  if (!product) return undefined;
+  const alpha = int(node, "alpha", 1);
+  const data = (product.data as Float64Array).map((sum) => alpha * sum);
+  return !c || !r || addTo(data, product.shape, { shape: c.shape, data: r }, int(node, "beta", 1))
+    ? { shape: product.shape, data }
+    : undefined;
+}
 
 /** https://onnx.ai/onnx/operators/onnx__Einsum.html */
 export const Einsum: Op = {
@@ -82,6 +110,13 @@ export const Einsum: Op = {
     const shapes = inputs.map((value) => value?.shape);
     return [{ dtype: inputs[0]?.dtype, shape: einsumShape(text(node, "equation", ""), shapes, context) }];
   },
+  compute: ofTensors((node, inputs, { outputs: [y] }) => {
+    const [left = "", right] = text(node, "equation", "").replaceAll(" ", "").split("->");
+    const terms = left.split(",");
+    if (terms.length !== inputs.length || inputs.some((x) => !x || x.dtype !== inputs[0]?.dtype)) return undefined;
+    const sums = summed(terms, right ?? implicit(terms), inputs as readonly Tensor[], y?.shape);
+    return sums && one(stored(y?.dtype, y?.shape as number[], sums));
+  }),
 };
 
 function einsumShape(equation: string, shapes: readonly (Dims | undefined)[], context: Context): Dims | undefined {
@@ -120,4 +155,41 @@ function implicit(terms: readonly string[]): string {
 }
 
 /** Determinants of the last two axes. */
-export const Det: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape?.slice(0, -2) }] };
+export const Det: Op = {
+  infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape?.slice(0, -2) }],
+  compute: ofTensors((_node, [x]) => {
+    const data = x && numbersOf(x);
+    const [n = 0, columns] = x?.shape.slice(-2) ?? [];
+    if (!data || n !== columns) return undefined;
+    const shape = x.shape.slice(0, -2);
+    return one(
+      stored(
+        x.dtype,
+        shape,
+        Float64Array.from({ length: elements(shape) }, (_, i) =>
+          determinant(Float64Array.from(data.subarray(i * n * n, (i + 1) * n * n)), n),
+        ),
+      ),
+    );
+  }),
+};
+
+/** By elimination with the largest pivots. */
+function determinant(m: Float64Array, n: number): number {
+  const at = (row: number, column: number) => m[row * n + column] as number;
+  let product = 1;
+  for (let k = 0; k < n; k++) {
+    let pivot = k;
+    for (let row = k + 1; row < n; row++) if (Math.abs(at(row, k)) > Math.abs(at(pivot, k))) pivot = row;
+    const [chosen, moved] = [m.slice(pivot * n, (pivot + 1) * n), m.slice(k * n, (k + 1) * n)];
+    m.set(moved, pivot * n);
+    m.set(chosen, k * n);
+    product *= at(k, k) * (pivot === k ? 1 : -1);
+    if (at(k, k) === 0) return 0;
+    for (let row = k + 1; row < n; row++) {
+      const factor = at(row, k) / at(k, k);
+      for (let column = k; column < n; column++) m[row * n + column]! -= factor * at(k, column);
+    }
+  }
+  return product;
+}

@@ -1,7 +1,8 @@
 import type { Node } from "../graph/graph.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import { ofKnown } from "./compute.ts";
 import { unknownDims } from "./dims.ts";
-import { emptyLike, type Numbers } from "./elements.ts";
+import { emptyLike, int64s, type Numbers, picked } from "./elements.ts";
 import { axesOf, int, numbers, type Op, text } from "./op.ts";
 import { offsets, strides } from "./strides.ts";
 import { constantValue, type Dim, elementsOf, integersOf } from "./value.ts";
@@ -50,6 +51,54 @@ export const Pad: Op = {
     for (let i = 0; i < source.length; i++) data[target[i] as number] = x.data[source[i] as number] as number;
     return [{ dtype: y.dtype, shape: y.shape, data }];
   },
+  compute: ofKnown((node, inputs, context) => {
+    const [x, list, , some] = inputs;
+    const place = PLACES[text(node, "mode", "constant")];
+    if (!place) return Pad.fold?.(node, inputs, context);
+    const pads = list ? integersOf(constantValue(list)) : numbers(node, "pads");
+    const axes = x && axesOf(some ? integersOf(constantValue(some)) : [...x.shape.keys()], x.shape.length);
+    const [y] = context.outputs;
+    if (!x || !y || !pads || !axes || (elements(x.shape) === 0 && elements(y.shape) > 0)) return undefined;
+    let from = Int32Array.of(0);
+    x.shape.forEach((size, axis) => {
+      const at = axes.indexOf(axis);
+      const [before = 0, after = 0] = at < 0 ? [] : [pads[at], pads[at + axes.length]];
+      // What negative pads leave is what is repeated.
+      const [first, kept] = [Math.max(0, -before), size + Math.min(0, before) + Math.min(0, after)];
+      const next = new Int32Array(from.length * (y.shape[axis] as number));
+      const width = next.length / from.length;
+      for (let i = 0; i < next.length; i++)
+        next[i] = (from[Math.floor(i / width)] as number) * size + first + place((i % width) - Math.max(0, before), kept);
+      from = next;
+    });
+    return [picked(x, y.shape, from)];
+  }),
+};
+
+const modulo = (i: number, n: number): number => ((i % n) + n) % n;
+
+/** Where the element lies that stands at `i`, which may be outside, of `size`. */
+const PLACES: Readonly<Record<string, (i: number, size: number) => number>> = {
+  edge: (i, size) => Math.min(Math.max(i, 0), size - 1),
+  reflect: (i, size) => (size < 2 ? 0 : size - 1 - Math.abs(modulo(i, 2 * size - 2) - size + 1)),
+  wrap: modulo,
+};
+
+/** Each axis is cut or padded with zeros on both sides alike. */
+export const CenterCropPad: Op = {
+  infer(node, [x, size], context) {
+    const shape = x?.shape;
+    const axes = shape && axesOf(numbers(node, "axes") ?? [...shape.keys()], shape.length);
+    const dims = elementsOf(size);
+    const dim = (d: Dim, i: number) => (axes?.includes(i) ? (dims?.[axes.indexOf(i)] ?? context.symbol()) : d);
+    return [{ dtype: x?.dtype, shape: axes && shape?.map(dim) }];
+  },
+  compute: ofKnown((node, [x], context) => {
+    const dims = context.outputs[0]?.shape ?? [];
+    const before = x?.shape.map((d, i) => Math.trunc(((dims[i] as number) - d) / 2)) ?? [];
+    const after = x?.shape.map((d, i) => (dims[i] as number) - d - (before[i] as number)) ?? [];
+    return Pad.fold?.(node, [x, int64s([2 * dims.length], [...before, ...after])], context);
+  }),
 };
 
 /** The constant of an attribute, or zero. */

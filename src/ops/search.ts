@@ -1,7 +1,9 @@
 /** Operators that find elements: how many, only the elements tell. */
-import { bigIntsOf, type Numbers, numbersOf } from "./elements.ts";
-import { axisOf, int, type Op } from "./op.ts";
-import { strides } from "./strides.ts";
+import type { Node } from "../graph/graph.ts";
+import { elements, type Tensor } from "../tensor.ts";
+import { bigIntsOf, int64s, type Numbers, numbersOf, picked } from "./elements.ts";
+import { axisOf, int, isTensor, type Op } from "./op.ts";
+import { offsets, strides } from "./strides.ts";
 
 /** Places of the elements that are not zero: [rank, count]; a scalar counts as a vector. */
 export const NonZero: Op = {
@@ -26,6 +28,12 @@ export const NonZero: Op = {
     }
     return [{ dtype: "int64", shape: y.shape, data: places }];
   },
+  compute(node, [x], context) {
+    const data = isTensor(x) ? (bigIntsOf(x) ?? numbersOf(x)) : undefined;
+    if (!data || !isTensor(x)) return undefined;
+    const shape = [Math.max(x.shape.length, 1), Array.from(data as Numbers).filter(isSet).length];
+    return NonZero.fold?.(node, [x], { ...context, outputs: [{ dtype: "int64", shape }] });
+  },
 };
 
 const isSet = (value: number | bigint): boolean => Number(value) !== 0;
@@ -39,7 +47,39 @@ export const Compress: Op = {
     const axis = x?.shape && axisOf(int(node, "axis", 0), x.shape.length);
     return [{ dtype: x?.dtype, shape: axis === undefined ? undefined : x?.shape?.map((d, i) => (i === axis ? count : d)) }];
   },
+  /** Elements that the condition does not reach are left out. */
+  compute(node, [x, condition]) {
+    const slices = isTensor(x) && slicesOf(node, x);
+    if (!slices || !isTensor(x) || !isTensor(condition) || condition.dtype !== "bool") return undefined;
+    const held = [...condition.data.keys()].filter((i) => condition.data[i] && i < slices.count);
+    return [slices.picked(held)];
+  },
 };
+
+/** The slices of a tensor along the attribute `axis`, which are its elements where there is none. */
+function slicesOf(node: Node, x: Tensor) {
+  const isFlat = node.attributes.axis === undefined;
+  const axis = isFlat ? 0 : axisOf(int(node, "axis", 0), x.shape.length);
+  if (axis === undefined) return undefined;
+  const shape = isFlat ? [elements(x.shape)] : x.shape;
+  const steps = strides(shape);
+  const step = steps[axis] as number;
+  const within = offsets(shape.with(axis, 1), steps);
+  return {
+    count: shape[axis] as number,
+    /** Where the elements of the slice `i` lie. */
+    places: (i: number) => within.map((at) => at + i * step),
+    picked(which: readonly number[]): Tensor {
+      const [outer, inner] = [elements(shape.slice(0, axis)), step];
+      const from = new Int32Array(outer * which.length * inner);
+      for (let i = 0; i < from.length; i++) {
+        const [row, at] = [Math.floor(i / inner / which.length), which[Math.floor(i / inner) % which.length] as number];
+        from[i] = (row * (shape[axis] as number) + at) * inner + (i % inner);
+      }
+      return picked(x, shape.with(axis, which.length), from);
+    },
+  };
+}
 
 /** Values, then where each first stood, which of them each element is, and how many of each. */
 export const Unique: Op = {
@@ -55,4 +95,43 @@ export const Unique: Op = {
       { dtype: "int64", shape: [count] },
     ];
   },
+  /** Slices are ordered by their first elements that differ, or with `sorted` 0 by where each first stood. */
+  compute(node, [x]) {
+    const slices = isTensor(x) && slicesOf(node, x);
+    if (!slices || !isTensor(x)) return undefined;
+    const data = bigIntsOf(x) ?? numbersOf(x) ?? x.data;
+    const groups = new Map<string, { first: number; count: number; elements: (number | bigint | string)[] }>();
+    const keys = Array.from({ length: slices.count }, (_, i) => {
+      const elements = Array.from(slices.places(i), (at) => data[at] as number);
+      const key = elements.join("\0");
+      const group = groups.get(key);
+      if (group) group.count++;
+      else groups.set(key, { first: i, count: 1, elements });
+      return key;
+    });
+    const found = [...groups];
+    if (int(node, "sorted", 1) !== 0) found.sort(([, a], [, b]) => compare(a.elements, b.elements));
+    const order = new Map(found.map(([key], i) => [key, i]));
+    const firsts = found.map(([, { first }]) => first);
+    return [
+      slices.picked(firsts),
+      int64s([firsts.length], firsts),
+      int64s(
+        [slices.count],
+        keys.map((key) => order.get(key) as number),
+      ),
+      int64s(
+        [firsts.length],
+        found.map(([, { count }]) => count),
+      ),
+    ];
+  },
 };
+
+/** Numbers before those that are none. */
+function compare(a: readonly (number | bigint | string)[], b: readonly (number | bigint | string)[]): number {
+  const at = a.findIndex((x, i) => x !== b[i]);
+  const [x, y] = [a[at], b[at]];
+  if (x === undefined || y === undefined) return 0;
+  return x < y || Number.isNaN(y) ? -1 : 1;
+}

@@ -1,5 +1,6 @@
 /** Operators that pick elements out by index. */
 import { elements } from "../tensor.ts";
+import { ofKnown } from "./compute.ts";
 import { computed } from "./dims.ts";
 import { emptyLike, type Numbers, picked } from "./elements.ts";
 import { elementOffsets, indicesOf, sliceOffsets } from "./indices.ts";
@@ -9,7 +10,23 @@ import { constantValue, type Dim, elementsOf, integersOf, type Value } from "./v
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
 
-export const ReverseSequence = likeFirst;
+/** The beginning of each sequence backwards, as long as `lengths` say. */
+export const ReverseSequence: Op = {
+  ...likeFirst,
+  compute: ofKnown((node, [x, lengths]) => {
+    const [batch, time] = [int(node, "batch_axis", 1), int(node, "time_axis", 0)];
+    if (!x || !lengths || axesOf([batch, time], x.shape.length) === undefined || lengths.data.length !== x.shape[batch]) return undefined;
+    const steps = strides(x.shape);
+    const place = (i: number, axis: number) => Math.floor(i / (steps[axis] as number)) % (x.shape[axis] as number);
+    const from = offsets(x.shape, steps).map((i) => {
+      const last = Number(lengths.data[place(i, batch)]) - 1;
+      const at = place(i, time);
+      return at > last ? i : i + (last - 2 * at) * (steps[time] as number);
+    });
+    const isWithin = Array.from(lengths.data as ArrayLike<number | bigint>).every((n) => n >= 0 && n <= (x.shape[time] as number));
+    return isWithin ? [picked(x, x.shape, from)] : undefined;
+  }),
+};
 export const TensorScatter = likeFirst;
 
 /** The upper or lower triangle of each matrix, from the diagonal `k` on. */

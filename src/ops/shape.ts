@@ -1,8 +1,8 @@
 /** Operators that give the same elements another shape, and those that tell a shape. */
 import { elements } from "../tensor.ts";
 import { broadcast, product, quotient, unknownDims } from "./dims.ts";
-import { picked } from "./elements.ts";
-import { axesOf, axisOf, int, integers, numbers, type Op } from "./op.ts";
+import { int64s, picked } from "./elements.ts";
+import { axesOf, axisOf, int, integers, isTensor, numbers, type Op } from "./op.ts";
 import { broadcastStrides, offsets, strides } from "./strides.ts";
 import { type Dim, type Dims, elementsOf, isStatic, MAX_RANK } from "./value.ts";
 
@@ -16,10 +16,15 @@ export const Shape: Op = {
     const dims = x?.shape?.slice(int(node, "start", 0), int(node, "end", x.shape.length));
     return [{ dtype: "int64", shape: [dims?.length ?? context.symbol()], elements: dims }];
   },
+  compute(node, [x]) {
+    const dims = isTensor(x) ? x.shape.slice(int(node, "start", 0), int(node, "end", x.shape.length)) : undefined;
+    return dims && [int64s([dims.length], dims)];
+  },
 };
 
 export const Size: Op = {
   infer: (_node, [x], context) => [{ dtype: "int64", shape: [], elements: x?.shape && [product(x.shape, context)] }],
+  compute: (_node, [x]) => (isTensor(x) ? [int64s([], [elements(x.shape)])] : undefined),
 };
 
 /** 0 takes the input's dimension (unless `allowzero`), one −1 what is left. A dimension that the shape names is taken not to be 0. */

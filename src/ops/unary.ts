@@ -2,7 +2,7 @@
 import type { Node } from "../graph/graph.ts";
 import { type DType, isFloat } from "../tensor.ts";
 import { ACTIVATIONS, erf, geluTanh, sigmoid } from "./activation.ts";
-import { ofTensors, one } from "./compute.ts";
+import { ofKnown, ofTensors, one } from "./compute.ts";
 import { type Each, eachOf, eachPair, foldEach } from "./each.ts";
 import { larger } from "./elements.ts";
 import { roundEven } from "./half.ts";
@@ -10,7 +10,6 @@ import { int, type Op, text } from "./op.ts";
 
 /** One tensor in, one of its type and shape out. */
 const infer: Op["infer"] = (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }];
-const unary: Op = { infer };
 const folding = (each: Each<"one">): Op => ({ infer, fold: foldEach(each) });
 const ofFloats = (number: (x: number) => number): Op => folding({ number, accepts: isFloat });
 /** A function of numbers that a node's attributes tell of. */
@@ -36,7 +35,6 @@ export const Asin = ofNumbers(Math.asin);
 export const Asinh = ofNumbers(Math.asinh);
 export const Atan = ofNumbers(Math.atan);
 export const Atanh = ofNumbers(Math.atanh);
-export const BitwiseNot = unary;
 export const Celu = activation("Celu");
 export const Cos = ofNumbers(Math.cos);
 export const Cosh = ofNumbers(Math.cosh);
@@ -70,8 +68,20 @@ export const Tan = ofNumbers(Math.tan);
 export const Tanh = ofNumbers(Math.tanh);
 export const ThresholdedRelu = activation("ThresholdedRelu");
 
-export const IsInf = test;
-export const IsNaN = test;
+export const BitwiseNot: Op = {
+  infer,
+  compute: ofKnown(foldEach({ number: (x) => ~x, bigint: (x) => ~x, accepts: (dtype) => !isFloat(dtype) && dtype !== "bool" })),
+};
+
+export const IsInf: Op = {
+  ...test,
+  compute: ofTensors((node, [x]) => {
+    const [negative, positive] = ["detect_negative", "detect_positive"].map((name) => int(node, name, 1) !== 0);
+    const number = (y: number) => Number(y === Number.POSITIVE_INFINITY ? positive : y === Number.NEGATIVE_INFINITY && negative);
+    return x && one(eachOf(x, "bool", { number, accepts: isFloat }));
+  }),
+};
+export const IsNaN: Op = { ...test, compute: ofKnown(foldEach({ number: (x) => Number(Number.isNaN(x)), accepts: isFloat })) };
 
 export const Abs = folding({ number: Math.abs, bigint: (x) => (x < 0n ? -x : x) });
 export const Ceil = ofFloats(Math.ceil);
