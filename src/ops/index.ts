@@ -28,13 +28,14 @@ import * as select from "./select.ts";
 import * as sequence from "./sequence.ts";
 import * as shape from "./shape.ts";
 import * as signal from "./signal.ts";
+import * as softmax from "./softmax.ts";
 import * as strings from "./strings.ts";
 import * as unary from "./unary.ts";
 
 // biome-ignore format: a table
 const ONNX = [
   along, attention, binary, cast, control, conv, create, elementwise, image, layout, linear, normalization, pad, pool, quantize, random, recurrent,
-  reduce, scatter, search, select, sequence, shape, signal, strings, unary,
+  reduce, scatter, search, select, sequence, shape, signal, softmax, strings, unary,
 ];
 const MICROSOFT = [microsoft, microsoft_attention, microsoft_quantized];
 

@@ -1,0 +1,51 @@
+import { activate } from "./activation";
+import { add } from "./finish";
+
+/**
+ * Adds columns [h * wd][kh * kw * n] to the places of an image [oh, ow, n] that they stand for, on top of its bias: what makes a transposed
+ * convolution out of a product.
+ */
+export function f32_col2im(
+  x: usize,
+  y: usize,
+  bias: usize,
+  h: i32,
+  wd: i32,
+  n: i32,
+  oh: i32,
+  ow: i32,
+  kh: i32,
+  kw: i32,
+  sh: i32,
+  sw: i32,
+  dh: i32,
+  dw: i32,
+  pt: i32,
+  pl: i32,
+  kind: i32,
+  alpha: f32,
+  beta: f32,
+): void {
+  const pixel = (<usize>n) << 2;
+  const end = y + <usize>(oh * ow) * pixel;
+  for (let p = y; p < end; p += pixel) {
+    if (bias != 0) memory.copy(p, bias, pixel);
+    else memory.fill(p, 0, pixel);
+  }
+  for (let iy = 0; iy < h; iy++) {
+    for (let ix = 0; ix < wd; ix++) {
+      const left = ix * sw - pl;
+      // Neighbouring taps that are all in the image are one run.
+      const taps = dw == 1 && left >= 0 && left + kw <= ow ? kw : 1;
+      for (let ky = 0; ky < kh; ky++) {
+        const oy = iy * sh - pt + ky * dh;
+        for (let kx = 0; kx < kw; kx += taps) {
+          const ox = left + kx * dw;
+          if (<u32>oy < <u32>oh && <u32>ox < <u32>ow) add(taps * n, x, y + <usize>(oy * ow + ox) * pixel);
+          x += <usize>taps * pixel;
+        }
+      }
+    }
+  }
+  if (kind != 0) activate(oh * ow * n, y, y, kind, alpha, beta);
+}
