@@ -1,7 +1,7 @@
 import { UnsupportedError } from "../errors.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
 import type { Dim, Value } from "../ops/value.ts";
-import { arrayOf, byteLength, type DType, elements, type Tensor, type TensorData } from "../tensor.ts";
+import { arrayOf, byteLength, type DType, elements, type Tensor } from "../tensor.ts";
 import { givenOf, Plan, Plans } from "./plan.ts";
 import type { Program } from "./program.ts";
 
@@ -14,10 +14,10 @@ export interface Port {
   optional?: true;
 }
 
-/** What a run is fed. */
-export type Feeds = Readonly<Record<string, Tensor>>;
+/** What a run is fed, by name: tensors; where the model takes them, `{ sequence }` and `{ optional }`. */
+export type Feeds = Readonly<Record<string, Datum>>;
 
-/** What a run gives: tensors; lists of tensors for sequences; undefined for an optional that is empty. */
+/** What a run gives, by name: tensors, but for the rare model that gives a `{ sequence }` or `{ optional }`. */
 export type Results = Record<string, Tensor>;
 
 export interface RunOptions {
@@ -102,7 +102,7 @@ export class InferenceModel {
     return prepared.document.main.inputs.map((name) => {
       const port = this.inputs.find((each) => each.name === name);
       const tensor = feeds[name];
-      if (port && tensor) check(port, tensor, bound);
+      if (port && isTensor(tensor)) check(port, tensor, bound);
       if (tensor || !port) return tensor;
       const held = prepared.held.get(prepared.document.main)?.get(name);
       if (held) return this.#program.tensor(held);
@@ -155,6 +155,3 @@ function lengthOf({ dtype, shape }: Tensor): number {
   const width = arrayOf(dtype, new Uint8Array(0)).BYTES_PER_ELEMENT;
   return byteLength(dtype, shape) / width;
 }
-
-export type { Tensor, TensorData };
-export { isTensor };

@@ -77,7 +77,7 @@ export class Plan {
     this.#values = this.#infer(given);
     const nodes = this.#needed();
     const buffers = this.#buffers(nodes, given);
-    this.#end = base + place([...buffers.values()]);
+    this.#end = base + place([...new Set(buffers.values())]);
     for (const [name, buffer] of buffers) {
       const { dtype, shape } = this.#values.get(name) as { dtype: DType; shape: readonly number[] };
       this.#operands.set(name, { dtype, shape, address: base + buffer.address });
