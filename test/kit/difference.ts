@@ -9,8 +9,8 @@ export const LEFT_OUT = /BFLOAT16|maxunpool_export_with_output_shape/;
 export const TRAINING = /adagrad|adam|momentum|gradient_of/;
 /** Cases whose elements are random: their types and shapes are compared. */
 const RANDOM = /bernoulli|training_dropout(?!.*zero_ratio)/;
-/** Cases of functions whose π has four digits. */
-const ROUGH = /window.*_expanded/;
+/** Cases of windows, for which π has four digits. */
+const ROUGH = /window/;
 
 function plain({ dtype, data }: Tensor): unknown[] {
   if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16);
