@@ -1,6 +1,6 @@
 // The kernels that run models. Arguments are counts and addresses in bytes; nothing is allocated: what lies above __heap_base is the caller's.
 
-export { f32_clip } from "./clip";
+export { activate as f32_activate } from "./activation";
 export { f32_col2im } from "./col2im";
 export { f32_conv } from "./conv";
 export { f32_depthwise } from "./depthwise";
