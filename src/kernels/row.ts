@@ -8,6 +8,7 @@ export type Data =
   | Uint32Array
   | Float32Array
   | Float64Array
+  | BigInt64Array
   | BigUint64Array;
 
 /**
