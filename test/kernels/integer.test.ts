@@ -1,7 +1,7 @@
 /** Weights packed narrow give the sums of weights packed wide. */
 import { describe, expect, test } from "vitest";
+import { bytes, WINDOWS } from "../../src/kernels/infer/integer-cases.ts";
 import { INTEGER_WORK_BYTES, outputWords, q8PackedBytes, windowWords } from "../../src/kernels/infer/integer-layout.ts";
-import { bytes, WINDOWS } from "../../src/kernels/infer/integer-rows.ts";
 import type { InferKernels } from "../../src/kernels/infer/kernels.ts";
 import { Kernels } from "../../src/kernels/kernels.ts";
 import { random } from "../../src/kernels/row.ts";
