@@ -1,8 +1,10 @@
 /** Operators that change the type. */
-import { type DType, isFloat, type Tensor } from "../tensor.ts";
+import { BITS, type DType, isFloat, type Tensor } from "../tensor.ts";
+import { ofTensors, one } from "./compute.ts";
 import { eachOf } from "./each.ts";
-import { RANGES } from "./elements.ts";
-import { dtypeAttribute, type Op } from "./op.ts";
+import { bigIntsOf, type Numbers, numbersOf, RANGES } from "./elements.ts";
+import { anyNumbers, isFloat8, storedAny } from "./narrow.ts";
+import { dtypeAttribute, int, type Op } from "./op.ts";
 
 /** A float64 that rounds to the same float32 as the integer: what lies below its precision is told by the last bit. */
 function roundable(x: bigint): number {
@@ -39,6 +41,62 @@ export function castTo(x: Tensor, dtype: DType): Tensor | undefined {
   return eachOf(x, dtype, { number: number as (y: number) => number | undefined, bigint });
 }
 
+/** What an x86 processor makes of a float that no integer of 64 bits, or of 32, is near: the least one. */
+const to64 = (y: number): bigint => (y >= -(2 ** 63) && y < 2 ** 63 ? BigInt(Math.trunc(y)) : -(2n ** 63n));
+const to32 = (y: number): number => (y > -(2 ** 31) - 1 && y < 2 ** 31 ? Math.trunc(y) : -(2 ** 31));
+const WRAPPED: Partial<Record<DType, (y: number) => number | bigint>> = {
+  int64: to64,
+  uint64: (y) => (y >= 2 ** 63 ? to64(y - 2 ** 63) + 2n ** 63n : to64(y)),
+  uint32: (y) => Number(BigInt.asUintN(32, to64(y))),
+};
+
+const isNarrow = (dtype: DType): boolean => isFloat8(dtype) || (BITS[dtype] < 8 && RANGES[dtype] !== undefined);
+
+/** An array with an element a place, of a type that holds them all. */
+const widened = (x: Tensor): Tensor => ({
+  dtype: isFloat8(x.dtype) ? "float32" : "int8",
+  shape: x.shape,
+  data: anyNumbers(x) as Numbers,
+});
+
+/** A tensor in any other type: where its definition leaves open what becomes of a float, as onnxruntime on an x86 processor has it. */
+function converted(given: Tensor, dtype: DType, saturate: boolean): Tensor | undefined {
+  const x = isNarrow(given.dtype) ? widened(given) : given;
+  if (x.dtype === dtype) return x;
+  if (dtype === "string") {
+    const data = (bigIntsOf(x) ?? numbersOf(x)) as ArrayLike<number | bigint> | undefined;
+    return data && { dtype, shape: x.shape, data: Array.from(data, (y) => (isFloat(x.dtype) ? textOf(y as number, x.dtype) : String(y))) };
+  }
+  if (Array.isArray(x.data)) {
+    const parsed = castTo({ ...x, dtype: "float64", data: Float64Array.from(x.data, numberOf) }, dtype);
+    return x.data.every((each, i) => /nan/i.test(each) || !Number.isNaN(numberOf(x.data[i] as string))) ? parsed : undefined;
+  }
+  if (isNarrow(dtype)) {
+    const wide = converted(x, BITS[dtype] === 8 ? "float32" : "int32", saturate);
+    return wide && storedAny(dtype, x.shape, wide.data as Numbers, saturate);
+  }
+  const isCut = isFloat(x.dtype) && RANGES[dtype];
+  return isCut ? eachOf(x, dtype, { number: (WRAPPED[dtype] ?? to32) as (y: number) => number }) : castTo(x, dtype);
+}
+
+const numberOf = (text: string): number =>
+  /^\s*[+-]?inf/i.test(text) ? (text.includes("-") ? -1 : 1) * Number.POSITIVE_INFINITY : text.trim() === "" ? Number.NaN : Number(text);
+
+/** The fewest digits that tell a float from others of its type. */
+function textOf(y: number, dtype: DType): string {
+  if (!Number.isFinite(y)) return Number.isNaN(y) ? "NaN" : y < 0 ? "-INF" : "INF";
+  const lengths = dtype === "float64" ? [] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const same = lengths.map((n) => Number(y.toPrecision(n))).find((shorter) => Math.fround(shorter) === y) ?? y;
+  const text = same.toExponential();
+  const exponent = Number(text.split("e")[1]);
+  if (exponent < -4 || exponent >= 16) return text.replace(/([+-])(\d)$/, "$10$2");
+  return Object.is(y, -0) ? "-0" : String(same);
+}
+
+const compute = ofTensors((node, [x], { outputs: [y] }) =>
+  x && y?.dtype ? one(converted(x, y.dtype, int(node, "saturate", 1) !== 0)) : undefined,
+);
+
 /** What is known of the elements stays known between integers. */
 export const Cast: Op = {
   infer(node, [x]) {
@@ -46,6 +104,7 @@ export const Cast: Op = {
     const isInteger = dtype === "int64" || dtype === "int32";
     return [{ dtype, shape: x?.shape, elements: isInteger ? x?.elements : undefined }];
   },
+  compute,
   fold(_node, [x], { outputs: [y] }) {
     const result = x && y && castTo(x, y.dtype);
     return result && [result];
@@ -54,6 +113,7 @@ export const Cast: Op = {
 
 export const CastLike: Op = {
   infer: (_node, [x, like]) => [{ dtype: like?.dtype, shape: x?.shape }],
+  compute,
   fold(_node, [x], { outputs: [y] }) {
     const result = x && y && castTo(x, y.dtype);
     return result && [result];

@@ -2,7 +2,7 @@
 
 import type { Node } from "../graph/graph.ts";
 import { type DType, elements, type Tensor } from "../tensor.ts";
-import { arrayFor, type Numbers, RANGES, tensorOf } from "./elements.ts";
+import { arrayFor, isBig, type Numbers, RANGES, tensorOf } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import { type ComputeContext, type FoldContext, isTensor, type Op } from "./op.ts";
 
@@ -42,6 +42,14 @@ export function stored(dtype: DType | undefined, shape: readonly number[], data:
   if (!to || dtype === "int64" || dtype === "uint64") return undefined;
   to.set(data);
   return tensorOf(dtype, shape, to);
+}
+
+/** A tensor of numbers one after the other; undefined for types that are not computed with and for shapes that are absurd. */
+export function filled(dtype: DType | undefined, shape: readonly number[] | undefined, next: (i: number) => number): Tensor | undefined {
+  const data = dtype && isRoom(shape) ? arrayFor(dtype, elements(shape)) : undefined;
+  if (!dtype || !shape || !data) return undefined;
+  for (let i = 0; i < data.length; i++) data[i] = (isBig(data) ? BigInt(Math.trunc(next(i))) : next(i)) as never;
+  return tensorOf(dtype, shape, data);
 }
 
 /** One output, or none where it is not known. */

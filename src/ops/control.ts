@@ -1,7 +1,9 @@
 /** Operators with subgraphs. */
-import type { Graph } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
 import { same } from "./dims.ts";
-import { axisOf, type Context, int, numbers, type Op, subgraph } from "./op.ts";
+import { int64s } from "./elements.ts";
+import { sliceAt, stacked } from "./layout.ts";
+import { axisOf, type ComputeContext, type Context, type Datum, int, isTensor, numbers, type Op, subgraph } from "./op.ts";
 import type { Dim, TypeAndShape, Value } from "./value.ts";
 
 /** What two values have in common, of which one is taken at run time. */
@@ -24,6 +26,10 @@ export const If: Op = {
     const known = condition?.constant?.data;
     if (known?.length === 1) return known[0] ? yes : no;
     return node.output.map((_, i) => either(yes[i] ?? {}, no[i] ?? {}, context));
+  },
+  compute(node, [condition], context) {
+    const graph = isTensor(condition) ? subgraph(node, condition.data[0] ? "then_branch" : "else_branch") : undefined;
+    return isTensor(condition) && condition.data.length === 1 && graph ? context.graph(graph, []) : undefined;
   },
 };
 
@@ -67,9 +73,42 @@ export const Loop: Op = {
     const initial = inputs.slice(2).map((value) => value ?? {});
     const run = (states: readonly Value[]) => context.graph(body, [turn, condition, ...states]).slice(1);
     const { states, outputs } = turns(body, initial, run, context);
-    return [...states, ...outputs.slice(initial.length).map((row) => stacked(row, context.symbol(), 0))];
+    return [...states, ...outputs.slice(initial.length).map((row) => grown(row, context.symbol(), 0))];
+  },
+  compute(node, [count, condition, ...initial], context) {
+    const body = subgraph(node, "body");
+    if (!body || [count, condition].some((x) => x && (!isTensor(x) || x.data.length !== 1))) return undefined;
+    const most = isTensor(count) ? Number(count.data[0]) : Number.POSITIVE_INFINITY;
+    let goes: Datum | undefined = condition ?? { dtype: "bool", shape: [], data: Uint8Array.of(1) };
+    let states: Data = initial;
+    const rows: Data[] = [];
+    for (let turn = 0; turn < most && isTensor(goes) && goes.data[0]; turn++) {
+      const outputs = context.graph(body, [int64s([], [turn]), goes, ...states]);
+      goes = outputs[0];
+      states = outputs.slice(1, initial.length + 1);
+      rows.push(outputs.slice(initial.length + 1));
+    }
+    return gathered(node, states, rows, () => 0);
   },
 };
+
+type Data = readonly (Datum | undefined)[];
+
+/** The outputs after the last turn. What no turn made has no shape: it is left out. */
+function gathered(
+  node: Node,
+  states: Data,
+  rows: readonly Data[],
+  axisAt: (i: number, rank: number) => number | undefined,
+): Data | undefined {
+  const made = node.output.slice(states.length).map((_, i) => {
+    const parts = rows.map((row) => row[i]);
+    const rank = isTensor(parts[0]) ? parts[0].shape.length + 1 : 1;
+    const axis = axisAt(i, rank);
+    return parts.every(isTensor) && axis !== undefined ? stacked(parts, axis) : undefined;
+  });
+  return rows.length > 0 && made.includes(undefined) ? undefined : [...states, ...made];
+}
 
 /** The body sees one slice of each scan input, and its further outputs are stacked. https://onnx.ai/onnx/operators/onnx__Scan.html */
 export const Scan: Op = {
@@ -87,10 +126,47 @@ export const Scan: Op = {
     const run = (states: readonly Value[]) => context.graph(body, [...states, ...scanned.map(({ slice }) => slice)]);
     const { states, outputs } = turns(body, initial, run, context);
     const outputAxes = numbers(node, "scan_output_axes");
-    const rows = outputs.slice(initial.length).map((row, i) => stacked(row, length ?? context.symbol(), outputAxes?.[i] ?? 0));
+    const rows = outputs.slice(initial.length).map((row, i) => grown(row, length ?? context.symbol(), outputAxes?.[i] ?? 0));
     return [...states, ...rows];
   },
+  compute(node, inputs, context) {
+    if (context.opset >= 9) return scanned(node, inputs, context, "scan_input_directions");
+    const [lengths, ...batched] = inputs;
+    const [first] = batched;
+    if (lengths || !isTensor(first) || !batched.every(isTensor)) return undefined;
+    const outputs = Array.from({ length: first.shape[0] ?? 0 }, (_, at) => {
+      const batch = batched.map((x) => (at < (x.shape[0] ?? 0) ? sliceAt(x, 0, at) : undefined));
+      return scanned(node, batch, context, "directions");
+    });
+    if (outputs.includes(undefined)) return undefined;
+    return gathered(node, [], outputs as Data[], () => 0);
+  },
 };
+
+/** Runs the body on each slice of the scan inputs. */
+function scanned(node: Node, inputs: Data, context: ComputeContext, directions: string): Data | undefined {
+  const body = subgraph(node, "body");
+  const split = inputs.length - int(node, "num_scan_inputs", 0);
+  const [from, to, backwards, outwards] = ["scan_input_axes", "scan_output_axes", directions, "scan_output_directions"].map((name) =>
+    numbers(node, name),
+  );
+  const sources = inputs.slice(Math.max(0, split)).map((x, i) => {
+    const axis = isTensor(x) ? axisOf(from?.[i] ?? 0, x.shape.length) : undefined;
+    return isTensor(x) && axis !== undefined ? { x, axis, length: x.shape[axis] as number, isBackwards: backwards?.[i] === 1 } : undefined;
+  });
+  const length = sources[0]?.length;
+  if (!body || split < 0 || length === undefined || sources.some((source) => source?.length !== length)) return undefined;
+  let states: Data = inputs.slice(0, split);
+  const rows: Data[] = [];
+  for (let turn = 0; turn < length; turn++) {
+    const slices = sources.map((source) => source && sliceAt(source.x, source.axis, source.isBackwards ? length - 1 - turn : turn));
+    const outputs = context.graph(body, [...states, ...slices]);
+    states = outputs.slice(0, split);
+    rows.push(outputs.slice(split));
+  }
+  const ordered = rows.map((row, turn) => row.map((x, i) => (outwards?.[i] === 1 ? rows[length - 1 - turn]?.[i] : x)));
+  return gathered(node, states, ordered, (i, rank) => axisOf(to?.[i] ?? 0, rank));
+}
 
 /** Opset 8 has a batch axis and lengths as its first input: types alone are told. */
 function scanOutputs(body: Graph | undefined, context: Context): readonly Value[] {
@@ -105,7 +181,7 @@ function unstacked({ dtype, shape }: TypeAndShape, at: number): { slice: Value; 
   };
 }
 
-function stacked({ dtype, shape }: TypeAndShape, length: Dim, at: number): Value {
+function grown({ dtype, shape }: TypeAndShape, length: Dim, at: number): Value {
   const axis = shape && axisOf(at, shape.length + 1);
   return { dtype, shape: axis === undefined ? undefined : [...(shape ?? []).slice(0, axis), length, ...(shape ?? []).slice(axis)] };
 }

@@ -16,6 +16,10 @@ const ARRAYS: Partial<Record<DType, new (length: number) => Numbers | BigInts>> 
 
 /** Integers that a type holds: others have no defined result when a float is cast. */
 export const RANGES: Partial<Record<DType, readonly [number, number]>> = {
+  int2: [-2, 1],
+  uint2: [0, 3],
+  int4: [-8, 7],
+  uint4: [0, 15],
   int8: [-128, 127],
   uint8: [0, 255],
   int16: [-32768, 32767],

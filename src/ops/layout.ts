@@ -52,25 +52,56 @@ export const Concat: Op = {
     return [{ dtype, shape, elements: elements && elements.length <= MAX_KNOWN_ELEMENTS ? elements : undefined }];
   },
   fold(node, inputs, { outputs: [y] }) {
-    const [first] = inputs;
     const axis = y && axisOf(int(node, "axis", 1), y.shape.length);
-    if (!first || !y || axis === undefined || inputs.some((x) => x?.dtype !== y.dtype)) return undefined;
-    const parts = inputs as readonly Tensor[];
-    const fits = parts.every(({ shape }) => shape.every((d, i) => i === axis || d === y.shape[i]));
-    if (!fits || parts.reduce((n, { shape }) => n + (shape[axis] as number), 0) !== y.shape[axis]) return undefined;
-    const inner = elements(y.shape.slice(axis + 1));
-    const row = inner * (y.shape[axis] as number);
-    const isText = Array.isArray(first.data);
-    const data: unknown[] | Numbers = isText ? new Array<unknown>(elements(y.shape)) : emptyLike(first.data as Numbers, elements(y.shape));
-    let start = 0;
-    for (const { shape, data: from } of parts) {
-      const width = inner * (shape[axis] as number);
-      for (let i = 0; i < from.length; i++) data[start + Math.floor(i / width) * row + (i % width)] = from[i] as never;
-      start += width;
-    }
-    return [{ dtype: y.dtype, shape: y.shape, data: data as Tensor["data"] }];
+    if (!y || axis === undefined || inputs.some((x) => x?.dtype !== y.dtype)) return undefined;
+    const result = joined(inputs as readonly Tensor[], axis);
+    return result?.shape.join() === y.shape.join() ? [result] : undefined;
   },
 };
+
+/** Tensors of one type one after the other along an axis; undefined where they do not fit, or there are none. */
+export function joined(parts: readonly Tensor[], axis: number): Tensor | undefined {
+  const [first] = parts;
+  if (!first) return undefined;
+  const shape = first.shape.with(
+    axis,
+    parts.reduce((n, each) => n + (each.shape[axis] ?? Number.NaN), 0),
+  );
+  const isLike = (each: Tensor) =>
+    each.dtype === first.dtype && each.shape.length === shape.length && each.shape.every((d, i) => i === axis || d === shape[i]);
+  if (!parts.every(isLike)) return undefined;
+  const inner = elements(shape.slice(axis + 1));
+  const row = inner * (shape[axis] as number);
+  const isText = Array.isArray(first.data);
+  const data: unknown[] | Numbers = isText ? new Array<unknown>(elements(shape)) : emptyLike(first.data as Numbers, elements(shape));
+  let start = 0;
+  for (const { shape: own, data: from } of parts) {
+    const width = inner * (own[axis] as number);
+    for (let i = 0; i < from.length; i++) data[start + Math.floor(i / width) * row + (i % width)] = from[i] as never;
+    start += width;
+  }
+  return { dtype: first.dtype, shape, data: data as Tensor["data"] };
+}
+
+/** Tensors of one type and shape along a new axis. */
+export const stacked = (parts: readonly Tensor[], axis: number): Tensor | undefined =>
+  joined(
+    parts.map((each) => ({ ...each, shape: each.shape.toSpliced(axis, 0, 1) })),
+    axis,
+  );
+
+/** A run of `length` along an axis. */
+export function runOf(x: Tensor, axis: number, start: number, length: number): Tensor {
+  const steps = strides(x.shape);
+  const shape = x.shape.with(axis, length);
+  return picked(x, shape, offsets(shape, steps, start * (steps[axis] as number)));
+}
+
+/** One slice of an axis, without it. */
+export const sliceAt = (x: Tensor, axis: number, at: number): Tensor => ({
+  ...runOf(x, axis, at, 1),
+  shape: x.shape.toSpliced(axis, 1),
+});
 
 /** Elements of a vector of which only the number is known. */
 function placeholders({ shape }: Value): readonly undefined[] | undefined {
@@ -117,10 +148,9 @@ export const Split: Op = {
   fold(node, [x], { outputs }) {
     const axis = x && axisOf(int(node, "axis", 0), x.shape.length);
     if (axis === undefined || outputs.reduce((n, { shape }) => n + (shape[axis] as number), 0) !== x?.shape[axis]) return undefined;
-    const steps = strides(x.shape);
     let start = 0;
     return outputs.map(({ shape }) => {
-      const part = picked(x, shape, offsets(shape, steps, start * (steps[axis] as number)));
+      const part = runOf(x, axis, start, shape[axis] as number);
       start += shape[axis] as number;
       return part;
     });

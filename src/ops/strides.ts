@@ -25,3 +25,14 @@ export function offsets(shape: readonly number[], steps: readonly number[], star
   });
   return result;
 }
+
+/** The elements as lines along some axes: where each starts, and where its elements lie from there. */
+export function lines(shape: readonly number[], axes: readonly number[]): { starts: Int32Array; within: Int32Array } {
+  const steps = strides(shape);
+  const along = (some: readonly number[]) =>
+    offsets(
+      some.map((axis) => shape[axis] as number),
+      some.map((axis) => steps[axis] as number),
+    );
+  return { starts: along([...shape.keys()].filter((axis) => !axes.includes(axis))), within: along(axes) };
+}

@@ -92,4 +92,4 @@ const describeInputs = (args: readonly Arg[], at: number): string =>
   args.map((arg) => (isData(arg) ? (arg.written ? "…" : `[…${arg.data.subarray(Math.max(0, at - 1), at + 2)}…]`) : arg)).join(", ");
 
 const isNear = (a: number, b: number, { tolerance = 0, absolute = 0 }: Row): boolean =>
-  Math.abs(a - b) <= tolerance * Math.abs(b) + absolute;
+  Number.isFinite(b) && Math.abs(a - b) <= tolerance * Math.abs(b) + absolute;

@@ -1,13 +1,8 @@
+import { activation } from "./activation-reference.ts";
+
 /** What the kernels that multiply compute, from their definitions, in double precision. Absent data is the number 0. */
 
 type Maybe = Float32Array | 0;
-
-const act = (x: number, kind: number, alpha: number, beta: number): number => {
-  if (kind === 0) return x;
-  if (kind === 1) return Math.max(x, 0);
-  if (kind === 2) return Math.min(Math.max(x, alpha), beta);
-  throw new RangeError(`The reference knows no activation ${kind}`);
-};
 
 export function f32_pack_b(k: number, n: number, b: Float32Array, ldb: number, y: Float32Array): void {
   for (let at = 0; at < y.length; at++) {
@@ -67,7 +62,7 @@ export function f32_gemm(
       let sum = bias === 0 ? 0 : bias[j]!;
       for (let l = 0; l < k; l++) sum += a[i * lda + l]! * b[((j >> 3) * k + l) * 8 + (j & 7)]!;
       const other = z === 0 ? 0 : z[i * ldz + j]!;
-      y[i * ldy + j] = z_first ? act(sum + other, kind, alpha, beta) : act(sum, kind, alpha, beta) + other;
+      y[i * ldy + j] = z_first ? activation(sum + other, kind, alpha, beta) : activation(sum, kind, alpha, beta) + other;
     }
   }
 }
@@ -138,7 +133,7 @@ export function f32_depthwise(
       if (iy >= 0 && iy < h && ix >= 0 && ix < wd)
         sum += x[(iy * wd + ix) * c + channel]! * w[((channel >> 2) * kh * kw + tap) * 4 + (channel & 3)]!;
     }
-    y[at] = act(sum, kind, alpha, beta);
+    y[at] = activation(sum, kind, alpha, beta);
   }
 }
 
@@ -170,5 +165,5 @@ export function f32_col2im(
     const ox = (pixel % wd) * sw - pl + (tap % kw) * dw;
     if (oy >= 0 && oy < oh && ox >= 0 && ox < ow) sums[(oy * ow + ox) * n + (at % n)]! += x[at]!;
   }
-  y.set(sums.map((sum) => act(sum, kind, alpha, beta)));
+  y.set(sums.map((sum) => activation(sum, kind, alpha, beta)));
 }
