@@ -1,6 +1,8 @@
 /** Recurrent layers. */
-import { recurrent } from "./layer.ts";
+import { GRU_CELL, LSTM_CELL, RNN_CELL } from "./cells.ts";
+import { computeLayer, recurrent } from "./layer.ts";
+import type { Op } from "./op.ts";
 
-export const GRU = recurrent(1);
-export const LSTM = recurrent(2);
-export const RNN = recurrent(1);
+export const GRU: Op = { ...recurrent(1), compute: computeLayer(GRU_CELL) };
+export const LSTM: Op = { ...recurrent(2), compute: computeLayer(LSTM_CELL) };
+export const RNN: Op = { ...recurrent(1), compute: computeLayer(RNN_CELL) };
