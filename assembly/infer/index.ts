@@ -15,6 +15,7 @@ export { f32_qa8_channels, qa8_f32_channels } from "../compress/affine8";
 export { q8_depthwise, q8_pack_depthwise } from "./q8_depthwise";
 export { q8_average_pool, q8_max_pool } from "./q8_pool";
 export { f32_dynamic_quantize, q8_add, q8_lookup, q8_mul } from "./q8_vector";
+export { f32_pack_b, f32_pack_bt, f32_pack_conv, f32_pack_conv_transpose, f32_pack_depthwise } from "./weights";
 export { q8_conv, q8_gemm } from "./q8_gemm";
 export { q8_is_narrow, q8_pack } from "./q8_weights";
 
