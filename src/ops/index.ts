@@ -8,6 +8,7 @@ import * as control from "./control.ts";
 import * as conv from "./conv.ts";
 import * as create from "./create.ts";
 import * as elementwise from "./elementwise.ts";
+import * as fused from "./fused.ts";
 import * as image from "./image.ts";
 import * as layout from "./layout.ts";
 import * as linear from "./linear.ts";
@@ -47,6 +48,7 @@ const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>
 export const operators: ReadonlyMap<string, ReadonlyMap<string, Op>> = new Map([
   ["", gathered(ONNX)],
   ["com.microsoft", gathered(MICROSOFT)],
+  ["edgeslim", gathered([fused])],
 ]);
 
 /** The operator of a node. */
