@@ -28,7 +28,7 @@ const initializer = (...fields: Field[]): Bytes => around(bytesField(5, message(
 const dims = [intField(1, 32), intField(1, 32)];
 const head = [...dims, intField(2, 1), stringField(8, "w")];
 /** A field whose bytes are given whole, tag included. */
-const loose = (...bytes: Uint8Array[]): Field => ({ number: 0, bytes: concat(bytes) });
+const loose = (...bytes: Uint8Array[]): Field => ({ number: 0, parts: bytes });
 const attribute = (...fields: Field[]): Bytes =>
   around(bytesField(1, message([stringField(1, "x"), stringField(3, "odd"), stringField(4, "Transpose"), bytesField(5, message(fields))])));
 

@@ -4,9 +4,9 @@
  */
 import { type AttributeSpec, type GraphSpec, irVersionOf, type ModelSpec, type NodeSpec, node, type ValueSpec } from "./spec.ts";
 import { encodeTensor, type TensorSpec } from "./tensor.ts";
-import { type Bytes, bytesField, type Field, floatField, intField, message, stringField } from "./wire.ts";
+import { type Bytes, bytesField, type Field, floatField, intField, message, partsOf, stringField } from "./wire.ts";
 
-export { randint, randn, rng } from "./random.ts";
+export { drawn, randint, randn, rng } from "./random.ts";
 export * from "./spec.ts";
 export { DataType, f32, i64, type NumericData, type Storage, type TensorSpec, tensor } from "./tensor.ts";
 
@@ -122,7 +122,7 @@ export const opsetField = ([domain, version]: readonly [string, number]) =>
 /** Encodes a whole ModelProto. */
 export function encodeModel(model: ModelSpec, layout: Layout = {}): Bytes {
   const fields = graphFields(model.graph, layout);
-  const graph = (layout.pieces ? inPieces(fields, layout.pieces) : [fields]).map((piece) => bytesField(7, message(piece), layout.lengths));
+  const graph = (layout.pieces ? inPieces(fields, layout.pieces) : [fields]).map((piece) => bytesField(7, partsOf(piece), layout.lengths));
   const tail = [
     ...Object.entries(model.opsets).map(opsetField),
     ...Object.entries(model.metadata ?? {}).map(([name, text]) => bytesField(14, message([stringField(1, name), stringField(2, text)]))),

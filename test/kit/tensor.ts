@@ -1,6 +1,5 @@
 /** TensorProto, written in each of the ways that ONNX allows: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 import {
-  type Bytes,
   bytesField,
   bytesOf,
   doubleField,
@@ -9,6 +8,7 @@ import {
   intField,
   message,
   packedField,
+  partsOf,
   reversed,
   stringField,
 } from "./wire.ts";
@@ -122,13 +122,13 @@ function externalFields(external: NonNullable<TensorSpec["external"]>): Field[] 
   return [...fields, intField(14, 1)];
 }
 
-/** Encodes a TensorProto; `width` pads the length of `raw_data`. */
-export function encodeTensor(spec: TensorSpec, width = 1): Bytes {
+/** The parts of a TensorProto; `width` pads the length of `raw_data`. */
+export function encodeTensor(spec: TensorSpec, width = 1): Uint8Array[] {
   const fields = [
     ...spec.dims.map((dim) => intField(1, dim)),
     intField(2, spec.data_type),
     ...(spec.name ? [stringField(8, spec.name)] : []),
     ...(spec.external ? externalFields(spec.external) : dataFields(spec, width)),
   ];
-  return message(spec.order === "reversed" ? reversed(fields) : fields);
+  return partsOf(spec.order === "reversed" ? reversed(fields) : fields);
 }

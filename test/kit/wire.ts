@@ -4,10 +4,13 @@ const encoder = new TextEncoder();
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** One encoded field with its number, so that a writer can sort, reverse or cut a message into pieces. */
+/**
+ * One encoded field with its number, so that a writer can sort, reverse or cut a message into pieces. Its bytes come in parts, so that a
+ * weight is copied once, however deep it stands.
+ */
 export interface Field {
   number: number;
-  bytes: Bytes;
+  parts: readonly Uint8Array[];
 }
 
 export function concat(parts: readonly Uint8Array[]): Bytes {
@@ -35,7 +38,7 @@ export function varint(value: number | bigint, width = 1): Bytes {
 const key = (number: number, wire_type: number) => varint(number * 8 + wire_type);
 
 export function intField(number: number, value: number | bigint): Field {
-  return { number, bytes: concat([key(number, 0), varint(value)]) };
+  return { number, parts: [key(number, 0), varint(value)] };
 }
 
 /** The key and the length of a length-delimited field whose `length` bytes are written elsewhere. */
@@ -43,9 +46,11 @@ export function prefix(number: number, length: number, width = 1): Bytes {
   return concat([key(number, 2), varint(length, width)]);
 }
 
-/** A length-delimited field. `width` pads the length varint, as a writer does that patches lengths afterwards. */
-export function bytesField(number: number, value: Uint8Array, width = 1): Field {
-  return { number, bytes: concat([prefix(number, value.length, width), value]) };
+/** A length-delimited field of bytes or of parts of them. `width` pads the length varint, as a writer does that patches lengths afterwards. */
+export function bytesField(number: number, value: Uint8Array | readonly Uint8Array[], width = 1): Field {
+  const parts = value instanceof Uint8Array ? [value] : value;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return { number, parts: [prefix(number, length, width), ...parts] };
 }
 
 export function stringField(number: number, value: string): Field {
@@ -55,18 +60,19 @@ export function stringField(number: number, value: string): Field {
 export function floatField(number: number, value: number): Field {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setFloat32(0, value, true);
-  return { number, bytes: concat([key(number, 5), bytes]) };
+  return { number, parts: [key(number, 5), bytes] };
 }
 
 export function doubleField(number: number, value: number): Field {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setFloat64(0, value, true);
-  return { number, bytes: concat([key(number, 1), bytes]) };
+  return { number, parts: [key(number, 1), bytes] };
 }
 
-export function message(fields: readonly Field[]): Bytes {
-  return concat(fields.map((field) => field.bytes));
-}
+/** What the fields of a message are in parts. */
+export const partsOf = (fields: readonly Field[]): Uint8Array[] => fields.flatMap((field) => field.parts);
+
+export const message = (fields: readonly Field[]): Bytes => concat(partsOf(fields));
 
 /** A packed repeated field of varints. */
 export function packedField(number: number, values: readonly (number | bigint)[]): Field {

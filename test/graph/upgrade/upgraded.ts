@@ -47,7 +47,7 @@ export async function upgraded(model: Uint8Array, to: number): Promise<Upgraded>
     for await (const bytes of encodeField(field)) graph.push(bytes.slice());
   const leaves = (list: readonly { bytes: Uint8Array }[]) => list.map(({ bytes }) => bytes);
   return {
-    bytes: concat([...leaves(document.before), bytesField(7, concat(graph)).bytes, ...leaves(document.after)]),
+    bytes: concat([...leaves(document.before), ...bytesField(7, graph).parts, ...leaves(document.after)]),
     nodes: nodes.map(({ name }) => name),
   };
 }

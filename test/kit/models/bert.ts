@@ -1,8 +1,8 @@
 /** BERT of any size, as Optimum exports it from Transformers. */
-import type { GraphSpec, randn } from "../onnx.ts";
+import { drawn, type GraphSpec, type randn } from "../onnx.ts";
 import { attend, joinHeads, paddingMask, positionIds, projections, splitHeads } from "./attention.ts";
 import { text, textInputs } from "./encoders.ts";
-import { type Feeds, generator, tokens } from "./model.ts";
+import { type Feeds, type Generate, generator, tokens } from "./model.ts";
 import { arange, gelu, gemm, layerNorm, linear, size, slice, transpose, unsqueeze } from "./operators.ts";
 import { float32, int64, Trace } from "./trace.ts";
 
@@ -89,3 +89,14 @@ export const bert = generator(
     return { graph, inputs: feeds(2, 9, 3), more: [feeds(1, 5, 7)] };
   },
 );
+
+/** all-MiniLM-L6: input_ids, attention_mask, token_type_ids[batch, length] → last_hidden_state[batch, length, 384], pooler_output[batch, 384]. */
+export function minilm({ batch = 1, length = 128 }: { batch?: number; length?: number } = {}): Generate {
+  return generator("minilm", "BERT with six layers of 384, twelve heads, 30,522 words", (opset) => {
+    const vocabulary = 30522;
+    const words = (high: number, seed: number) => tokens([batch, length], high, seed);
+    const ones = { type: "int64", dims: [batch, length], data: new BigInt64Array(batch * length).fill(1n) } as const;
+    const graph = bertGraph(opset, { vocabulary, hidden: 384, heads: 12, layers: 6, positions: 512, words: false }, drawn);
+    return { graph, inputs: { input_ids: words(vocabulary, 3), attention_mask: ones, token_type_ids: words(2, 4) } };
+  });
+}

@@ -1,6 +1,20 @@
 /** Image classifiers for phones, as PyTorch's and TensorFlow's exporters write them. */
 import { type Feeds, floats, generator } from "./model.ts";
-import { batchNorm, clip, conv, gemm, pad, reduce, reshape, size, softmax, squeeze, transpose } from "./operators.ts";
+import {
+  batchNorm,
+  clip,
+  conv,
+  gemm,
+  hardSigmoid,
+  hardSwish,
+  pad,
+  reduce,
+  reshape,
+  size,
+  softmax,
+  squeeze,
+  transpose,
+} from "./operators.ts";
 import { float32, Trace } from "./trace.ts";
 
 const image = (size: number, batch = 1): Feeds => ({ input: floats([batch, 3, size, size], 5) });
@@ -87,18 +101,13 @@ export const keras = generator(
   },
 );
 
-/** x · clip(x + 3, 0, 6) / 6 in four nodes. */
-const hardSwish = (t: Trace, x: string): string => t.op("Div", [t.op("Mul", [x, clip(t, t.op("Add", [x, t.float(3)]), 0, 6)]), t.float(6)]);
-
 /** A weight for each channel from the mean of all: two 1×1 convolutions. */
 function squeezeExcite(t: Trace, x: string, channels: number, named: boolean): string {
   return t.in("block.1", () => {
     const mean = named ? t.op("GlobalAveragePool", [x]) : reduce(t, "ReduceMean", x, [2, 3]);
     const less = t.op("Relu", [conv(t, mean, `${t.module}.fc1`, channels, channels / 4, { kernel: [1, 1] })]);
     const more = conv(t, less, `${t.module}.fc2`, channels / 4, channels, { kernel: [1, 1] });
-    const gate = named
-      ? t.op("HardSigmoid", [more], { alpha: { float: 1 / 6 }, beta: { float: 0.5 } })
-      : t.op("Div", [clip(t, t.op("Add", [more, t.float(3)]), 0, 6), t.float(6)]);
+    const gate = named ? hardSigmoid(t, more) : t.op("Div", [clip(t, t.op("Add", [more, t.float(3)]), 0, 6), t.float(6)]);
     return t.op("Mul", [gate, x]);
   });
 }

@@ -74,6 +74,15 @@ export function gelu(t: Trace, x: string, named = false): string {
 
 export const silu = (t: Trace, x: string): string => t.op("Mul", [x, t.op("Sigmoid", [x])]);
 
+/** x · clip(x + 3, 0, 6) / 6: in four nodes, or as an operator from opset 14 where `named`. */
+export function hardSwish(t: Trace, x: string, named = false): string {
+  if (named && t.opset >= 14) return t.op("HardSwish", [x]);
+  return t.op("Div", [t.op("Mul", [x, clip(t, t.op("Add", [x, t.float(3)]), 0, 6)]), t.float(6)]);
+}
+
+/** max(0, min(1, x / 6 + 1 / 2)). */
+export const hardSigmoid = (t: Trace, x: string): string => t.op("HardSigmoid", [x], { alpha: { float: 1 / 6 }, beta: { float: 0.5 } });
+
 /** A linear layer on more than two dimensions. Its weight has been turned and has lost its name. */
 export function linear(t: Trace, x: string, name: string, k: number, n: number, biased = true): string {
   const product = t.op("MatMul", [x, t.weight(`onnx::MatMul_${100 + t.nodes.length}`, [k, n], 1 / Math.sqrt(k))]);
