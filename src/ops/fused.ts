@@ -3,12 +3,15 @@
  * weights, scales and sizes stay as ONNX has them, channels first.
  */
 
+import type { Tensor } from "../tensor.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
+import { picked } from "./elements.ts";
 import * as image from "./image.ts";
 import { matmulShape } from "./linear.ts";
-import { int, type Op } from "./op.ts";
+import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
+import { offsets, strides } from "./strides.ts";
 import type { Dims, Value } from "./value.ts";
 
 const first = (dims: Dims): Dims => [...dims.slice(0, 1), ...dims.slice(-1), ...dims.slice(1, -1)];
@@ -16,9 +19,30 @@ const last = (dims: Dims): Dims => [...dims.slice(0, 1), ...dims.slice(2), ...di
 const turned = (value: Value | undefined, turn: (dims: Dims) => Dims): Value | undefined =>
   value && { dtype: value.dtype, shape: value.shape && value.shape.length > 2 ? turn(value.shape) : undefined };
 
+/** A tensor with its axes turned. */
+function turnedTensor(x: Tensor, turn: (dims: Dims) => Dims): Tensor {
+  const perm = turn([...x.shape.keys()]) as readonly number[];
+  const steps = strides(x.shape);
+  const shape = perm.map((axis) => x.shape[axis] as number);
+  return picked(
+    x,
+    shape,
+    offsets(
+      shape,
+      perm.map((axis) => steps[axis] as number),
+    ),
+  );
+}
+
 /** An operator of ONNX on an image whose channels are last. */
 const channelsLast = (op: Op): Op => ({
   infer: (node, [x, ...rest], context) => op.infer(node, [turned(x, first), ...rest], context).map((value) => turned(value, last) ?? {}),
+  compute(node, [x, ...rest], context) {
+    if (!isTensor(x) || node.attributes.kind !== undefined || rest.length > 3) return undefined;
+    const outputs = context.outputs.map(({ dtype, shape }) => ({ dtype, shape: shape && (first(shape) as readonly number[]) }));
+    const results = op.compute?.(node, [turnedTensor(x, first), ...rest], { ...context, outputs });
+    return results?.map((y) => (isTensor(y) ? turnedTensor(y, last) : y));
+  },
 });
 
 export const Conv = channelsLast(conv.Conv);

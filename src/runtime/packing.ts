@@ -20,7 +20,8 @@ const conv: Pack = (node, index, { shape }) => {
   if (index !== 1) return undefined;
   const [n = 0, c = 0, ...kernel] = shape;
   const [group, taps] = [int(node, "group", 1), elements(kernel)];
-  if (isDepthwise(group, shape)) return { key: "taps", bytes: n * taps * 4, pack: (fn, from, to) => fn.f32_transpose(n, taps, from, to) };
+  if (isDepthwise(group, shape))
+    return { key: "depthwise", bytes: Math.ceil(n / 4) * 16 * taps, pack: (fn, from, to) => fn.f32_pack_depthwise(n, taps, from, to) };
   const [ng, from_group, to_group] = [n / group, (n / group) * c * taps * 4, packedBytes(c * taps, n / group)];
   return {
     key: `conv${group}`,
@@ -35,7 +36,11 @@ const convTranspose: Pack = (_node, index, { shape }) => {
   if (index !== 1) return undefined;
   const [c = 0, n = 0, ...kernel] = shape;
   const taps = elements(kernel);
-  return { key: "transposed", bytes: packedBytes(c, taps * n), pack: (fn, from, to) => fn.f32_pack_conv_transpose(c, n, taps, from, to) };
+  return {
+    key: "transposed",
+    bytes: packedBytes(c, taps * n),
+    pack: (fn, from, to) => fn.f32_pack_conv_transpose(c, n, taps, from, to),
+  };
 };
 
 const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {

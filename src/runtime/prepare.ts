@@ -68,7 +68,7 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
 
   const held = new Map<Graph, Map<string, Held>>([...graphs(document.main)].map((graph) => [graph, new Map()]));
   const main = held.get(document.main) as Map<string, Held>;
-  for (const constant of simplified.constants) main.set(constant.info.name, { ...constant, made: simplified.made.get(constant.info.name) });
+  for (const constant of simplified.constants) main.set(constant.info.name, heldOf(constant, simplified.made));
   for (const definition of rest) {
     const { info, payload, home } = definition;
     held.get(home)?.set(info.name, { info, payload, tensor: payload ? undefined : elementsOf(definition, document) });

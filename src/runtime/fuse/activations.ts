@@ -65,7 +65,15 @@ const gelu = either(product(x, erf, number(0.5)), made("Div", made("Mul", x, erf
 const cubed = either(made("Pow", x, number(3)), made("Mul", made("Mul", x, x), x));
 const inner = made("Mul", made("Add", x, made("Mul", cubed, number(0.044715))), number(Math.sqrt(2 / Math.PI)));
 const geluTanh = product(x, made("Add", made("Tanh", inner), number(1)), number(0.5));
-const relu6 = either(made("Clip", made("Add", x, number(3)), number(0), number(6)));
+/** A Clip of what `inner` finds, its bounds attributes or inputs. */
+const clipped =
+  (inner: Pattern, low: number, high: number): Pattern =>
+  (model, name, found) => {
+    const node = model.producer(name);
+    const limits = node?.op_type === "Clip" && node.domain === "" ? bounds(model, node) : undefined;
+    return limits?.[0] === low && limits[1] === high ? inner(model, node?.input[0] as string, found) : undefined;
+  };
+const relu6 = clipped(made("Add", x, number(3)), 0, 6);
 const hardSwish = either(
   made("Div", made("Mul", x, relu6), number(6)),
   made("Mul", x, made("Div", relu6, number(6))),

@@ -1,6 +1,6 @@
 /** Products with constant weights: convolutions and matrices. https://onnx.ai/onnx/operators/ */
 import { int } from "../../ops/op.ts";
-import { windowOf, type Window } from "../../ops/window.ts";
+import { type Window, windowOf } from "../../ops/window.ts";
 import { elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
 
@@ -74,7 +74,27 @@ export const Conv: Lower = (call) => {
         const at = i * sizeY + g * ng * 4;
         const added = bias && bias + g * ng * 4;
         fn.f32_conv(
-          ...([from, w.address + g * panel, y.address + at, added, z && z + at, h, wd, cg, oh, ow, ng, kh, kw, sh, sw, dh, dw, pt, pl] as const),
+          ...([
+            from,
+            w.address + g * panel,
+            y.address + at,
+            added,
+            z && z + at,
+            h,
+            wd,
+            cg,
+            oh,
+            ow,
+            ng,
+            kh,
+            kw,
+            sh,
+            sw,
+            dh,
+            dw,
+            pt,
+            pl,
+          ] as const),
           ...([c, n, n, z_first, kind, alpha, beta, work] as const),
         );
       }
