@@ -5,11 +5,11 @@
 import { Conv } from "./conv.ts";
 import * as create from "./create.ts";
 import { quotient } from "./dims.ts";
-import { GridSample as gridSample } from "./image.ts";
 import { Gemm, matmulShape } from "./linear.ts";
 import { dtypeAttribute, int, type Op } from "./op.ts";
 import { Pad as pad } from "./pad.ts";
 import { MaxPool } from "./pool.ts";
+import { GridSample as gridSample } from "./regions.ts";
 import { GatherND as gatherND, Trilu as trilu } from "./select.ts";
 import type { Dim, Dims } from "./value.ts";
 
