@@ -7,10 +7,10 @@ import type { Tensor } from "../tensor.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
 import { picked } from "./elements.ts";
-import * as image from "./image.ts";
 import { matmulShape } from "./linear.ts";
 import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
+import * as resize from "./resize.ts";
 import { offsets, strides } from "./strides.ts";
 import type { Dims, Value } from "./value.ts";
 
@@ -51,8 +51,8 @@ export const MaxPool = channelsLast(pool.MaxPool);
 export const AveragePool = channelsLast(pool.AveragePool);
 export const GlobalAveragePool = channelsLast(pool.GlobalAveragePool);
 export const GlobalMaxPool = channelsLast(pool.GlobalMaxPool);
-export const Resize = channelsLast(image.Resize);
-export const Upsample = channelsLast(image.Upsample);
+export const Resize = channelsLast(resize.Resize);
+export const Upsample = channelsLast(resize.Upsample);
 
 /** An activation of the kernels, by number: `kind`, `alpha`, `beta`. */
 export const Activate: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
