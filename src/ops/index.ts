@@ -9,6 +9,7 @@ import * as conv from "./conv.ts";
 import * as create from "./create.ts";
 import * as detect from "./detect.ts";
 import * as elementwise from "./elementwise.ts";
+import * as fused from "./fused.ts";
 import * as image from "./image.ts";
 import * as layout from "./layout.ts";
 import * as linear from "./linear.ts";
@@ -54,6 +55,7 @@ const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>
 export const operators: ReadonlyMap<string, ReadonlyMap<string, Op>> = new Map([
   ["", gathered(ONNX)],
   ["com.microsoft", gathered(MICROSOFT)],
+  ["edgeslim", gathered([fused])],
 ]);
 
 /** The operator of a node. */
