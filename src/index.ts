@@ -7,7 +7,9 @@
  * console.log((await report).output.bytes);
  */
 import { createEngine } from "./engine/engine.ts";
-import { compressModules } from "./kernels/wasm.ts";
+import { compressModules, inferModules } from "./kernels/wasm.ts";
+import { createLoad } from "./runtime/load.ts";
 
 export const { compress, compressInto, inspect } = createEngine(compressModules);
+export const load = createLoad(inferModules);
 export * from "./public.ts";

@@ -1,6 +1,8 @@
 /** The module door where WebAssembly comes as modules of the deployment: Cloudflare Workers and other edge runtimes. */
 import { createEngine } from "./engine/engine.ts";
-import { compressModules } from "./kernels/wasm.workerd.ts";
+import { compressModules, inferModules } from "./kernels/wasm.workerd.ts";
+import { createLoad } from "./runtime/load.ts";
 
 export const { compress, compressInto, inspect } = createEngine(compressModules);
+export const load = createLoad(inferModules);
 export * from "./public.ts";

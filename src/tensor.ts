@@ -74,7 +74,7 @@ export type TensorData =
 type Numbers = Exclude<TensorData, readonly string[]>;
 
 /** Arrays that hold a type's elements; other types are kept as their bytes. */
-const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => Numbers>> = {
+const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer, offset?: number, length?: number) => Numbers>> = {
   float32: Float32Array,
   float64: Float64Array,
   float16: Uint16Array,
@@ -92,6 +92,12 @@ const ARRAYS: Partial<Record<DType, new (buffer: ArrayBuffer) => Numbers>> = {
 
 /** Elements from their little-endian bytes, which are copied. */
 export const arrayOf = (dtype: DType, bytes: Uint8Array): Numbers => new (ARRAYS[dtype] ?? Uint8Array)(new Uint8Array(bytes).buffer); // not slice: a Buffer's shares its memory
+
+/** The elements of a tensor that lies in a buffer at `offset`, a multiple of their size; not copied. */
+export function tensorAt(dtype: DType, shape: readonly number[], buffer: ArrayBuffer, offset: number): Tensor {
+  const length = ARRAYS[dtype] && !dtype.startsWith("complex") ? elements(shape) : byteLength(dtype, shape);
+  return { dtype, shape, data: new (ARRAYS[dtype] ?? Uint8Array)(buffer, offset, length) };
+}
 
 /** The little-endian bytes of a tensor's elements; strings have none. */
 export function tensorBytes({ dtype, data }: Tensor): Uint8Array {

@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../errors.ts";
+import { detect } from "../formats/detect.ts";
 import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
 import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
@@ -9,7 +10,6 @@ import { isSource, type Source } from "../io/source.ts";
 import { VERSION } from "../version.ts";
 import { type DataFile, DataFiles, type ExternalSink } from "./data-files.ts";
 import { Decider } from "./decide.ts";
-import { detect } from "./detect.ts";
 import { Lookahead, type Spool } from "./lookahead.ts";
 import { compressOnnxSource } from "./onnx-source.ts";
 import { OnnxStream } from "./onnx-stream.ts";

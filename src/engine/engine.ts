@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../errors.ts";
+import { detect } from "../formats/detect.ts";
 import { type Folder, type FolderInput, type FolderSink, filePart, folderOf, isFolderInput } from "../io/folder.ts";
 import { type Input, inputOf, isInput } from "../io/input.ts";
 import { Reader } from "../io/reader.ts";
@@ -6,7 +7,6 @@ import { pipeSink, type Sink } from "../io/sink.ts";
 import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
 import type { WasmModules } from "../kernels/kernels.ts";
 import { type CompressOptions, compressInto } from "./compress.ts";
-import { detect } from "./detect.ts";
 import { compressFolder } from "./folder.ts";
 import { type FolderInspection, inspectFolder } from "./folder-inspect.ts";
 import type { FolderOptions } from "./folder-options.ts";

@@ -1,5 +1,6 @@
 import type { Encoding, Weight } from "../encoding.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
+import { detect } from "../formats/detect.ts";
 import { Document } from "../formats/onnx/document.ts";
 import { type Item, Parser } from "../formats/onnx/parse.ts";
 import { nestedDefinitions } from "../formats/onnx/read.ts";
@@ -16,7 +17,6 @@ import { cancelOnAbort, Reader } from "../io/reader.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
-import { detect } from "./detect.ts";
 import { planUpgrade } from "./onnx-opset.ts";
 import type { SchemeName } from "./recipe.ts";
 

@@ -1,15 +1,10 @@
 import type { Document } from "../formats/onnx/document.ts";
-import { smallTensor } from "../formats/onnx/elements.ts";
-import { constantTensor } from "../formats/onnx/graph.ts";
-import { knownOf } from "../formats/onnx/known.ts";
+import { spell } from "../formats/onnx/read.ts";
 import type { Names } from "../graph/names.ts";
-import type { Known } from "../ops/op.ts";
-import { MAX_KNOWN_ELEMENTS, type Value } from "../ops/value.ts";
 import type { Constant } from "../optimize/model.ts";
 import { optimize } from "../optimize/optimize.ts";
 import { scaledPayload } from "../optimize/scaling.ts";
-import { bytesIn, memoryPayload } from "../payload.ts";
-import { arrayOf, elements, tensorBytes } from "../tensor.ts";
+import { SmallValues } from "../runtime/known.ts";
 import { bytesOf } from "./onnx.ts";
 import type { Definition } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
@@ -40,38 +35,4 @@ export async function optimizeOnnx(document: Document, definitions: readonly Def
     if (definition.lifted) document.tensors.set(definition.info.name, definition.info);
   }
   return [...rest, ...made];
-}
-
-/** Integers in typed fields, which no scheme looks at, as the bytes that raw_data would hold. */
-function spell(definition: Definition, { origins }: Document): void {
-  const { info, message, constant, payload } = definition;
-  const origin = message ?? (constant && constantTensor(constant, origins));
-  if (payload || !origin || info.dtype === "string") return;
-  const tensor = smallTensor(origin, info);
-  if (tensor) definition.payload = memoryPayload(tensorBytes(tensor));
-}
-
-/** What is known of constants: types, shapes and, of small ones, the elements. */
-class SmallValues {
-  readonly #document: Document;
-  readonly #values = new Map<Constant, Value>();
-
-  constructor(document: Document) {
-    this.#document = document;
-  }
-
-  async of(constants: ReadonlyMap<string, Constant>): Promise<Known> {
-    const values = new Map<string, Value>();
-    for (const [name, constant] of constants) {
-      const value = this.#values.get(constant) ?? (await small(constant));
-      this.#values.set(constant, value);
-      values.set(name, value);
-    }
-    return knownOf(this.#document, values);
-  }
-}
-
-async function small({ info: { dtype, shape }, payload }: Constant): Promise<Value> {
-  if (!payload || dtype === "string" || elements(shape) > MAX_KNOWN_ELEMENTS) return { dtype, shape };
-  return { dtype, shape, constant: { dtype, shape, data: arrayOf(dtype, await bytesIn(payload)) } };
 }

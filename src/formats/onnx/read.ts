@@ -2,9 +2,10 @@ import { FormatError } from "../../errors.ts";
 import { checkGraph, type Graph, type Node } from "../../graph/graph.ts";
 import type { Reader } from "../../io/reader.ts";
 import type { Source } from "../../io/source.ts";
-import { type Payload, rangePayload } from "../../payload.ts";
-import type { TensorInfo } from "../../tensor.ts";
+import { memoryPayload, type Payload, rangePayload } from "../../payload.ts";
+import { type TensorInfo, tensorBytes } from "../../tensor.ts";
 import { Document } from "./document.ts";
+import { smallTensor } from "./elements.ts";
 import { constantList, constantTensor, subgraphTensors } from "./graph.ts";
 import { type Bulk, isBulk, type Message } from "./message.ts";
 import { Parser } from "./parse.ts";
@@ -84,4 +85,13 @@ export async function* nestedDefinitions(
 async function define(message: Message, home: Graph, read: typeof tensorData, name?: string): Promise<TensorDefinition> {
   const info = tensorInfo(message, name);
   return { info, home, payload: await read(message, info), bulk: message.fields.filter(isBulk) };
+}
+
+/** Gives integers in typed fields, which no scheme looks at, the bytes that raw_data would hold. */
+export function spell(definition: TensorDefinition, { origins }: Document): void {
+  const { info, message, constant, payload } = definition;
+  const origin = message ?? (constant && constantTensor(constant, origins));
+  if (payload || !origin || info.dtype === "string") return;
+  const tensor = smallTensor(origin, info);
+  if (tensor) definition.payload = memoryPayload(tensorBytes(tensor));
 }

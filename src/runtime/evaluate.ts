@@ -1,0 +1,48 @@
+import { UnsupportedError } from "../errors.ts";
+import { describe, type Graph, type Node } from "../graph/graph.ts";
+import { symbols } from "../ops/dims.ts";
+import { foldNode } from "../ops/fold.ts";
+import { operator } from "../ops/index.ts";
+import { type Context, type Datum, isTensor, type Known, type Op } from "../ops/op.ts";
+import { bounded, constantValue, isStatic, type Value } from "../ops/value.ts";
+
+/** What a node's evaluation needs to know of its surroundings. */
+export interface Surroundings {
+  known: Pick<Known, "opsets" | "tensor">;
+  /** Runs a subgraph. */
+  graph(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[];
+}
+
+/** What is known of a value while it is there. */
+export const valued = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
+
+/** What the outputs of a node are, given its inputs. */
+export function inferNode(node: Node, inputs: readonly (Value | undefined)[], { opsets, tensor }: Surroundings["known"]): readonly Value[] {
+  const context: Context = { opset: opsets.get(node.domain) ?? 1, symbol: symbols(), tensor, graph: () => [] };
+  return (operator(node) as Op).infer(node, inputs, context).map(bounded);
+}
+
+/** Computes a node plainly. Throws where the inputs break the operator's rules or ask for what is not supported. */
+export function evaluate(
+  node: Node,
+  inputs: readonly (Datum | undefined)[],
+  { known, graph }: Surroundings,
+): readonly (Datum | undefined)[] {
+  const values = inputs.map((input, i) => (node.input[i] ? valued(input) : undefined));
+  const op = operator(node) as Op;
+  const { opsets, tensor } = known;
+  const outputs = inferNode(node, values, known).map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
+  const context = { opset: opsets.get(node.domain) ?? 1, tensor, outputs, graph, random: Math.random };
+  const results = op.compute ? op.compute(node, inputs, context) : foldNode(node, values, known, Number.POSITIVE_INFINITY);
+  if (results) return results;
+  throw new UnsupportedError(
+    `${describe(node)} cannot compute ${describeInputs(node, inputs)}: that breaks its rules or is not supported`,
+    {
+      node: node.name,
+    },
+  );
+}
+
+const describeInputs = (node: Node, inputs: readonly (Datum | undefined)[]): string =>
+  inputs.map((input, i) => `${node.input[i] || "nothing"}${isTensor(input) ? `: ${input.dtype}[${input.shape}]` : ""}`).join(", ") ||
+  "its output";

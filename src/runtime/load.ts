@@ -1,0 +1,40 @@
+import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
+import { abortableSource } from "../io/abort.ts";
+import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
+import type { InferKernels } from "../kernels/infer/kernels.ts";
+import { Kernels, MAX_ARENA, type WasmModules } from "../kernels/kernels.ts";
+import { InferenceModel } from "./model.ts";
+import { type PrepareOptions, prepare } from "./prepare.ts";
+import { Program } from "./program.ts";
+
+export interface LoadOptions extends PrepareOptions {
+  /** Memory that the model and its runs may take, in bytes; 2 GiB unless said. Beyond, a LimitError tells. */
+  maxBytes?: number | undefined;
+  /** Finds the files that hold the model's external data. */
+  findSibling?: FindSibling | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Anything that can be read again. */
+export type LoadSource = Source | Blob | Uint8Array;
+
+/** Loads an ONNX model, ready to run. */
+export type Load = (source: LoadSource, options?: LoadOptions) => Promise<InferenceModel>;
+
+/** `load` over a build of the kernels. */
+export function createLoad(modules: () => Promise<WasmModules>): Load {
+  let compiled: Promise<WasmModules> | undefined;
+  const compile = (): Promise<WasmModules> => {
+    compiled ??= modules().catch((error: unknown) => {
+      compiled = undefined; // a failed download may work next time
+      throw error;
+    });
+    return compiled;
+  };
+  return async (source, { maxBytes = MAX_ARENA, findSibling, signal, ...options } = {}) => {
+    const readable = source instanceof Uint8Array ? memorySource(source) : isSource(source) ? source : blobSource(source);
+    const prepared = await prepare(abortableSource(readable, signal), new Siblings(findSibling, signal), options);
+    const kernels = Kernels.instantiate<InferKernels>(await compile(), maxBytes);
+    return new InferenceModel(await Program.load(prepared, kernels, maxBytes));
+  };
+}

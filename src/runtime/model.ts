@@ -1,0 +1,157 @@
+import { UnsupportedError } from "../errors.ts";
+import { type Datum, isTensor } from "../ops/op.ts";
+import type { Dim, Value } from "../ops/value.ts";
+import { arrayOf, byteLength, type DType, elements, type Tensor } from "../tensor.ts";
+import { givenOf, Plan, Plans } from "./plan.ts";
+import type { Program } from "./program.ts";
+
+/** An input or output of a model. A dimension that a run binds is its name, or '' without one; a shape that the model does not say is undefined. */
+export interface Port {
+  name: string;
+  dtype: DType | undefined;
+  shape: readonly Dim[] | undefined;
+  /** Whether a run may leave it out: the model holds a value for it. */
+  optional?: true;
+}
+
+/** What a run is fed, by name: tensors; where the model takes them, `{ sequence }` and `{ optional }`. */
+export type Feeds = Readonly<Record<string, Datum>>;
+
+/** What a run gives, by name: tensors, but for the rare model that gives a `{ sequence }` or `{ optional }`. */
+export type Results = Record<string, Tensor>;
+
+export interface RunOptions {
+  /** The outputs that are wanted; all of them unless said. */
+  outputs?: readonly string[] | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** How long steps run before others have their turn. */
+const TURN_MS = 50;
+
+/**
+ * A model that runs.
+ * @example
+ * const model = await load(bytes);
+ * const { scores } = await model.run({ image: { dtype: "float32", shape: [1, 3, 224, 224], data } });
+ */
+export class InferenceModel {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly #program: Program;
+  readonly #plans = new Plans();
+  readonly #base: number;
+  /** The end of the run before: runs share one arena, so they take turns. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#base = program.kernels.arena.mark();
+    const { document, known, defaults, held } = program.prepared;
+    const { main } = document;
+    const port = (name: string): Port => {
+      const value: Value | undefined = known.value(main, name) ?? held.get(main)?.get(name)?.info;
+      return { name, dtype: value?.dtype, shape: value?.shape, ...(defaults.has(name) && { optional: true }) };
+    };
+    const constants = new Set(main.initializers);
+    this.inputs = main.inputs.filter((name) => defaults.has(name) || !constants.has(name)).map(port);
+    this.outputs = main.outputs.map(port);
+  }
+
+  /** Bytes of memory that the model and its runs have taken so far. */
+  get memory(): number {
+    return this.#program.kernels.memory.buffer.byteLength;
+  }
+
+  /**
+   * Runs the model once; runs of one model take turns. Results are copies.
+   * Throws an UnsupportedError where feeds do not fit the inputs, saying which; an AbortError where `signal` aborts.
+   */
+  run(feeds: Feeds, options: RunOptions = {}): Promise<Results> {
+    const turn = this.#last.then(() => this.#run(feeds, options));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #run(feeds: Feeds, { outputs, signal }: RunOptions): Promise<Results> {
+    signal?.throwIfAborted();
+    const given = this.#checked(feeds);
+    const wanted = new Set(outputs ?? this.outputs.map(({ name }) => name));
+    for (const name of wanted) this.#port(name, this.outputs, "output");
+    const main = this.#program.prepared.document.main;
+    const shapes = given.map(givenOf);
+    const plan = this.#plans.get(shapes, () => new Plan(this.#program, main, shapes, this.#base));
+    const run = { started: 0 };
+    let turn = performance.now();
+    for (const step of plan.start(given)) {
+      step(run);
+      if (performance.now() - turn < TURN_MS) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      signal?.throwIfAborted();
+      turn = performance.now();
+    }
+    const results = plan.finish(true);
+    return Object.fromEntries(main.outputs.map((name, i) => [name, results[i]]).filter(([name]) => wanted.has(name as string))) as Results;
+  }
+
+  /** The feeds in the order of the graph's inputs. */
+  #checked(feeds: Feeds): (Datum | undefined)[] {
+    for (const name of Object.keys(feeds)) this.#port(name, this.inputs, "input");
+    const { prepared } = this.#program;
+    const bound = new Map<string, { size: number; by: string }>();
+    return prepared.document.main.inputs.map((name) => {
+      const port = this.inputs.find((each) => each.name === name);
+      const tensor = feeds[name];
+      if (port && isTensor(tensor)) check(port, tensor, bound);
+      if (tensor || !port) return tensor;
+      const held = prepared.held.get(prepared.document.main)?.get(name);
+      if (held) return this.#program.tensor(held);
+      throw new UnsupportedError(`Input '${name}' is missing; the model takes ${described(this.inputs)}`, { tensor: name });
+    });
+  }
+
+  #port(name: string, ports: readonly Port[], kind: string): void {
+    if (ports.some((port) => port.name === name)) return;
+    const verb = kind === "input" ? "takes" : "gives";
+    throw new UnsupportedError(`The model has no ${kind} '${name}'; it ${verb} ${described(ports)}`, { tensor: name });
+  }
+}
+
+const described = (ports: readonly Port[]): string => ports.map(({ name, ...rest }) => `${name}: ${typed(rest)}`).join(", ") || "nothing";
+
+const typed = ({ dtype, shape }: Pick<Port, "dtype" | "shape">): string =>
+  `${dtype ?? "any type"}[${shape ? shape.map((d) => (d === "" ? "?" : d)).join() : "any shape"}]`;
+
+/** Refuses a feed that is not what the model says it takes. A dimension's name stands for one size in all inputs. */
+function check(port: Port, tensor: Tensor, bound: Map<string, { size: number; by: string }>): void {
+  const { name, dtype, shape } = port;
+  const place = { tensor: name };
+  const wrong = (what: string) => new UnsupportedError(`Input '${name}' ${what}; the model takes ${typed(port)}`, place);
+  if (dtype && tensor.dtype !== dtype) throw wrong(`is ${tensor.dtype}`);
+  if (!tensor.shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw wrong(`has the shape [${tensor.shape}]`);
+  const expected = lengthOf(tensor);
+  if (tensor.data.length !== expected) throw wrong(`has ${tensor.data.length} elements, and its shape [${tensor.shape}] takes ${expected}`);
+  if (
+    !Array.isArray(tensor.data) &&
+    tensor.dtype !== "string" &&
+    arrayOf(tensor.dtype, new Uint8Array(0)).constructor !== tensor.data.constructor
+  )
+    throw wrong(`has its elements in a ${tensor.data.constructor.name}, which does not hold ${tensor.dtype}`);
+  if (!shape) return;
+  if (shape.length !== tensor.shape.length) throw wrong(`has the shape [${tensor.shape}]`);
+  shape.forEach((d, i) => {
+    const size = tensor.shape[i] as number;
+    if (typeof d === "number" ? d !== size : false) throw wrong(`has the shape [${tensor.shape}]`);
+    if (typeof d !== "string" || d === "") return;
+    const before = bound.get(d);
+    if (before && before.size !== size) throw wrong(`has the shape [${tensor.shape}], and ${d} is ${before.size} in '${before.by}'`);
+    bound.set(d, { size, by: name });
+  });
+}
+
+/** Elements of the array that holds a tensor: sub-byte types are packed, complex ones are pairs. */
+function lengthOf({ dtype, shape }: Tensor): number {
+  if (dtype === "string") return elements(shape);
+  const width = arrayOf(dtype, new Uint8Array(0)).BYTES_PER_ELEMENT;
+  return byteLength(dtype, shape) / width;
+}

@@ -1,0 +1,11 @@
+import type { DType, Tensor } from "../tensor.ts";
+
+/** A tensor in the memory of the kernels. */
+export interface Operand {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Of its first byte; of packed data where the operator packs it. */
+  readonly address: number;
+  /** Its elements, where they are few and known before the run. */
+  readonly constant?: Tensor | undefined;
+}

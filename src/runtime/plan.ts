@@ -1,0 +1,339 @@
+import { LimitError, UnsupportedError } from "../errors.ts";
+import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
+import { inferGraph } from "../ops/infer.ts";
+import { type Datum, isTensor } from "../ops/op.ts";
+import { elementsOf, isStatic, type Value } from "../ops/value.ts";
+import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../tensor.ts";
+import { evaluate, type Surroundings } from "./evaluate.ts";
+import { type Buffer, place } from "./layout.ts";
+import { lowering } from "./lower/index.ts";
+import type { Call } from "./lower/lower.ts";
+import type { Operand } from "./operand.ts";
+import type { Program } from "./program.ts";
+
+/** Subgraphs that one run starts, at most: a loop without end stops here. */
+export const MAX_SUBGRAPH_RUNS = 100_000;
+/** Plans of a graph that are kept for inputs of other shapes. */
+const MAX_PLANS = 8;
+
+/** Nodes that give the bytes of their first input another shape. */
+const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"]);
+
+/** What the runs of a plan and of the plans within share. */
+export interface Run {
+  /** Subgraphs started. */
+  started: number;
+}
+
+type Step = (run: Run) => void;
+
+/** Types and shapes of what a plan is made for; undefined for what is no tensor of numbers. */
+export type Given = Pick<Operand, "dtype" | "shape"> | undefined;
+
+export const givenOf = (datum: Datum | undefined): Given => (isTensor(datum) && datum.dtype !== "string" ? datum : undefined);
+
+const keyOf = (given: readonly Given[]): string => given.map((x) => (x ? `${x.dtype}[${x.shape}]` : "")).join();
+
+/** Plans of a graph by what they are given. */
+export class Plans {
+  readonly #plans = new Map<string, Plan>();
+
+  get(given: readonly Given[], make: () => Plan): Plan {
+    const key = keyOf(given);
+    const plan = this.#plans.get(key) ?? make();
+    this.#plans.delete(key);
+    this.#plans.set(key, plan);
+    if (this.#plans.size > MAX_PLANS) this.#plans.delete(this.#plans.keys().next().value as string);
+    return plan;
+  }
+}
+
+/**
+ * A graph laid out for inputs of certain shapes: every value whose shape is known has its place in one arena, and every node is a step with
+ * fixed addresses. What depends on data (a NonZero, say, and what reads it) is held outside and computed as it comes.
+ */
+export class Plan {
+  readonly #program: Program;
+  readonly #graph: Graph;
+  readonly #parent: Plan | undefined;
+  readonly #values: ReadonlyMap<string, Value>;
+  readonly #fixed = new Map<string, Tensor>();
+  readonly #operands = new Map<string, Operand>();
+  readonly #data = new Map<string, Datum | undefined>();
+  readonly #inner = new Map<Graph, Plans>();
+  readonly #steps: Step[] = [];
+  /** Small constants that kernels read, written before each run: other plans share the arena. */
+  readonly #preloads: { address: number; bytes: Uint8Array }[] = [];
+  readonly #base: number;
+  #end: number;
+  /** The first byte behind the arena. */
+  #top: number;
+
+  constructor(program: Program, graph: Graph, given: readonly Given[], base: number, parent?: Plan) {
+    this.#program = program;
+    this.#graph = graph;
+    this.#parent = parent;
+    this.#base = base;
+    this.#values = this.#infer(given);
+    const nodes = this.#needed();
+    const buffers = this.#buffers(nodes, given);
+    this.#end = base + place([...new Set(buffers.values())]);
+    for (const [name, buffer] of buffers) {
+      const { dtype, shape } = this.#values.get(name) as { dtype: DType; shape: readonly number[] };
+      this.#operands.set(name, { dtype, shape, address: base + buffer.address });
+    }
+    this.#top = this.#end;
+    for (const node of nodes) this.#lower(node);
+  }
+
+  /** Bytes of the arena, with those of the graph around. */
+  get top(): number {
+    return this.#top;
+  }
+
+  /** Runs the plan. Tensors among the results are views into the arena where `isCopied` is not set. */
+  run(inputs: readonly (Datum | undefined)[], run: Run, isCopied = true): (Datum | undefined)[] {
+    const steps = this.start(inputs);
+    for (const step of steps) step(run);
+    return this.finish(isCopied);
+  }
+
+  /** Puts the inputs in their places; the steps are then to be run in order. */
+  start(inputs: readonly (Datum | undefined)[]): readonly Step[] {
+    const { arena } = this.#program.kernels;
+    arena.reset(this.#base);
+    arena.alloc(this.#top - this.#base);
+    this.#data.clear();
+    this.#graph.inputs.forEach((name, i) => {
+      const operand = this.#operands.get(name);
+      const datum = inputs[i];
+      if (operand && isTensor(datum)) this.#write(operand, datum);
+      else this.#data.set(name, datum);
+    });
+    for (const { address, bytes } of this.#preloads) arena.u8(address, bytes.byteLength).set(bytes);
+    return this.#steps;
+  }
+
+  finish(isCopied: boolean): (Datum | undefined)[] {
+    return this.#graph.outputs.map((name) => {
+      const datum = this.#datum(name);
+      return isCopied ? this.#kept(datum) : datum;
+    });
+  }
+
+  /** What is known of each value that the graph needs. */
+  #infer(given: readonly Given[]): ReadonlyMap<string, Value> {
+    const { known } = this.#program.prepared;
+    const graph = this.#graph;
+    const told = new Map(graph.inputs.map((name, i) => [name, given[i]] as const));
+    const value = (home: Graph, name: string): Value | undefined => {
+      if (home === graph && told.get(name)) return told.get(name) as Value;
+      const declared = known.value(home, name);
+      // What a file says of shapes between its nodes need not hold for these inputs.
+      return declared && (home.inputs.includes(name) || home.initializers.includes(name)) ? declared : { dtype: declared?.dtype };
+    };
+    return inferGraph(graph, { ...known, value }, (name) => this.#parent?.value(name)).get(graph) as ReadonlyMap<string, Value>;
+  }
+
+  /** What is known of a value that the graph or one around it gives. */
+  value(name: string): Value | undefined {
+    return this.#values.get(name) ?? this.#parent?.value(name);
+  }
+
+  /** The nodes that outputs depend on, in order, but those that constants stand for. */
+  #needed(): Node[] {
+    const wanted = new Set(this.#graph.outputs);
+    const nodes: Node[] = [];
+    for (const node of topological(this.#graph).reverse()) {
+      const outputs = node.output.filter((name) => name && wanted.has(name));
+      if (outputs.length === 0) continue;
+      if (outputs.every((name) => this.#fix(name) || this.#program.held(this.#graph, name))) continue;
+      for (const name of reads(node)) wanted.add(name);
+      nodes.push(node);
+    }
+    return nodes.reverse();
+  }
+
+  /** Takes note of a value that is known whole before the run. */
+  #fix(name: string): boolean {
+    const value = this.#values.get(name);
+    const tensor = value?.constant ?? told(value);
+    if (tensor) this.#fixed.set(name, tensor);
+    return tensor !== undefined;
+  }
+
+  /** A buffer for every value whose type and shape are known; several names may share one. */
+  #buffers(nodes: readonly Node[], given: readonly Given[]): ReadonlyMap<string, Buffer> {
+    const buffers = new Map<string, Buffer>();
+    const make = (name: string, step: number): void => {
+      const { dtype, shape } = this.#values.get(name) ?? {};
+      if (!name || !dtype || !isStatic(shape)) return;
+      buffers.set(name, { bytes: byteLength(dtype, shape), first: step, last: step, address: 0 });
+    };
+    this.#graph.inputs.forEach((name, i) => {
+      if (given[i]) make(name, -1);
+    });
+    nodes.forEach((node, step) => {
+      const isPlaced = node.graphs.length === 0 && node.input.every((name) => !name || buffers.has(name) || this.#isThere(name));
+      const outputs = node.output.filter((name) => name && !this.#fixed.has(name));
+      const isKnown = outputs.every((name) => {
+        const { dtype, shape } = this.#values.get(name) ?? {};
+        return dtype !== undefined && dtype !== "string" && isStatic(shape);
+      });
+      const source = buffers.get(node.input[0] as string);
+      if (isPlaced && isKnown && source && node.domain === "" && RESHAPES.has(node.op_type)) buffers.set(outputs[0] as string, source);
+      else if (isPlaced && isKnown) for (const name of outputs) make(name, step);
+      for (const name of reads(node)) {
+        const buffer = buffers.get(name);
+        if (buffer) buffer.last = step;
+      }
+    });
+    for (const name of this.#graph.outputs) {
+      const buffer = buffers.get(name);
+      if (buffer) buffer.last = nodes.length;
+    }
+    return buffers;
+  }
+
+  /** Whether a value is in the memory, or will be, without being one of this plan's buffers. */
+  #isThere(name: string): boolean {
+    if (this.#fixed.has(name)) return true;
+    const held = this.#program.held(this.#graph, name);
+    if (held) return held.info.dtype !== "string";
+    const outer = this.#outer(name);
+    return outer !== undefined && (outer.#operands.has(name) || outer.#isThere(name));
+  }
+
+  /** The plan around, for a name that is not of this graph. */
+  #outer(name: string): Plan | undefined {
+    return this.#values.has(name) ? undefined : this.#parent;
+  }
+
+  /** Where a value lies that is in the memory. */
+  #operand(name: string, node?: Node, index?: number): Operand | undefined {
+    const own = this.#operands.get(name);
+    if (own) return own;
+    const fixed = this.#fixed.get(name);
+    if (fixed) return this.#preloaded(fixed);
+    const held = this.#program.held(this.#graph, name);
+    const operand = held && this.#program.operand(held, node, index);
+    if (operand) return { ...operand, constant: this.#values.get(name)?.constant ?? this.value(name)?.constant };
+    const outer = this.#outer(name);
+    return outer ? outer.#operand(name) : undefined;
+  }
+
+  /** An operand for a small constant, which gets a place only if a kernel asks for it. */
+  #preloaded(tensor: Tensor): Operand {
+    const { dtype, shape } = tensor;
+    let address: number | undefined;
+    const bytes = tensorBytes(tensor);
+    const at = (): number => {
+      if (address === undefined) {
+        address = this.#top;
+        this.#top += Math.ceil(bytes.byteLength / 64) * 64;
+        this.#preloads.push({ address, bytes });
+      }
+      return address;
+    };
+    return {
+      dtype,
+      shape,
+      constant: tensor,
+      get address() {
+        return at();
+      },
+    };
+  }
+
+  /** Adds the step of a node. */
+  #lower(node: Node): void {
+    const names = node.output.map((name) => (name && !this.#fixed.has(name) ? name : ""));
+    const outputs = names.map((name) => this.#operands.get(name));
+    const inputs = node.input.map((name, i) => (name ? this.#operand(name, node, i) : undefined));
+    const isPlaced =
+      names.every((name, i) => !name || outputs[i]) && node.input.every((name, i) => !name || inputs[i]) && node.graphs.length === 0;
+    if (isPlaced && inputs[0] && outputs[0]?.address === inputs[0].address && RESHAPES.has(node.op_type)) return;
+    const step = isPlaced ? this.#lowered(node, inputs, outputs) : undefined;
+    this.#steps.push(step ?? ((run) => this.#evaluate(node, run)));
+  }
+
+  #lowered(node: Node, inputs: Call["inputs"], outputs: Call["outputs"]): (() => void) | undefined {
+    const { prepared, kernels, work } = this.#program;
+    let top = this.#top;
+    const temporary = (bytes: number): number => {
+      const address = top;
+      top += Math.ceil(bytes / 64) * 64;
+      return address;
+    };
+    const opset = prepared.known.opsets.get(node.domain) ?? 1;
+    const step = lowering(node)?.({ node, opset, inputs, outputs, fn: kernels.fn, work, temporary });
+    this.#top = Math.max(this.#top, top);
+    return step;
+  }
+
+  /** Computes a node on what is there. */
+  #evaluate(node: Node, run: Run): void {
+    const { prepared } = this.#program;
+    const graph: Surroundings["graph"] = (inner, inputs) => this.#runInner(inner, inputs, run);
+    const inputs = node.input.map((name) => (name ? this.#datum(name) : undefined));
+    // The memory may grow while a subgraph runs, and views of it are lost.
+    const lasting = node.graphs.length > 0 ? inputs.map((input) => this.#kept(input)) : inputs;
+    const results = evaluate(node, lasting, { known: prepared.known, graph });
+    node.output.forEach((name, i) => {
+      if (!name || this.#fixed.has(name)) return;
+      const operand = this.#operands.get(name);
+      const result = results[i];
+      if (!operand) this.#data.set(name, this.#kept(result));
+      else if (isTensor(result)) this.#write(operand, result, node);
+    });
+  }
+
+  #runInner(graph: Graph, inputs: readonly (Datum | undefined)[], run: Run): readonly (Datum | undefined)[] {
+    if (++run.started > MAX_SUBGRAPH_RUNS) {
+      const what = `The model has started ${MAX_SUBGRAPH_RUNS} loop turns or branches in one run; does a loop end?`;
+      throw new LimitError("MAX_SUBGRAPH_RUNS", what);
+    }
+    const plans = this.#inner.get(graph) ?? new Plans();
+    this.#inner.set(graph, plans);
+    const given = inputs.map(givenOf);
+    return plans.get(given, () => new Plan(this.#program, graph, given, this.#top, this)).run(inputs, run);
+  }
+
+  /** A value that is there: a view of the memory where it lies there. */
+  #datum(name: string): Datum | undefined {
+    const own = this.#operands.get(name);
+    if (own) return this.#program.view(own);
+    if (this.#data.has(name)) return this.#data.get(name);
+    const fixed = this.#fixed.get(name);
+    if (fixed) return fixed;
+    const held = this.#program.held(this.#graph, name);
+    if (held) return this.#program.tensor(held);
+    const outer = this.#outer(name);
+    return outer ? outer.#datum(name) : undefined;
+  }
+
+  /** A result that outlives what it was made from. */
+  #kept(datum: Datum | undefined): Datum | undefined {
+    if (!isTensor(datum) || !ArrayBuffer.isView(datum.data)) return datum;
+    return datum.data.buffer === this.#program.kernels.memory.buffer ? { ...datum, data: datum.data.slice() } : datum;
+  }
+
+  #write(operand: Operand, tensor: Tensor, node?: Node): void {
+    const isSame = tensor.dtype === operand.dtype && tensor.shape.join() === operand.shape.join();
+    if (!isSame) {
+      const what = `${node ? describe(node) : "An input"} gave ${tensor.dtype}[${tensor.shape}], expected ${operand.dtype}[${operand.shape}]`;
+      throw new UnsupportedError(what, node && { node: node.name });
+    }
+    const bytes = tensorBytes(tensor);
+    this.#program.kernels.arena.u8(operand.address, bytes.byteLength).set(bytes);
+  }
+}
+
+/** Integers that inference told one by one: a shape, say. */
+function told(value: Value | undefined): Tensor | undefined {
+  const list = value?.elements && elementsOf(value);
+  const { dtype, shape } = value ?? {};
+  if (!list?.every(Number.isSafeInteger) || !isStatic(shape) || elements(shape) !== list.length) return undefined;
+  if (dtype === "int64") return { dtype, shape, data: BigInt64Array.from(list as number[], BigInt) };
+  return dtype === "int32" ? { dtype, shape, data: Int32Array.from(list as number[]) } : undefined;
+}

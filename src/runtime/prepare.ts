@@ -1,0 +1,125 @@
+import { UnsupportedError } from "../errors.ts";
+import { detect } from "../formats/detect.ts";
+import type { Document } from "../formats/onnx/document.ts";
+import { smallTensor } from "../formats/onnx/elements.ts";
+import { constantTensor } from "../formats/onnx/graph.ts";
+import { nestedDefinitions, readModel, spell, type TensorDefinition } from "../formats/onnx/read.ts";
+import type { Siblings } from "../formats/onnx/siblings.ts";
+import { describe, type Graph, graphs, type Node } from "../graph/graph.ts";
+import { Names } from "../graph/names.ts";
+import { sourceInput } from "../io/input.ts";
+import { Reader } from "../io/reader.ts";
+import type { Source } from "../io/source.ts";
+import { operator } from "../ops/index.ts";
+import type { Known } from "../ops/op.ts";
+import { type Constant, Model } from "../optimize/model.ts";
+import { optimize } from "../optimize/optimize.ts";
+import { scaledPayload } from "../optimize/scaling.ts";
+import type { Payload } from "../payload.ts";
+import type { Tensor, TensorInfo } from "../tensor.ts";
+import { fuse } from "./fuse/fuse.ts";
+import { SmallValues } from "./known.ts";
+
+/** A tensor that the model holds, or makes of what it holds. */
+export interface Held {
+  info: TensorInfo;
+  payload?: Payload | undefined;
+  /** Its elements, where no bytes hold them: text. */
+  tensor?: Tensor | undefined;
+  /** The node that makes it of others, once, when it is loaded. */
+  made?: Node | undefined;
+}
+
+/** A model that is ready to be planned. */
+export interface Prepared {
+  document: Document;
+  known: Known;
+  /** Initializers and values of Constant nodes, by the graph they stand in. */
+  held: ReadonlyMap<Graph, ReadonlyMap<string, Held>>;
+  /** Inputs for which an initializer stands in, where a caller gives none. */
+  defaults: ReadonlySet<string>;
+}
+
+export interface PrepareOptions {
+  /** Values that the model gives besides its outputs. */
+  outputs?: readonly string[] | undefined;
+  /** Whether the graph is simplified and fused; true unless said. */
+  optimize?: boolean | undefined;
+}
+
+/** Reads a model but for its large tensors, simplifies its graph and fuses what one kernel does. */
+export async function prepare(source: Source, siblings: Siblings, options: PrepareOptions = {}): Promise<Prepared> {
+  const reader = new Reader(sourceInput(source));
+  if ((await detect(reader)) !== "onnx")
+    throw new UnsupportedError("A safetensors file holds weights without a graph and cannot be run; give an ONNX model");
+  const { document, definitions } = await readModel(reader, source, siblings);
+  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
+  checkOperators(document);
+  for (const name of options.outputs ?? []) addOutput(document, name);
+  for (const definition of definitions) spell(definition, document);
+
+  // From IR 4 on, an initializer that is an input too is a default: callers may give another.
+  const inputs = new Set(document.ir_version < 4 ? [] : document.main.inputs);
+  const isFixed = ({ home, info, payload }: TensorDefinition) => home === document.main && payload !== undefined && !inputs.has(info.name);
+  const rest = definitions.filter((definition) => !isFixed(definition));
+  const small = new SmallValues(document);
+  const simplified = await simplify(document, definitions.filter(isFixed), small, options.optimize !== false);
+
+  const held = new Map<Graph, Map<string, Held>>([...graphs(document.main)].map((graph) => [graph, new Map()]));
+  const main = held.get(document.main) as Map<string, Held>;
+  for (const constant of simplified.constants) main.set(constant.info.name, { ...constant, made: simplified.made.get(constant.info.name) });
+  for (const definition of rest) {
+    const { info, payload, home } = definition;
+    held.get(home)?.set(info.name, { info, payload, tensor: payload ? undefined : elementsOf(definition, document) });
+  }
+  const known = await small.of(new Map(simplified.constants.map((constant) => [constant.info.name, constant])));
+  return { document, known, held, defaults: new Set(rest.filter(({ info }) => inputs.has(info.name)).map(({ info }) => info.name)) };
+}
+
+interface Simplified {
+  constants: readonly Constant[];
+  made: ReadonlyMap<string, Node>;
+}
+
+async function simplify(document: Document, constants: Constant[], small: SmallValues, isAsked: boolean): Promise<Simplified> {
+  if (!isAsked) return { constants, made: new Map() };
+  const names = new Names();
+  for (const node of document.main.nodes) names.addNode(node);
+  for (const name of [...document.main.inputs, ...document.main.outputs, ...document.main.initializers]) names.add(name);
+  const outcome = await optimize(document, constants, (each) => small.of(each), names.fresh);
+  const scaled = outcome.constants.map(({ payload, scaling, ...rest }): Constant => {
+    return { ...rest, payload: payload && scaling ? scaledPayload(payload, scaling) : payload };
+  });
+  const model = new Model(document, scaled, names.fresh);
+  const made = await fuse(model, (each) => small.of(each));
+  return { constants: [...model.constants.values()], made };
+}
+
+/** Elements that no bytes hold. */
+function elementsOf({ info, message, constant }: TensorDefinition, document: Document): Tensor | undefined {
+  const origin = message ?? (constant && constantTensor(constant, document.origins));
+  return origin && smallTensor(origin, info);
+}
+
+/** Refuses operators that are not known before anything is loaded. */
+function checkOperators({ main, untouched, sparse }: Document): void {
+  if (untouched.has("functions"))
+    throw new UnsupportedError("The model defines functions of its own, which cannot be run; inline them (onnx.inliner does)");
+  if (sparse.length > 0) throw new UnsupportedError(`Tensor '${sparse[0]?.name}' is sparse, which cannot be run; save it dense`);
+  for (const graph of graphs(main)) {
+    for (const node of graph.nodes) {
+      if (operator(node)) continue;
+      const what = `${describe(node)}: there is no operator ${node.op_type} in the domain '${node.domain || "ai.onnx"}' that can be run`;
+      throw new UnsupportedError(`${what}; docs/support.md lists those there are`, { node: node.name, offset: node.offset });
+    }
+  }
+}
+
+/** Lets a value of the main graph be an output. */
+function addOutput({ main, values }: Document, name: string): void {
+  if (main.outputs.includes(name)) return;
+  if (!main.nodes.some(({ output }) => output.includes(name)))
+    throw new UnsupportedError(`No node of the model gives a value '${name}', so it cannot be an output`);
+  main.outputs.push(name);
+  values.addOutput(name);
+}
