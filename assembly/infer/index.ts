@@ -1,6 +1,11 @@
 // The kernels that run models. Arguments are counts and addresses in bytes; nothing is allocated: what lies above __heap_base is the caller's.
 
 export { activate as f32_activate } from "./activation";
+export { f16_f32, f32_f16 } from "../compress/half";
+export { f32_binary } from "./binary";
+export { f32_bool, f32_i32, f32_i64, f32_i8, f32_u8, i32_f32, i32_i64, i64_f32, i64_i32, i8_f32, u8_f32 } from "./cast";
+export { f32_compare, f32_where } from "./compare";
+export { f32_unary } from "./unary";
 export { f32_col2im } from "./col2im";
 export { f32_conv } from "./conv";
 export { f32_depthwise } from "./depthwise";

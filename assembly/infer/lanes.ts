@@ -1,4 +1,4 @@
-// The last lanes of a row, where fewer than four floats are left.
+// What a loop over vectors does about less than a vector: the last floats of a row, and one that repeats along it.
 
 /** `n` in 1..3 floats at `p` in the first lanes; the others are those of `rest`. */
 // @ts-ignore: decorator
@@ -16,4 +16,16 @@ export function store_part(p: usize, v: v128, n: i32): void {
   if (n == 1) return v128.store_lane<f32>(p, v, 0);
   v128.store_lane<f64>(p, v, 0);
   if (n == 3) v128.store_lane<f32>(p, v, 2, 8);
+}
+
+/** Where a value that repeats along a row stands, so that the same loop reads it again and again: room for each operand. */
+export const REPEATED = memory.data(48, 16);
+
+/** Lets a row of one repeated float be read as a vector at a time. */
+// @ts-ignore: decorator
+@inline
+export function repeated(p: usize, step: i32, place: usize): usize {
+  if (step != 0) return p;
+  v128.store(place, v128.load32_splat(p));
+  return place;
 }

@@ -1,5 +1,14 @@
 // A row a kernel: what its tests and its benchmark are made from. Only these import it; nothing here is shipped.
-export type Data = Int8Array | Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array | BigUint64Array;
+export type Data =
+  | Int8Array
+  | Uint8Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array;
 
 /**
  * An argument of a kernel: a number, or data whose address is passed. `written` data is compared with what the reference makes of it, unless

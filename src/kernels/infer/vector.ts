@@ -6,4 +6,54 @@ export interface VectorKernels {
    * QuickGelu (x Sigmoid(alpha x)). NaN stays. Within 3e-7 relative and 2e-7 absolute. https://onnx.ai/onnx/operators/
    */
   f32_activate(n: number, x: number, y: number, kind: number, alpha: number, beta: number): void;
+  /**
+   * A function of f32[n], to 2e-7; `y` may be `x`. `op`: 0 Abs, 1 Neg, 2 Sqrt, 3 Reciprocal, 4 Floor, 5 Ceil, 6 Round (ties to even), 7 Sign
+   * (NaN stays), 8 Log, and one element at a time 9 Sin, 10 Cos, 11 Tan, 12 Asin, 13 Acos, 14 Atan, 15 Sinh, 16 Cosh, 17 Asinh, 18 Acosh,
+   * 19 Atanh.
+   */
+  f32_unary(n: number, x: number, y: number, op: number): void;
+  /**
+   * `y`, f32[n0, n1, n2, n3], of two operands whose strides are given axis by axis in elements, 0 where one repeats; `a3` and `b3` are 0 or 1.
+   * Axes that repeat alike are best merged by the caller, and unused ones are 1. `op`: 0 Add, 1 Sub, 2 Mul, 3 Div, 4 Min, 5 Max (NaN wins),
+   * 6 Pow, 7 PRelu (`b` is the slope). `y` may be an operand that does not repeat.
+   */
+  f32_binary(
+    ...args: [
+      ...[op: number, a: number, b: number, y: number, n0: number, n1: number, n2: number, n3: number],
+      ...[a0: number, a1: number, a2: number, a3: number, b0: number, b1: number, b2: number, b3: number],
+    ]
+  ): void;
+  /** Bytes of 0 and 1, with axes as `f32_binary` has them. `op`: 0 Equal, 1 Less, 2 LessOrEqual; the others by changing the operands' places. */
+  f32_compare(
+    ...args: [
+      ...[op: number, a: number, b: number, y: number, n0: number, n1: number, n2: number, n3: number],
+      ...[a0: number, a1: number, a2: number, a3: number, b0: number, b1: number, b2: number, b3: number],
+    ]
+  ): void;
+  /** `c ? a : b` of elements of four bytes and conditions of one, with axes as `f32_binary` has them. */
+  f32_where(
+    ...args: [
+      ...[c: number, a: number, b: number, y: number, n0: number, n1: number, n2: number, n3: number, c0: number, c1: number, c2: number],
+      ...[c3: number, a0: number, a1: number, a2: number, a3: number, b0: number, b1: number, b2: number, b3: number],
+    ]
+  ): void;
+  /** As `CompressKernels` has it. */
+  f16_f32(n: number, x: number, y: number): void;
+  /** As `CompressKernels` has it. */
+  f32_f16(n: number, x: number, y: number): void;
+  i64_f32(n: number, x: number, y: number): void;
+  /** Cut towards 0; what int64 cannot hold is the nearest that it can, NaN 0. So in every cast of floats. */
+  f32_i64(n: number, x: number, y: number): void;
+  /** The low half. */
+  i64_i32(n: number, x: number, y: number): void;
+  i32_i64(n: number, x: number, y: number): void;
+  i32_f32(n: number, x: number, y: number): void;
+  f32_i32(n: number, x: number, y: number): void;
+  /** From bool too. */
+  u8_f32(n: number, x: number, y: number): void;
+  i8_f32(n: number, x: number, y: number): void;
+  /** `x != 0`; true for NaN. */
+  f32_bool(n: number, x: number, y: number): void;
+  f32_u8(n: number, x: number, y: number): void;
+  f32_i8(n: number, x: number, y: number): void;
 }
