@@ -104,3 +104,10 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
+
+/** Sixteen integers as bytes, of either kind; `byte` is i16x8 of 255. */
+// @ts-ignore: decorator
+@inline
+export function bytes(a: v128, b: v128, c: v128, d: v128, byte: v128): v128 {
+  return i8x16.narrow_i16x8_u(v128.and(i16x8.narrow_i32x4_s(a, b), byte), v128.and(i16x8.narrow_i32x4_s(c, d), byte));
+}

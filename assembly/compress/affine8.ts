@@ -1,3 +1,4 @@
+import { bytes } from "../lanes";
 import { PAGE, X_HAT, measure } from "./error";
 
 // int8 and uint8 as the ONNX tools of Python compute them: q = clamp(roundTiesToEven(f32(x / scale)) + zero_point, low, high), int8 where
@@ -20,13 +21,6 @@ function qa8x4(p: usize, scale: v128, least: v128, most: v128, zero_point: v128,
   const q = f32x4.div(v128.load(p), scale);
   const rounded = f32x4.nearest(f32x4.pmin(f32x4.pmax(v128.and(q, f32x4.eq(q, q)), least), most));
   return i32x4.max_s(i32x4.min_s(i32x4.add(i32x4.trunc_sat_f32x4_s(rounded), zero_point), high), low);
-}
-
-/** Sixteen integers as bytes, of either kind. */
-// @ts-ignore: decorator
-@inline
-function bytes(a: v128, b: v128, c: v128, d: v128, byte: v128): v128 {
-  return i8x16.narrow_i16x8_u(v128.and(i16x8.narrow_i32x4_s(a, b), byte), v128.and(i16x8.narrow_i32x4_s(c, d), byte));
 }
 
 /** Four bytes at `p` as i32. */

@@ -1,7 +1,8 @@
 import { madd } from "../lanes";
 import { activate } from "./activation";
+import { four_3_1, four_3_2, four_5_1, four_5_2, start } from "./depthwise_four";
 
-/** A convolution of every channel by itself, with weights [kh * kw][c]; see src/kernels/infer/float.ts. */
+/** A convolution of every channel by itself, with weights of f32_pack_depthwise; see src/kernels/infer/float.ts. */
 export function f32_depthwise(
   x: usize,
   w: usize,
@@ -25,40 +26,39 @@ export function f32_depthwise(
   beta: f32,
 ): void {
   const pixel = (<usize>c) << 2;
-  const line = <usize>wd * pixel;
+  const line = <usize>(dh * wd) * pixel;
   // Columns from `left` to `right` have all their taps in the image.
   const left = min(ow, (pl + sw - 1) / sw);
   const room = wd + pl - (kw - 1) * dw - 1;
   const right = room < 0 ? 0 : min(ow, room / sw + 1);
+  const quick = dw == 1 && (kw == 3 || kw == 5) && (sw == 1 || sw == 2) && right - left >= 4;
   for (let oy = 0; oy < oh; oy++) {
-    const iy = oy * sh - pt;
-    const ky = first(iy, dh, kh);
-    const rows = last(iy, dh, kh, h) - ky;
-    const from = x + <usize>(iy + ky * dh) * line;
-    const weights = w + <usize>(ky * kw) * pixel;
+    const top = oy * sh - pt;
+    const ky = first(top, dh, kh);
+    const rows = last(top, dh, kh, h) - ky;
+    const from = x + <usize>((top + ky * dh) * wd) * pixel;
+    const weights = w + ((<usize>(ky * kw)) << 4);
+    const skip = (<usize>((kh - rows) * kw)) << 4;
     for (let ox = 0; ox < ow;) {
-      const ix = ox * sw - pl;
-      const to = y + <usize>ox * pixel;
-      if (c >= 4 && ox >= left && ox < right && right - left >= 4) {
-        const at = min(ox, right - 4);
-        four(
-          c,
-          rows,
-          kw,
-          from + <usize>(at * sw - pl) * pixel,
-          <usize>dh * line,
-          <usize>dw * pixel,
-          <usize>sw * pixel,
-          weights,
-          bias,
-          y + <usize>at * pixel,
-        );
-        ox = at + 4;
+      if (quick && ox >= left && ox < right) {
+        ox = min(ox, right - 4);
+        const at = from + <usize>(ox * sw - pl) * pixel;
+        const to = y + <usize>ox * pixel;
+        if (kw == 3 && sw == 1) four_3_1(c, rows, at, line, weights, skip, bias, to, pixel);
+        else if (kw == 3) four_3_2(c, rows, at, line, weights, skip, bias, to, pixel);
+        else if (sw == 1) four_5_1(c, rows, at, line, weights, skip, bias, to, pixel);
+        else four_5_2(c, rows, at, line, weights, skip, bias, to, pixel);
+        if ((c & 3) != 0) rest(4, c, rows, kw, kw, at, line, pixel, <usize>sw * pixel, weights, skip, bias, to);
+        ox += 4;
       } else {
+        const ix = ox * sw - pl;
         const kx = first(ix, dw, kw);
         const taps = last(ix, dw, kw, wd) - kx;
         const at = from + <usize>(ix + kx * dw) * pixel;
-        one(c, rows, taps, kw, at, <usize>dh * line, <usize>dw * pixel, weights + <usize>kx * pixel, bias, to);
+        const own = weights + ((<usize>kx) << 4);
+        const to = y + <usize>ox * pixel;
+        one(c, rows, taps, kw, at, line, <usize>dw * pixel, own, skip, bias, to);
+        if ((c & 3) != 0) rest(1, c, rows, taps, kw, at, line, <usize>dw * pixel, 0, own, skip, bias, to);
         ox++;
       }
     }
@@ -81,81 +81,65 @@ function last(at: i32, step: i32, taps: i32, size: i32): i32 {
   return at >= size ? first(at, step, taps) : max(first(at, step, taps), min(taps, (size - 1 - at) / step + 1));
 }
 
-/** Four pixels whose taps are all in the image's columns. `line`, `tap` and `step` are bytes from tap to tap and from pixel to pixel. */
-function four(c: i32, rows: i32, kw: i32, x: usize, line: usize, tap: usize, step: usize, w: usize, bias: usize, y: usize): void {
-  const pixel = (<usize>c) << 2;
-  for (;;) {
-    let a = bias != 0 ? v128.load(bias) : f32x4.splat(0);
-    let b = a,
-      d = a,
-      e = a;
-    let q = w;
+/** One pixel, with `taps` of the `kw` taps of a row, `tap` bytes apart. */
+function one(c: i32, rows: i32, taps: i32, kw: i32, x: usize, line: usize, tap: usize, w: usize, skip: usize, bias: usize, y: usize): void {
+  const next = (<usize>(kw - taps)) << 4;
+  for (; c >= 4; c -= 4) {
+    let a = start(bias);
     let row = x;
     for (let ky = rows; ky > 0; ky--) {
       let p = row;
-      for (let kx = kw; kx > 0; kx--) {
-        const t = v128.load(q);
-        a = madd(v128.load(p), t, a);
-        b = madd(v128.load(p + step), t, b);
-        d = madd(v128.load(p + step * 2), t, d);
-        e = madd(v128.load(p + step * 3), t, e);
+      for (let kx = taps; kx > 0; kx--) {
+        a = madd(v128.load(p), v128.load(w), a);
         p += tap;
-        q += pixel;
+        w += 16;
       }
+      w += next;
       row += line;
     }
-    v128.store(y, a);
-    v128.store(y + pixel, b);
-    v128.store(y + pixel * 2, d);
-    v128.store(y + pixel * 3, e);
-    c -= 4;
-    if (c <= 0) return;
-    const next = (<usize>min(c, 4)) << 2;
-    x += next;
-    w += next;
-    y += next;
-    bias += bias != 0 ? next : 0;
-  }
-}
-
-/** One pixel, with `taps` of the `kw` taps of a row. */
-function one(c: i32, rows: i32, taps: i32, kw: i32, x: usize, line: usize, tap: usize, w: usize, bias: usize, y: usize): void {
-  const pixel = (<usize>c) << 2;
-  const skip = <usize>(kw - taps) * pixel;
-  for (; c >= 4; c -= 4) {
-    let a = bias != 0 ? v128.load(bias) : f32x4.splat(0);
-    let q = w;
-    for (let ky = 0; ky < rows; ky++) {
-      let p = x + <usize>ky * line;
-      for (let kx = taps; kx > 0; kx--) {
-        a = madd(v128.load(p), v128.load(q), a);
-        p += tap;
-        q += pixel;
-      }
-      q += skip;
-    }
+    w += skip;
     v128.store(y, a);
     x += 16;
-    w += 16;
     y += 16;
     bias += bias != 0 ? 16 : 0;
   }
-  for (; c > 0; c--) {
-    let a: f32 = bias != 0 ? load<f32>(bias) : 0;
-    let q = w;
-    for (let ky = 0; ky < rows; ky++) {
-      let p = x + <usize>ky * line;
-      for (let kx = taps; kx > 0; kx--) {
-        a += load<f32>(p) * load<f32>(q);
-        p += tap;
-        q += pixel;
+}
+
+/** The channels that are left over when they go four by four, of some pixels, `step` bytes apart in the image. */
+function rest(
+  pixels: i32,
+  c: i32,
+  rows: i32,
+  taps: i32,
+  kw: i32,
+  x: usize,
+  line: usize,
+  tap: usize,
+  step: usize,
+  w: usize,
+  skip: usize,
+  bias: usize,
+  y: usize,
+): void {
+  const blocks = <usize>(c >> 2);
+  const next = (<usize>(kw - taps)) << 4;
+  w += blocks * (((<usize>(rows * kw)) << 4) + skip);
+  for (; pixels > 0; pixels--) {
+    for (let i = blocks << 4; i < (<usize>c) << 2; i += 4) {
+      let a: f32 = bias != 0 ? load<f32>(bias + i) : 0;
+      let q = w + (i & 15);
+      for (let ky = 0; ky < rows; ky++) {
+        let p = x + i + <usize>ky * line;
+        for (let kx = taps; kx > 0; kx--) {
+          a += load<f32>(p) * load<f32>(q);
+          p += tap;
+          q += 16;
+        }
+        q += next;
       }
-      q += skip;
+      store<f32>(y + i, a);
     }
-    store<f32>(y, a);
-    x += 4;
-    w += 4;
-    y += 4;
-    bias += bias != 0 ? 4 : 0;
+    x += step;
+    y += (<usize>c) << 2;
   }
 }

@@ -10,7 +10,9 @@ export { f32_col2im } from "./col2im";
 export { f32_conv } from "./conv";
 export { f32_depthwise } from "./depthwise";
 export { f32_gemm } from "./gemm";
-export { f32_pack_b, f32_pack_bt, f32_pack_conv, f32_pack_conv_transpose } from "./weights";
+export { f32_pack_b, f32_pack_bt, f32_pack_conv, f32_pack_conv_transpose, f32_pack_depthwise } from "./weights";
+export { q8_conv, q8_gemm } from "./q8_gemm";
+export { q8_is_narrow, q8_pack } from "./q8_weights";
 
 /** The first byte that the kernels leave alone. */
 export { __heap_base };

@@ -40,6 +40,18 @@ export function f32_pack_conv_transpose(c: i32, n: i32, taps: i32, w: usize, y: 
   }
 }
 
+/** Weights [c, taps] of a convolution of every channel by itself, as [ceil(c / 4)][taps][4]. */
+export function f32_pack_depthwise(c: i32, taps: i32, w: usize, y: usize): void {
+  for (let i = 0; i < c; i += 4) {
+    for (let t = 0; t < taps; t++) {
+      for (let l = 0; l < 4; l++) {
+        store<f32>(y, i + l < c ? load<f32>(w + ((<usize>(i + l) * taps + t) << 2)) : 0);
+        y += 4;
+      }
+    }
+  }
+}
+
 function pack(k: i32, n: i32, b: usize, step: usize, column: usize, y: usize): void {
   for (let j = 0; j < n; j += 8) {
     let p = b + <usize>j * column;

@@ -2,6 +2,7 @@
 export type Data =
   | Int8Array
   | Uint8Array
+  | Int16Array
   | Uint16Array
   | Int32Array
   | Uint32Array

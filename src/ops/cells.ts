@@ -81,12 +81,13 @@ export function activationsOf(node: Node, { activations }: Cell, directions: num
   const names = texts(node, "activations") ?? Array.from({ length: directions }, () => activations).flat();
   const [alphas, betas] = ["activation_alpha", "activation_beta"].map((name) => [...(numbers(node, name) ?? [])]) as [number[], number[]];
   const clip = int(node, "clip", Number.POSITIVE_INFINITY);
-  const found = names.map((name) => {
+  const found = names.map((name, i) => {
     const known = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name as keyof typeof ACTIVATIONS] : undefined;
     const alpha = (WITH_ALPHA.test(name) ? alphas.shift() : undefined) ?? known?.alpha;
     const beta = (WITH_BETA.test(name) ? betas.shift() : undefined) ?? known?.beta;
     const f = known?.of(alpha as number, beta as number);
-    return f && ((x: number) => f(Math.min(clip, Math.max(-clip, x))));
+    // As onnxruntime has it, a cell's state is not clipped on its way out.
+    return f && (i % activations.length === 2 ? f : (x: number) => f(Math.min(clip, Math.max(-clip, x))));
   });
   if (found.includes(undefined) || found.length !== directions * activations.length) return undefined;
   return Array.from(

@@ -13,6 +13,7 @@ import * as layout from "./layout.ts";
 import * as linear from "./linear.ts";
 import * as microsoft from "./microsoft.ts";
 import * as microsoft_attention from "./microsoft-attention.ts";
+import * as microsoft_linear from "./microsoft-linear.ts";
 import * as microsoft_quantized from "./microsoft-quantized.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
@@ -37,7 +38,7 @@ const ONNX = [
   along, attention, binary, cast, control, conv, create, elementwise, image, layout, linear, normalization, pad, pool, quantize, random, recurrent,
   reduce, scatter, search, select, sequence, shape, signal, softmax, strings, unary,
 ];
-const MICROSOFT = [microsoft, microsoft_attention, microsoft_quantized];
+const MICROSOFT = [microsoft, microsoft_attention, microsoft_linear, microsoft_quantized];
 
 /** An operator's name starts with a capital; what else a family exports does not. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>

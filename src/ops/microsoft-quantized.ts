@@ -4,9 +4,7 @@
  */
 import { convShape } from "./conv.ts";
 import { broadcast, unknownDims } from "./dims.ts";
-import { recurrent } from "./layer.ts";
 import { Concat } from "./layout.ts";
-import { Gemm, MatMul, MatMulInteger, matmulShape } from "./linear.ts";
 import { Attention, EmbedLayerNormalization } from "./microsoft-attention.ts";
 import { dtypeAttribute, int, type Op } from "./op.ts";
 import { AveragePool } from "./pool.ts";
@@ -84,37 +82,6 @@ export const QLinearConcat: Op = {
     ),
 };
 export const QLinearReduceMean: Op = { infer: (node, [x], context) => ReduceMean.infer(node, [x], context) };
-
-/** Float where the output's zero point is absent. */
-export const QGemm: Op = {
-  infer(node, inputs, context) {
-    const [y] = Gemm.infer(node, [inputs[0], inputs[3]], context);
-    return [{ ...y, dtype: inputs[8] ? inputs[8].dtype : "float32" }];
-  },
-};
-
-export const MatMulInteger16 = MatMulInteger;
-export const MulInteger: Op = {
-  infer: (_node, inputs, context) => [{ dtype: "int32", shape: broadcast([inputs[0]?.shape, inputs[2]?.shape], context) }],
-};
-/** A, B, A's scale. */
-export const MatMulIntegerToFloat: Op = {
-  infer: (_node, inputs, context) => [{ dtype: inputs[2]?.dtype, shape: matmulShape(inputs[0]?.shape, inputs[1]?.shape, context) }],
-};
-export const DynamicQuantizeMatMul: Op = { infer: MatMul.infer };
-
-/** x[…, K] by packed weights: [..., N]. */
-const packed: Op = {
-  infer: (node, [x]) => [{ dtype: x?.dtype, shape: x?.shape && [...x.shape.slice(0, -1), int(node, "N", 0)] }],
-};
-export const MatMulBnb4 = packed;
-export const MatMulNBits = packed;
-export const MatMulFpQ4: Op = {
-  infer: (_node, [x], context) => [{ dtype: x?.dtype, shape: x?.shape && [...x.shape.slice(0, -1), context.symbol()] }],
-};
-
-/** The recurrence weights are [directions, hidden, 4 · hidden]. */
-export const DynamicQuantizeLSTM = recurrent(2, 1);
 
 export const GatherBlockQuantized: Op = {
   infer: (_node, [data, indices, scales], context) => [

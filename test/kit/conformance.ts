@@ -6,7 +6,7 @@ import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { ModelProtoSchema, type TensorProto, TensorProtoSchema, type ValueInfoProto } from "onnx-buf";
 import { DATA_TYPES } from "../../src/graph/types.ts";
 import type { Datum, Sequence } from "../../src/ops/op.ts";
-import { arrayOf, type DType, type Tensor } from "../../src/tensor.ts";
+import { arrayOf, BITS, byteLength, type DType, type Tensor } from "../../src/tensor.ts";
 
 export const CONFORMANCE = "/usr/share/libonnx-testdata/data";
 export const CONFORMANCE_PACKAGE = "libonnx-testdata";
@@ -80,7 +80,8 @@ export function tensorOf(proto: TensorProto): Tensor | undefined {
     return data.length === count ? { dtype, shape, data } : undefined;
   }
   const data = proto.rawData.length > 0 ? arrayOf(dtype, proto.rawData) : typed(proto, dtype);
-  return data.length === count || count === 0 ? { dtype, shape, data } : undefined;
+  const length = BITS[dtype] < 8 ? byteLength(dtype, shape) : count;
+  return data.length === length || count === 0 ? { dtype, shape, data } : undefined;
 }
 
 function typed(proto: TensorProto, dtype: DType): Exclude<Tensor["data"], readonly string[]> {

@@ -33,6 +33,13 @@ export function f32_pack_conv_transpose(c: number, n: number, taps: number, w: F
   f32_pack_b(c, taps * n, rows, taps * n, y);
 }
 
+export function f32_pack_depthwise(c: number, taps: number, w: Float32Array, y: Float32Array): void {
+  for (let at = 0; at < y.length; at++) {
+    const channel = Math.floor(at / (4 * taps)) * 4 + (at % 4);
+    y[at] = channel < c ? w[channel * taps + (Math.floor(at / 4) % taps)]! : 0;
+  }
+}
+
 export function f32_gemm(
   m: number,
   n: number,
@@ -123,7 +130,8 @@ export function f32_depthwise(
     for (let tap = 0; tap < kh * kw; tap++) {
       const iy = oy * sh - pt + Math.floor(tap / kw) * dh;
       const ix = ox * sw - pl + (tap % kw) * dw;
-      if (iy >= 0 && iy < h && ix >= 0 && ix < wd) sum += x[(iy * wd + ix) * c + channel]! * w[tap * c + channel]!;
+      if (iy >= 0 && iy < h && ix >= 0 && ix < wd)
+        sum += x[(iy * wd + ix) * c + channel]! * w[((channel >> 2) * kh * kw + tap) * 4 + (channel & 3)]!;
     }
     y[at] = activation(sum, kind, alpha, beta);
   }

@@ -113,7 +113,12 @@ function* convolutions(): Iterable<Case> {
 function depthwise(geometry: Geometry, bias: boolean, kind: number): Case {
   const { h, wd, c, kh, kw } = geometry;
   const [oh, ow, rest] = windows(geometry);
-  const data = [input(exact(h * wd * c, 1)), input(exact(kh * kw * c, 2)), blank(oh * ow * c), bias ? input(exact(c, 3)) : 0];
+  const data = [
+    input(exact(h * wd * c, 1)),
+    input(exact(Math.ceil(c / 4) * 4 * kh * kw, 2)),
+    blank(oh * ow * c),
+    bias ? input(exact(c, 3)) : 0,
+  ];
   return { label: label(geometry, bias, kind), args: [...data, h, wd, c, oh, ow, ...rest, kind, -0.5, 1.25] };
 }
 
@@ -183,6 +188,16 @@ export const rows: readonly Row<string & keyof FloatKernels>[] = [
     reference: reference.f32_pack_conv_transpose,
     cases: () => weights(true),
     bench: (n) => ({ args: [n >> 6, 64, 1, input(exact(n, 1)), blank(n)], bytes: n * 4 }),
+  },
+  {
+    name: "f32_pack_depthwise",
+    doc: "packs weights of a convolution of every channel",
+    reference: reference.f32_pack_depthwise,
+    cases: () =>
+      [1, 3, 4, 9].flatMap((c) =>
+        [1, 6].map((taps) => ({ label: label(c, taps), args: [c, taps, input(exact(c * taps, 1)), blank(Math.ceil(c / 4) * 4 * taps)] })),
+      ),
+    bench: (n) => ({ args: [n >> 4, 16, input(exact(n, 1)), blank(n)], bytes: n * 4 }),
   },
   {
     name: "f32_gemm",

@@ -21,6 +21,8 @@ export interface FloatKernels {
   f32_pack_conv(n: number, c: number, taps: number, w: number, y: number): void;
   /** Packs weights of a transposed convolution f32[c, n, taps] as `f32_pack_b` would [c, taps * n]: what makes columns for f32_col2im. */
   f32_pack_conv_transpose(c: number, n: number, taps: number, w: number, y: number): void;
+  /** Packs weights f32[c, taps] into [ceil(c / 4)][taps][4], channels beyond c zero: what f32_depthwise reads. */
+  f32_pack_depthwise(c: number, taps: number, w: number, y: number): void;
   /** `y[m, n] = a[m, k] * b` and what follows it, with `b` packed. https://onnx.ai/onnx/operators/onnx__Gemm.html */
   f32_gemm(
     m: number,
@@ -73,7 +75,10 @@ export interface FloatKernels {
     beta: number,
     work: number,
   ): void;
-  /** Convolution of every channel by itself: x[h, wd, c] to y[oh, ow, c], weights f32[kh * kw, c]; geometry as f32_conv, `bias` may be 0. */
+  /**
+   * Convolution of every channel by itself: x[h, wd, c] to y[oh, ow, c], weights of
+   * f32_pack_depthwise, geometry as f32_conv; `bias` may be 0.
+   */
   f32_depthwise(
     x: number,
     w: number,

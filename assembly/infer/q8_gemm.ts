@@ -1,0 +1,221 @@
+import { finish, Output, size_of, starts_from_bias } from "./q8_output";
+import { flip_of, pack_four, pack_one } from "./q8_rows";
+import { row_narrow, row_wide, tile_narrow, tile_wide } from "./q8_tile";
+import { panel_bytes } from "./q8_weights";
+import { copy_window, is_pointwise, Window } from "./q8_window";
+import { BIAS, COLUMNS, DEPTH, PACKED, PITCH, ROW_SUMS, ROWS, SCALE, START, SUMS, TAIL, WINDOWS } from "./q8_work";
+
+/** y[m, n] from a[m, k] and packed weights; see src/kernels/infer/integer.ts. */
+export function q8_gemm(
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  lda: i32,
+  a_signed: i32,
+  a_zero: i32,
+  b: usize,
+  narrow: i32,
+  y: usize,
+  ldy: i32,
+  bias: usize,
+  scale: usize,
+  table: usize,
+  output: usize,
+  work: usize,
+): void {
+  multiply(
+    m,
+    n,
+    k,
+    a,
+    lda,
+    changetype<Window>(0),
+    a_signed,
+    a_zero,
+    b,
+    narrow,
+    y,
+    ldy,
+    bias,
+    scale,
+    table,
+    changetype<Output>(output),
+    work,
+  );
+}
+
+/** y[oh, ow, n] from x[h, w, c] and packed weights [kh, kw, c]; see src/kernels/infer/integer.ts. */
+export function q8_conv(
+  x: usize,
+  window: usize,
+  x_signed: i32,
+  x_zero: i32,
+  b: usize,
+  narrow: i32,
+  n: i32,
+  y: usize,
+  ldy: i32,
+  bias: usize,
+  scale: usize,
+  table: usize,
+  output: usize,
+  work: usize,
+): void {
+  const v = changetype<Window>(window);
+  const windows = is_pointwise(v) ? changetype<Window>(0) : v;
+  multiply(
+    v.oh * v.ow,
+    n,
+    v.kh * v.kw * v.c,
+    x,
+    v.ldx,
+    windows,
+    x_signed,
+    x_zero,
+    b,
+    narrow,
+    y,
+    ldy,
+    bias,
+    scale,
+    table,
+    changetype<Output>(output),
+    work,
+  );
+}
+
+/** A block of columns meets one block of rows after the other, slice of k by slice. Rows are those of `a`, or its windows. */
+function multiply(
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  lda: i32,
+  window: Window,
+  a_signed: i32,
+  a_zero: i32,
+  b: usize,
+  narrow: i32,
+  y: usize,
+  ldy: i32,
+  bias: usize,
+  scale: usize,
+  table: usize,
+  output: Output,
+  work: usize,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD && narrow) unreachable();
+  const flip = flip_of(a_signed);
+  const zero = a_zero - flip;
+  const panel = panel_bytes(k, narrow);
+  for (let j = 0; j < n; j += COLUMNS) {
+    const columns = min(n - j, COLUMNS);
+    const at = (<usize>j) << 2;
+    prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, narrow ? zero : 0, b + panel - 32, panel, work);
+    for (let i = 0; i < m; i += ROWS) {
+      const rows = min(m - i, ROWS);
+      // With nothing to multiply the sums are what they start from.
+      for (let l = 0; l < k || l == 0; l += DEPTH) {
+        const depth = min(k - l, DEPTH);
+        if (window) pack_windows(rows, window, a, i, l, depth, a_zero, flip, zero, narrow, work);
+        else pack(rows, a + <usize>i * <usize>lda + <usize>l, <usize>lda, depth, flip, zero, narrow, work);
+        slice(rows, columns, depth, b + ((<usize>l) << (narrow ? 3 : 4)), panel, narrow, l == 0, work);
+      }
+      const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
+      finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, output, to, ldy);
+    }
+    b += panel * <usize>(COLUMNS >> 3);
+  }
+}
+
+/** What the sums of `n` columns start from, and their scales and biases, with zeros up to a multiple of 16. */
+function prepare(n: i32, bias: usize, scale: usize, output: Output, zero: i32, column_sums: usize, panel: usize, work: usize): void {
+  const integer = starts_from_bias(output);
+  const end = (n + 15) & ~15;
+  for (let i = 0; i < end; i++) {
+    const at = (<usize>i) << 2;
+    const inside = i < n;
+    let start = inside && integer && bias ? load<i32>(bias + at) : 0;
+    if (zero && inside) start -= zero * load<i32>(column_sums + <usize>(i >> 3) * panel + (at & 28));
+    store<i32>(work + at, start, START);
+    store<f32>(work + at, inside && scale ? load<f32>(scale + at) : 0, SCALE);
+    store<f32>(work + at, inside && !integer && bias ? load<f32>(bias + at) : 0, BIAS);
+  }
+}
+
+function pack(m: i32, a: usize, lda: usize, k: i32, flip: i32, zero: i32, narrow: i32, work: usize): void {
+  let to = work + PACKED;
+  if (m == 1) return pack_one(k, a, flip, zero, narrow, to, work);
+  const strip = strip_bytes(k, narrow);
+  for (let i = 0; i < m; i += 4) {
+    // Rows that are not there are the last one; nobody reads their sums.
+    const p = a + <usize>i * lda;
+    const last = a + <usize>(m - 1) * lda;
+    const sums = work + ROW_SUMS + ((<usize>i) << 2);
+    pack_four(k, p, min(p + lda, last), min(p + 2 * lda, last), min(p + 3 * lda, last), flip, zero, narrow, to, sums, work + TAIL);
+    to += strip;
+  }
+}
+
+function pack_windows(
+  m: i32,
+  v: Window,
+  x: usize,
+  i: i32,
+  at: i32,
+  k: i32,
+  pad: i32,
+  flip: i32,
+  zero: i32,
+  narrow: i32,
+  work: usize,
+): void {
+  let to = work + PACKED;
+  const w = work + WINDOWS;
+  const strip = strip_bytes(k, narrow);
+  for (let row = 0; row < m; row += 4) {
+    const rows = min(4, m - row);
+    for (let r = 0; r < rows; r++) copy_window(v, x, i + row + r, at, at + k, pad, w + PITCH * <usize>r);
+    if (m == 1) return pack_one(k, w, flip, zero, narrow, to, work);
+    const sums = work + ROW_SUMS + ((<usize>row) << 2);
+    pack_four(k, w, w + PITCH, w + 2 * PITCH, w + 3 * PITCH, flip, zero, narrow, to, sums, work + TAIL);
+    to += strip;
+  }
+}
+
+/** Bytes of four packed rows. */
+// @ts-ignore: decorator
+@inline
+function strip_bytes(k: i32, narrow: i32): usize {
+  return (<usize>((k + 15) & ~15)) << (narrow ? 2 : 3);
+}
+
+/** Adds the products of a slice of packed rows to the sums. */
+function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, narrow: i32, first: bool, work: usize): void {
+  const lds = (<usize>((n + 15) & ~15)) << 2;
+  const strip = strip_bytes(k, narrow);
+  for (let j = 0; j < n; j += 8) {
+    const at = (<usize>j) << 2;
+    let c = work + SUMS + at;
+    let from = first ? work + START + at : c;
+    const step: usize = first ? 0 : lds;
+    let a = work + PACKED;
+    let sums = work + ROW_SUMS;
+    if (m == 1) {
+      const depth = (k + 15) & ~15;
+      if (narrow) row_narrow(depth, a, b, from, c, sums);
+      else row_wide(depth, a, b, from, c);
+    } else {
+      for (let i = 0; i < m; i += 4) {
+        if (narrow) tile_narrow(k, a, b, from, step, c, lds, sums);
+        else tile_wide(k, a, b, from, step, c, lds);
+        a += strip;
+        c += lds << 2;
+        from += step << 2;
+        sums += 16;
+      }
+    }
+    b += panel;
+  }
+}

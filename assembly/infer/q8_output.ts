@@ -1,0 +1,152 @@
+import { activate } from "./activation";
+import { bytes, ROUND, ROUND_BITS } from "../lanes";
+import { copy } from "./q8_window";
+
+// What becomes of the int32 sums of a block while they are in the cache.
+
+/** What lies at `output`: `Output` of src/kernels/infer/integer-layout.ts. */
+@unmanaged
+export class Output {
+  kind: i32;
+  zero: i32;
+  low: i32;
+  high: i32;
+  scale: f32;
+  activation: i32;
+  alpha: f32;
+  beta: f32;
+}
+
+export const SUM: i32 = 0;
+export const FLOAT: i32 = 1;
+export const BYTE: i32 = 2;
+export const FLOAT_BYTE: i32 = 3;
+
+/** Bytes of an output. */
+// @ts-ignore: decorator
+@inline
+export function size_of(output: Output): usize {
+  return output.kind < BYTE ? 4 : 1;
+}
+
+/** Whether the bias is int32, so that sums start from it. */
+// @ts-ignore: decorator
+@inline
+export function starts_from_bias(output: Output): bool {
+  return output.kind == SUM || output.kind == BYTE;
+}
+
+/**
+ * Writes `m` rows of `n` outputs to `y`, `ldy` outputs from row to row. `sums` is int32[m, n rounded up to 16], `scale` and `bias` are
+ * float32[n rounded up to 16].
+ */
+export function finish(m: i32, n: i32, sums: usize, scale: usize, bias: usize, table: usize, output: Output, y: usize, ldy: i32): void {
+  const width = (n + 15) & ~15;
+  const lds = (<usize>width) << 2;
+  const next = <usize>ldy * size_of(output);
+  if (output.kind == FLOAT_BYTE) {
+    for (let i = 0, p = sums; i < m; i++, p += lds) to_floats(n, p, scale, bias, p);
+    activate(m * width, sums, sums, output.activation, output.alpha, output.beta);
+  }
+  for (; m > 0; m--) {
+    if (output.kind == SUM) copy(n << 2, sums, y);
+    else if (output.kind == FLOAT) {
+      to_floats(n, sums, scale, bias, y);
+      if (output.activation) activate(n, y, y, output.activation, output.alpha, output.beta);
+    } else {
+      if (output.kind == BYTE) to_bytes(n, sums, scale, y, output);
+      else quantize(n, sums, y, output);
+      if (table) for (let i: usize = 0; i < <usize>n; i++) store<u8>(y + i, load<u8>(table + <usize>load<u8>(y + i)));
+    }
+    sums += lds;
+    y += next;
+  }
+}
+
+/** `y = x * scale + bias`; `y` may be `x`. */
+function to_floats(n: i32, x: usize, scale: usize, bias: usize, y: usize): void {
+  for (; n >= 4; n -= 4) {
+    v128.store(y, f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(x)), v128.load(scale)), v128.load(bias)));
+    x += 16;
+    scale += 16;
+    bias += 16;
+    y += 16;
+  }
+  for (; n > 0; n--) {
+    store<f32>(y, <f32>load<i32>(x) * load<f32>(scale) + load<f32>(bias));
+    x += 4;
+    scale += 4;
+    bias += 4;
+    y += 4;
+  }
+}
+
+/** `v` clipped, rounded to the nearest even integer and moved by the zero point that `shift` has been lessened by. NaN is the least. */
+// @ts-ignore: decorator
+@inline
+function clip_round(v: v128, least: v128, most: v128, round: v128, shift: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.pmin(most, f32x4.pmax(least, v)), round), shift);
+}
+
+// @ts-ignore: decorator
+@inline
+function scaled(x: usize, scale: usize): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(v128.load(x)), v128.load(scale));
+}
+
+/** `y = clamp(roundTiesToEven(x * scale) + zero, low, high)` */
+function to_bytes(n: i32, x: usize, scale: usize, y: usize, output: Output): void {
+  const least = f32x4.splat(<f32>(output.low - output.zero)),
+    most = f32x4.splat(<f32>(output.high - output.zero));
+  const round = f32x4.splat(ROUND),
+    shift = i32x4.splat(ROUND_BITS - output.zero);
+  const byte = i16x8.splat(255);
+  for (; n > 0; n -= 16) {
+    const a = clip_round(scaled(x, scale), least, most, round, shift);
+    const b = clip_round(scaled(x + 16, scale + 16), least, most, round, shift);
+    const c = clip_round(scaled(x + 32, scale + 32), least, most, round, shift);
+    const d = clip_round(scaled(x + 48, scale + 48), least, most, round, shift);
+    put(n, bytes(a, b, c, d, byte), x, y);
+    x += 64;
+    scale += 64;
+    y += 16;
+  }
+}
+
+/** `y = clamp(roundTiesToEven(x / scale) + zero, low, high)`; NaN is the zero point. */
+function quantize(n: i32, x: usize, y: usize, output: Output): void {
+  const least = f32x4.splat(<f32>(output.low - output.zero)),
+    most = f32x4.splat(<f32>(output.high - output.zero));
+  const round = f32x4.splat(ROUND),
+    shift = i32x4.splat(ROUND_BITS - output.zero);
+  const byte = i16x8.splat(255);
+  const s = f32x4.splat(output.scale);
+  for (; n > 0; n -= 16) {
+    const a = clip_round(quotient(x, s), least, most, round, shift);
+    const b = clip_round(quotient(x + 16, s), least, most, round, shift);
+    const c = clip_round(quotient(x + 32, s), least, most, round, shift);
+    const d = clip_round(quotient(x + 48, s), least, most, round, shift);
+    put(n, bytes(a, b, c, d, byte), x, y);
+    x += 64;
+    y += 16;
+  }
+}
+
+/** `x / scale`, and 0 for NaN. */
+// @ts-ignore: decorator
+@inline
+function quotient(x: usize, scale: v128): v128 {
+  const q = f32x4.div(v128.load(x), scale);
+  return v128.and(q, f32x4.eq(q, q));
+}
+
+/** Writes the first `n` of sixteen bytes. What was at `x` is done with, and takes those that go only in part. */
+// @ts-ignore: decorator
+@inline
+function put(n: i32, v: v128, x: usize, y: usize): void {
+  if (n >= 16) v128.store(y, v);
+  else {
+    v128.store(x, v);
+    copy(n, x, y);
+  }
+}

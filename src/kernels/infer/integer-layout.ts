@@ -1,0 +1,63 @@
+/** What the integer kernels read from memory besides data: a description of windows, one of outputs; and how much room they need. */
+
+/** Bytes of the scratch `work` of `q8_gemm`, `q8_conv` and `q8_depthwise`. */
+export const INTEGER_WORK_BYTES = 276_800;
+
+/** Windows of one NHWC image: sizes and strides in elements. `ldx` ≥ `c` lies between pixels, so that `c` may be some of its channels. */
+export interface Window {
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly sh: number;
+  readonly sw: number;
+  readonly dh: number;
+  readonly dw: number;
+  /** Padding above and to the left; that below and to the right follows from the sizes. */
+  readonly pt: number;
+  readonly pl: number;
+  readonly ldx: number;
+}
+
+/** `Window` as the kernels read it, at any address. */
+export const windowWords = (v: Window): Int32Array<ArrayBuffer> =>
+  Int32Array.of(v.h, v.w, v.c, v.oh, v.ow, v.kh, v.kw, v.sh, v.sw, v.dh, v.dw, v.pt, v.pl, v.ldx);
+
+/**
+ * What becomes of the int32 sums s[m, n] of an integer product, with a `scale` and a `bias` for each n:
+ * - `sum`: int32, s + bias; scales are not read.
+ * - `float`: float32, act(s · scale + bias).
+ * - `byte`: clamp(roundTiesToEven((s + bias) · scale) + zero, low, high). Its bias is int32.
+ * - `float byte`: clamp(roundTiesToEven(act(s · scale + bias) / y_scale) + zero, low, high).
+ *
+ * Bytes then go through `table`, where there is one. Both products round to float32 on their own. Bytes are int8 where `low` is negative.
+ */
+export interface Output {
+  readonly kind: "sum" | "float" | "byte" | "float byte";
+  readonly zero?: number;
+  readonly low?: number;
+  readonly high?: number;
+  readonly y_scale?: number;
+  /** A kind of activation, as `f32_activate` has them; 0 is none. */
+  readonly activation?: number;
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
+export const OUTPUT_KINDS = ["sum", "float", "byte", "float byte"] as const satisfies readonly Output["kind"][];
+
+/** `Output` as the kernels read it, at any address. */
+export function outputWords(output: Output): Int32Array<ArrayBuffer> {
+  const { kind, zero = 0, low = 0, high = 255, y_scale = 1, activation = 0, alpha = 0, beta = 0 } = output;
+  const floats = new Int32Array(Float32Array.of(y_scale, alpha, beta).buffer);
+  return Int32Array.of(OUTPUT_KINDS.indexOf(kind), zero, low, high, floats[0]!, activation, floats[1]!, floats[2]!);
+}
+
+const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+/** Bytes of `n` columns of `k` weights that `q8_pack` packs. */
+export const q8PackedBytes = (n: number, k: number, narrow: boolean): number =>
+  (roundUp(n, 8) / 8) * (narrow ? roundUp(k, 16) * 8 + 32 : roundUp(k, 16) * 16);

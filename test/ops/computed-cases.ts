@@ -1,0 +1,279 @@
+/** Nodes that are compared with onnxruntime. */
+import type { DType } from "../../src/tensor.ts";
+import type { AttributeSpec } from "../kit/onnx.ts";
+
+export interface Input {
+  dtype: DType;
+  shape: readonly number[];
+  /** The elements, repeated; a function of their index; or any. */
+  fill: readonly number[] | ((i: number) => number) | "any";
+}
+
+export interface Computed {
+  op: string;
+  domain?: string;
+  opset: number;
+  inputs: readonly (Input | undefined)[];
+  attributes?: Record<string, AttributeSpec>;
+  outputs?: number;
+  /** Of floats, relative to the largest. */
+  tolerance?: number;
+  /** By which integers may differ: onnxruntime rounds differently. */
+  steps?: number;
+  /** The output is of a type that no runtime in Node gives: it is looked at in float. */
+  isPacked?: boolean;
+}
+
+const of = (dtype: DType, shape: readonly number[], fill: Input["fill"] = "any"): Input => ({ dtype, shape, fill });
+const f = (...shape: number[]): Input => of("float32", shape);
+const h = (...shape: number[]): Input => of("float16", shape);
+const u8 = (...shape: number[]): Input => of("uint8", shape);
+/** Seven bits: onnxruntime cuts sums of two products of uint8 and int8 to sixteen bits on some machines. */
+const i7 = (...shape: number[]): Input => of("int8", shape, (i) => ((i * 37) % 127) - 63);
+const i8 = (...shape: number[]): Input => of("int8", shape);
+const ints = (shape: readonly number[], fill: readonly number[], dtype: DType = "int64"): Input => of(dtype, shape, fill);
+const scale = (...fill: number[]): Input => of("float32", fill.length === 1 ? [] : [fill.length], fill);
+const scaled = (by: number, ...shape: number[]): Input => of("float32", shape, (i) => by * (1 + ((i * 7) % 5) / 8));
+const positive = (...shape: number[]): Input => of("float32", shape, (i) => 0.25 + ((i * 7) % 5) / 8);
+
+const onnx = (
+  op: string,
+  opset: number,
+  inputs: Computed["inputs"],
+  attributes: Computed["attributes"] = {},
+  rest: Partial<Computed> = {},
+): Computed => ({
+  op,
+  opset,
+  inputs,
+  attributes,
+  ...rest,
+});
+const microsoft = (
+  op: string,
+  inputs: Computed["inputs"],
+  attributes: Computed["attributes"] = {},
+  rest: Partial<Computed> = {},
+): Computed => ({
+  ...onnx(op, 17, inputs, attributes, rest),
+  domain: "com.microsoft",
+});
+
+const WINDOWED: readonly Computed[] = [
+  onnx("Conv", 11, [f(2, 4, 7, 9), f(6, 2, 3, 2), f(6)], { group: 2, strides: [2, 1], dilations: [1, 2], pads: [1, 0, 2, 1] }),
+  onnx("Conv", 11, [f(1, 2, 8, 8), f(3, 2, 3, 3)], { auto_pad: "SAME_LOWER", strides: [2, 2] }),
+  onnx("ConvTranspose", 11, [f(1, 4, 3, 5), f(4, 3, 3, 2), f(6)], {
+    group: 2,
+    strides: [2, 3],
+    pads: [1, 0, 0, 1],
+    output_padding: [1, 0],
+  }),
+  onnx("ConvTranspose", 11, [f(1, 2, 3, 3), f(2, 3, 3, 3)], { strides: [3, 2], output_shape: [10, 8] }),
+  onnx("ConvTranspose", 11, [f(1, 2, 3, 3), f(2, 3, 3, 3)], { strides: [2, 2], auto_pad: "SAME_UPPER" }),
+  onnx(
+    "QLinearConv",
+    10,
+    [
+      u8(1, 2, 5, 5),
+      scale(0.02),
+      ints([], [100], "uint8"),
+      i7(3, 2, 3, 3),
+      scale(0.01, 0.02, 0.03),
+      ints([3], [0], "int8"),
+      scale(0.05),
+      ints([], [128], "uint8"),
+      ints([3], [100, -200, 300], "int32"),
+    ],
+    { pads: [1, 1, 1, 1] },
+  ),
+  onnx("ConvInteger", 10, [u8(1, 2, 5, 5), u8(3, 2, 3, 3), ints([], [100], "uint8"), ints([], [77], "uint8")], { pads: [1, 1, 1, 1] }),
+  onnx("MaxPool", 12, [i8(1, 2, 7, 7)], { kernel_shape: [3, 2], strides: [2, 2], ceil_mode: 1 }),
+  onnx(
+    "MaxPool",
+    12,
+    [f(2, 2, 7, 6)],
+    { kernel_shape: [3, 2], strides: [2, 2], pads: [1, 0, 1, 1], storage_order: 1, dilations: [1, 2] },
+    { outputs: 2 },
+  ),
+  onnx("AveragePool", 10, [f(1, 2, 7, 8)], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], ceil_mode: 1 }),
+  onnx("AveragePool", 19, [f(1, 2, 7, 8)], {
+    kernel_shape: [3, 3],
+    strides: [2, 2],
+    pads: [1, 1, 0, 0],
+    ceil_mode: 1,
+    count_include_pad: 1,
+  }),
+  onnx("AveragePool", 19, [f(1, 2, 8, 8)], { kernel_shape: [3, 3], dilations: [2, 1], pads: [1, 1, 1, 1], count_include_pad: 1 }),
+  onnx("AveragePool", 11, [f(1, 2, 7, 8)], {
+    kernel_shape: [3, 3],
+    strides: [2, 2],
+    pads: [1, 1, 0, 0],
+    ceil_mode: 1,
+    count_include_pad: 1,
+  }),
+  onnx("LpPool", 18, [f(1, 2, 7, 8)], { kernel_shape: [3, 3], strides: [2, 2], p: 3, dilations: [2, 1] }),
+  onnx("GlobalLpPool", 2, [f(2, 3, 4, 5)], { p: 1 }),
+];
+
+const PRODUCTS: readonly Computed[] = [
+  onnx("Gemm", 13, [f(4, 3), f(5, 4), f(3, 1)], { transA: 1, transB: 1, alpha: { float: 0.5 }, beta: { float: 2 } }),
+  onnx("MatMul", 13, [f(3, 1, 2, 4), f(2, 4, 3)]),
+  onnx("MatMul", 13, [f(4), f(2, 4, 3)]),
+  onnx("MatMulInteger", 10, [u8(2, 3, 4), i7(4, 5), ints([], [130], "uint8"), ints([5], [1, -2, 3, 0, 9], "int8")]),
+  onnx("QLinearMatMul", 10, [
+    u8(3, 4),
+    scale(0.02),
+    ints([], [100], "uint8"),
+    i7(4, 5),
+    scale(0.01, 0.02, 0.03, 0.04, 0.01),
+    ints([5], [0, 1, 2, 3, 4], "int8"),
+    scale(0.04),
+    ints([], [128], "uint8"),
+  ]),
+  onnx("Einsum", 12, [f(2, 3, 4), f(3, 4, 5)], { equation: "bij, ijk -> bk" }),
+  onnx("Einsum", 12, [f(2, 3, 4, 4)], { equation: "...ii->...i" }),
+  onnx("Einsum", 12, [f(2, 1, 3, 4), f(2, 5, 4, 3)], { equation: "...ij,...jk" }),
+  onnx("Det", 11, [f(2, 4, 4)]),
+];
+
+const NORMALIZED: readonly Computed[] = [
+  onnx("Softmax", 11, [f(2, 3, 4)], { axis: 1 }),
+  onnx("LogSoftmax", 13, [f(2, 3, 4)], { axis: 0 }),
+  onnx("Hardmax", 11, [f(2, 3, 4)]),
+  onnx("LpNormalization", 1, [f(2, 3, 4)], { axis: 1, p: 1 }),
+  onnx("BatchNormalization", 15, [f(2, 3, 4, 5), f(3), f(3), f(3), positive(3)], { epsilon: { float: 0.01 } }),
+  onnx("InstanceNormalization", 6, [f(2, 3, 4, 5), f(3), f(3)]),
+  onnx("LayerNormalization", 17, [f(2, 3, 4), f(3, 4), f(3, 4)], { axis: 1 }, { outputs: 3 }),
+  onnx("LayerNormalization", 17, [h(2, 3, 4), h(4), h(4)]),
+  onnx("GroupNormalization", 21, [f(2, 6, 3, 2), f(6), f(6)], { num_groups: 3 }),
+  onnx("SimplifiedLayerNormalization", 17, [f(2, 3, 4), f(4)], { axis: -1, epsilon: { float: 1e-3 } }),
+  onnx("LRN", 13, [f(2, 6, 3, 2)], { size: 3, alpha: { float: 0.5 }, beta: { float: 0.6 }, bias: { float: 1.5 } }),
+  onnx("MeanVarianceNormalization", 13, [f(2, 3, 4, 5)], { axes: [1, 3] }),
+];
+
+const QUANTIZED: readonly Computed[] = [
+  onnx("QuantizeLinear", 13, [f(2, 3, 4), scale(0.02, 0.03, 0.01), ints([3], [0, 5, -3], "int8")], { axis: 1 }),
+  onnx("QuantizeLinear", 10, [of("float32", [7], [Infinity, -Infinity, 0.5, 1.5, -2.5, 1e9, -0]), scale(1), ints([], [3], "uint8")]),
+  onnx("QuantizeLinear", 21, [f(4, 6), positive(2, 6), of("int4", [2, 6], [1, -1, 0])], { axis: 0, block_size: 2 }, { isPacked: true }),
+  onnx("QuantizeLinear", 21, [f(3, 5), scale(0.1), of("uint4", [], [8])], {}, { isPacked: true }),
+  onnx("QuantizeLinear", 21, [f(3, 5), scale(0.001), of("int16", [], [8])]),
+  onnx("DequantizeLinear", 21, [of("int4", [4, 6]), positive(2, 6), of("int4", [2, 6], [1, -1, 0])], { axis: 0, block_size: 2 }),
+  onnx("DequantizeLinear", 21, [of("uint4", [3, 5]), scale(0.25, 0.5, 1), of("uint4", [3], [8, 7, 1])], { axis: 0 }),
+  onnx("DequantizeLinear", 13, [of("int32", [2, 3]), scale(0.02)]),
+  onnx("DynamicQuantizeLinear", 11, [f(3, 4)], {}, { outputs: 3 }),
+];
+
+const lstm = { hidden_size: 4 };
+const RECURRENT: readonly Computed[] = [
+  onnx(
+    "LSTM",
+    14,
+    [f(5, 2, 3), f(2, 16, 3), f(2, 16, 4), f(2, 32), ints([2], [5, 3], "int32"), f(2, 2, 4), f(2, 2, 4), f(2, 12)],
+    { ...lstm, direction: "bidirectional", clip: { float: 0.8 } },
+    { outputs: 3 },
+  ),
+  onnx(
+    "LSTM",
+    7,
+    [f(5, 2, 3), f(1, 16, 3), f(1, 16, 4), f(1, 32)],
+    {
+      ...lstm,
+      direction: "reverse",
+      input_forget: 1,
+      activations: { strings: ["HardSigmoid", "Softsign", "ScaledTanh"] },
+      activation_alpha: { floats: [0.3, 0.7] },
+      activation_beta: { floats: [0.4, 1.1] },
+    },
+    { outputs: 3 },
+  ),
+  onnx(
+    "GRU",
+    14,
+    [f(5, 2, 3), f(2, 12, 3), f(2, 12, 4), f(2, 24), ints([2], [2, 5], "int32"), f(2, 2, 4)],
+    { ...lstm, direction: "bidirectional" },
+    { outputs: 2 },
+  ),
+  onnx("GRU", 7, [f(5, 2, 3), f(1, 12, 3), f(1, 12, 4), f(1, 24)], { ...lstm, linear_before_reset: 1 }, { outputs: 2 }),
+  onnx(
+    "RNN",
+    14,
+    [f(5, 2, 3), f(2, 4, 3), f(2, 4, 4), f(2, 8), undefined, f(2, 2, 4)],
+    { ...lstm, direction: "bidirectional", activations: { strings: ["LeakyRelu", "Relu"] }, activation_alpha: { floats: [0.2] } },
+    { outputs: 2 },
+  ),
+];
+
+const MICROSOFT_LINEAR: readonly Computed[] = [
+  microsoft("MatMulNBits", [f(2, 3, 40), u8(5, 3, 8), f(15), u8(10)], { K: 40, N: 5, bits: 4, block_size: 16 }),
+  microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 16), positive(10), undefined, undefined, f(5)], { K: 64, N: 5, bits: 4, block_size: 32 }),
+  microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 16), positive(10), positive(10)], { K: 64, N: 5, bits: 4, block_size: 32 }),
+  microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 32), positive(10), u8(10)], { K: 64, N: 5, bits: 8, block_size: 32 }),
+  microsoft("MatMulBnb4", [f(2, 3, 40), u8(100), positive(13)], { K: 40, N: 5, block_size: 16, quant_type: 1 }),
+  microsoft("MatMulBnb4", [f(2, 40), u8(100), positive(13)], { K: 40, N: 5, block_size: 16, quant_type: 0 }),
+  microsoft("DynamicQuantizeMatMul", [f(3, 8), i7(8, 5), positive(5), ints([5], [3], "int8"), f(5)]),
+  microsoft("MatMulIntegerToFloat", [u8(3, 8), i7(8, 5), scale(0.02), positive(5), ints([], [100], "uint8"), undefined, f(5)]),
+  microsoft(
+    "QGemm",
+    [
+      u8(3, 8),
+      scale(0.02),
+      ints([], [100], "uint8"),
+      i7(5, 8),
+      scale(0.01),
+      ints([], [0], "int8"),
+      ints([5], [100, -50], "int32"),
+      scale(0.1),
+      ints([], [128], "uint8"),
+    ],
+    { transB: 1, alpha: { float: 1.5 } },
+  ),
+  microsoft("QGemm", [
+    u8(3, 8),
+    scale(0.02),
+    ints([], [100], "uint8"),
+    i7(8, 5),
+    positive(5),
+    ints([5], [0], "int8"),
+    ints([5], [100, -50], "int32"),
+  ]),
+  microsoft(
+    "DynamicQuantizeLSTM",
+    [
+      f(5, 2, 3),
+      i7(2, 3, 16),
+      i7(2, 4, 16),
+      f(2, 32),
+      ints([2], [5, 3], "int32"),
+      f(2, 2, 4),
+      f(2, 2, 4),
+      undefined,
+      scaled(0.01, 2),
+      of("int8", [2], [0]),
+      scaled(0.01, 2),
+      of("int8", [2], [0]),
+    ],
+    { ...lstm, direction: "bidirectional" },
+    { outputs: 3, tolerance: 5e-3 },
+  ),
+  microsoft(
+    "DynamicQuantizeLSTM",
+    [
+      f(5, 1, 3),
+      i7(1, 3, 16),
+      i7(1, 4, 16),
+      f(1, 32),
+      undefined,
+      undefined,
+      undefined,
+      f(1, 12),
+      scaled(0.01, 1, 16),
+      of("int8", [1, 16], [0]),
+      scaled(0.01, 1, 16),
+      of("int8", [1, 16], [0]),
+    ],
+    lstm,
+    { outputs: 3, tolerance: 5e-3 },
+  ),
+];
+
+export const COMPUTED: readonly Computed[] = [...MICROSOFT_LINEAR, ...WINDOWED, ...PRODUCTS, ...NORMALIZED, ...QUANTIZED, ...RECURRENT];
