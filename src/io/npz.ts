@@ -1,4 +1,4 @@
-import { unzipSync } from "fflate";
+import { unzipSync } from "fflate/browser"; // the same in every runtime: the entry for Node brings worker threads
 import { FormatError, LimitError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { MAX_ARRAY_BYTES, readNpy } from "./npy.ts";
