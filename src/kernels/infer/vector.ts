@@ -56,4 +56,53 @@ export interface VectorKernels {
   f32_bool(n: number, x: number, y: number): void;
   f32_u8(n: number, x: number, y: number): void;
   f32_i8(n: number, x: number, y: number): void;
+  /**
+   * f32[outer, inner] of f32[outer, n, inner]. `op`: 0 Sum, 1 Mean, 2 Max, 3 Min (NaN wins), 4 Prod, 5 L1, 6 L2, 7 SumSquare, 8 LogSum, 9
+   * LogSumExp. An empty sum is 0, Prod 1, Max -Infinity. Short blocks in float32, their totals in float64. A global pool has `n` pixels.
+   */
+  f32_reduce(op: number, outer: number, n: number, inner: number, x: number, y: number): void;
+  /**
+   * i64[outer, inner]: where along `n` ≥ 1 of f32[outer, n, inner] the greatest stands, or with `least` the least; the first of equals, or with
+   * `last` the last. The first NaN wins (the last, with `last`).
+   */
+  f32_arg(least: number, last: number, outer: number, n: number, inner: number, x: number, y: number): void;
+  /** Softmax along `n` of f32[outer, n, inner]. Results below 2^-126 are 0. `y` may be `x`. */
+  f32_softmax(outer: number, n: number, inner: number, x: number, y: number): void;
+  /** Its logarithm; `y` may be `x`. */
+  f32_log_softmax(outer: number, n: number, inner: number, x: number, y: number): void;
+  /**
+   * `(x - mean) / sqrt(variance + epsilon) * scale + bias` of each row of f32[rows, n]; `scale` and `bias` are f32[n], no bias where 0.
+   * `centered` 0: the mean counts as 0 (RMSNormalization). `skip`, f32[rows, n] or 0, is added to x first, and the sum written to `total`
+   * where that is not 0. `y` may be `x` or `skip`.
+   */
+  f32_layer_norm(
+    ...args: [
+      ...[rows: number, n: number, x: number, y: number, scale: number, bias: number, epsilon: number, centered: number],
+      ...[skip: number, total: number],
+    ]
+  ): void;
+  /**
+   * Group normalization of an image of `n` pixels, f32[n, c]: mean and variance are those of each of `groups` ranges of c; with c groups
+   * InstanceNormalization. `scale` and `bias` are f32[c], `work` is room for f32[2c]. `y` may be `x`.
+   */
+  f32_group_norm(
+    ...args: [...[n: number, c: number, groups: number, x: number, y: number, scale: number, bias: number, epsilon: number, work: number]]
+  ): void;
+  /** `x * scale + bias` of f32[outer, c, inner] with f32[c] of each: a BatchNormalization. `y` may be `x`. */
+  f32_affine(outer: number, c: number, inner: number, x: number, y: number, scale: number, bias: number): void;
+  /**
+   * Elements of x by strides, one after the other: Transpose, Slice (x is where it starts), Expand. `axes` is i32[2, rank], rank ≤ 6: sizes of
+   * the result, then strides in x in elements, 0 where x repeats, negative backwards. `width` of an element: 1, 2, 4 or 8 bytes.
+   */
+  strided_copy(width: number, rank: number, axes: number, x: number, y: number): void;
+  /** `rows` of `n` bytes, which lie `ldx` and `ldy` bytes apart: Concat, Split, the inside of Pad. */
+  copy_2d(rows: number, n: number, x: number, ldx: number, y: number, ldy: number): void;
+  f32_fill(n: number, y: number, value: number): void;
+  /** Sets `n` bytes to the low byte of `value`. */
+  u8_fill(n: number, y: number, value: number): void;
+  /**
+   * The rows of `n` bytes of x, [limit, n], that `count` indices name, int64 where `wide` is 1, else int32; negative ones count from the end.
+   * Returns -1, or which index lies outside: what comes before it is written. https://onnx.ai/onnx/operators/onnx__Gather.html
+   */
+  gather_rows(count: number, n: number, x: number, indices: number, wide: number, y: number, limit: number): number;
 }
