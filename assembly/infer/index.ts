@@ -10,6 +10,8 @@ export { f32_col2im } from "./col2im";
 export { f32_conv } from "./conv";
 export { f32_depthwise } from "./depthwise";
 export { f32_gemm } from "./gemm";
+export { f32_winograd_conv } from "./winograd";
+export { f32_winograd_pack } from "./winograd_transform";
 export { f32_pack_b, f32_pack_bt, f32_pack_conv, f32_pack_conv_transpose, f32_pack_depthwise } from "./weights";
 export { q8_conv, q8_gemm } from "./q8_gemm";
 export { q8_is_narrow, q8_pack } from "./q8_weights";

@@ -29,3 +29,10 @@ export function repeated(p: usize, step: i32, place: usize): usize {
   v128.store(place, v128.load32_splat(p));
   return place;
 }
+
+/** What sums start from: four floats of a bias, or zeros where there is none. */
+// @ts-ignore: decorator
+@inline
+export function load_or_zero(bias: usize): v128 {
+  return bias != 0 ? v128.load(bias) : f32x4.splat(0);
+}
