@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../errors.ts";
+import type { Node } from "../graph/graph.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
 import type { Dim, Value } from "../ops/value.ts";
 import { arrayOf, byteLength, type DType, elements, type Tensor } from "../tensor.ts";
@@ -24,6 +25,8 @@ export interface RunOptions {
   /** The outputs that are wanted; all of them unless said. */
   outputs?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
+  /** Called after each node: its name, its operator as it was fused, whether a kernel ran it, and how long it took. */
+  onStep?: ((step: { name: string; op_type: string; isKernel: boolean; ms: number }) => void) | undefined;
 }
 
 /** How long steps run before others have their turn. */
@@ -73,7 +76,7 @@ export class InferenceModel {
     return turn;
   }
 
-  async #run(feeds: Feeds, { outputs, signal }: RunOptions): Promise<Results> {
+  async #run(feeds: Feeds, { outputs, signal, onStep }: RunOptions): Promise<Results> {
     signal?.throwIfAborted();
     const given = this.#checked(feeds);
     const wanted = new Set(outputs ?? this.outputs.map(({ name }) => name));
@@ -84,7 +87,9 @@ export class InferenceModel {
     const run = { started: 0 };
     let turn = performance.now();
     for (const step of plan.start(given)) {
-      step(run);
+      const start = onStep ? performance.now() : 0;
+      step.run(run);
+      onStep?.({ ...nameOf(step.node), isKernel: step.isKernel, ms: performance.now() - start });
       if (performance.now() - turn < TURN_MS) continue;
       await new Promise((resolve) => setTimeout(resolve));
       signal?.throwIfAborted();
@@ -116,6 +121,11 @@ export class InferenceModel {
     throw new UnsupportedError(`The model has no ${kind} '${name}'; it ${verb} ${described(ports)}`, { tensor: name });
   }
 }
+
+const nameOf = ({ name, output, domain, op_type }: Node) => ({
+  name: name || (output[0] ?? ""),
+  op_type: domain ? `${domain}.${op_type}` : op_type,
+});
 
 const described = (ports: readonly Port[]): string => ports.map(({ name, ...rest }) => `${name}: ${typed(rest)}`).join(", ") || "nothing";
 
