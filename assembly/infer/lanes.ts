@@ -29,3 +29,10 @@ export function repeated(p: usize, step: i32, place: usize): usize {
   v128.store(place, v128.load32_splat(p));
   return place;
 }
+
+/** The last two floats as doubles. */
+// @ts-ignore: decorator
+@inline
+export function promote_high(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 0));
+}

@@ -1,10 +1,16 @@
 /** Which operators kernels run; every export of a family is one, under its name. The others are computed plainly. */
 import type { Node } from "../../graph/graph.ts";
+import * as elementwise from "./elementwise.ts";
 import type { Lower } from "./lower.ts";
+import * as products from "./products.ts";
+
+/** What is not a lowering does not start with a capital. */
+const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
+  new Map(families.flatMap((family) => Object.entries(family).filter(([name]) => /^[A-Z]/.test(name))) as [string, Lower][]);
 
 const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
-  ["", new Map<string, Lower>()],
-  ["edgeslim", new Map<string, Lower>()],
+  ["", gathered([elementwise])],
+  ["edgeslim", gathered([{ Activate: elementwise.Activate }, products])],
 ]);
 
 export const lowering = ({ domain, op_type }: Node): Lower | undefined => LOWERED.get(domain)?.get(op_type);
