@@ -106,8 +106,8 @@ export const NhwcMaxPool: Op = {
   infer: pool(MaxPool, true).infer,
   compute: ofTensors((node, [x], context) => {
     const axes = [...(x?.shape.keys() ?? [])];
-    const y = x && applied(MaxPool, node, [transposed(x, channelsFirst(axes) as number[])], context);
-    return y && [transposed(y, channelsLast(axes) as number[])];
+    const y = x && x.shape.length > 2 && applied(MaxPool, node, [transposed(x, channelsFirst(axes) as number[])], context);
+    return y ? [transposed(y, channelsLast(axes) as number[])] : undefined;
   }),
 };
 
