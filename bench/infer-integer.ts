@@ -7,6 +7,8 @@ import {
   QBW_WORK_BYTES,
   q8DepthwiseBytes,
   q8PackedBytes,
+  q8WinogradBytes,
+  q8WinogradWorkBytes,
   qbwPackedBytes,
   windowWords,
 } from "../src/kernels/infer/integer-layout.ts";
@@ -146,6 +148,23 @@ function depthwise(h: number, c: number, taps: number, stride: number): Subject 
   };
 }
 
+function winograd(h: number, c: number, n: number): Subject {
+  const subject = conv(h, c, n, 3, 1, false);
+  const { data: w } = subject.weights[0] as { data: Int8Array };
+  const { data: bias } = subject.weights[1] as { data: Int32Array };
+  return {
+    ...subject,
+    name: `Winograd 3×3 ${h}×${h} ${c}→${n}`,
+    prepare(x, y) {
+      const p = arena.alloc(q8WinogradBytes(n, c));
+      fn.q8_winograd_pack(n, c, place(w), p);
+      const [window, own] = [place(windowOf(h, c, h, 3, 1)), arena.alloc(q8WinogradWorkBytes(c))];
+      const [b, scale, output] = [place(bias), scalesOf(n, 9 * c, false), outputOf()];
+      return () => fn.q8_winograd_conv(x, window, 0, X_ZERO, p, n, y, n, b, scale, 0, output, own);
+    },
+  };
+}
+
 /** MatMulNBits in blocks of 32. */
 function int4(m: number, n: number, k: number): Subject {
   const blocks = k / 32;
@@ -228,6 +247,14 @@ const subjects = [
     ...[conv(28, 128, 128, 3, 1, narrow), conv(14, 256, 256, 3, 1, narrow), conv(80, 64, 128, 3, 2, narrow)],
     ...[conv(56, 64, 64, 1, 1, narrow), conv(40, 256, 256, 1, 1, narrow), conv(320, 3, 32, 3, 2, narrow)],
   ]),
+  ...[
+    winograd(28, 128, 128),
+    winograd(14, 256, 256),
+    winograd(80, 128, 128),
+    winograd(56, 64, 64),
+    winograd(20, 512, 512),
+    winograd(160, 32, 32),
+  ],
   ...[depthwise(112, 64, 3, 1), depthwise(28, 256, 3, 1), depthwise(56, 128, 3, 2), depthwise(14, 512, 5, 1)],
   ...[int4(1, 1024, 1024), int4(16, 1024, 1024), int4(128, 384, 1536), int8(1, 1024, 1024), int8(16, 1024, 1024)],
 ];
