@@ -163,6 +163,50 @@ const QUANTIZED: readonly Computed[] = [
   onnx("DynamicQuantizeLinear", 11, [f(3, 4)], {}, { outputs: 3 }),
 ];
 
+const FLOAT8: readonly Computed[] = (["float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"] as const).flatMap((dtype) => [
+  ...[0, 1].map((saturate) =>
+    onnx(
+      "QuantizeLinear",
+      19,
+      [
+        of(
+          "float32",
+          [22],
+          [
+            0,
+            -0,
+            1,
+            -1.0625,
+            1.1875,
+            0.001,
+            0.0019,
+            0.003,
+            440,
+            464,
+            465,
+            -500,
+            57344,
+            61000,
+            Number.POSITIVE_INFINITY,
+            1e9,
+            -1e9,
+            Number.NaN,
+            17,
+            19,
+            3e-5,
+            7e-6,
+          ],
+        ),
+        scale(1),
+        of(dtype, [], [0]),
+      ],
+      { saturate },
+      { isPacked: true },
+    ),
+  ),
+  onnx("DequantizeLinear", 19, [of(dtype, [256], (i) => i), scale(0.5)]),
+]);
+
 const lstm = { hidden_size: 4 };
 const RECURRENT: readonly Computed[] = [
   onnx(
@@ -512,5 +556,6 @@ export const COMPUTED: readonly Computed[] = [
   ...PRODUCTS,
   ...NORMALIZED,
   ...QUANTIZED,
+  ...FLOAT8,
   ...RECURRENT,
 ];
