@@ -361,7 +361,47 @@ const IMAGES: readonly Computed[] = [
   onnx("SpaceToDepth", 13, [f(2, 2, 4, 6)], { blocksize: 2 }),
 ];
 
+const q = (fill: number, dtype: DType = "uint8"): Input => of(dtype, [], [fill]);
+const MICROSOFT: readonly Computed[] = [
+  microsoft("Gelu", [f(3, 4)]),
+  microsoft("FastGelu", [f(3, 4), f(4)], {}, { tolerance: 1e-4 }),
+  microsoft("BiasGelu", [f(3, 4), f(4)]),
+  microsoft("QuickGelu", [f(3, 4)], { alpha: { float: 1.5 } }),
+  microsoft("FusedConv", [f(1, 4, 5, 5), f(3, 4, 3, 3), f(3), f(1, 3, 5, 5)], {
+    activation: "LeakyRelu",
+    activation_params: { floats: [0.3] },
+    pads: [1, 1, 1, 1],
+  }),
+  microsoft("FusedConv", [f(1, 2, 5, 5), f(3, 2, 3, 3)], { activation: "HardSigmoid", activation_params: { floats: [0.3, 0.4] } }),
+  microsoft("FusedGemm", [f(2, 3), f(3, 4), f(4)], { activation: "LeakyRelu", activation_alpha: { float: 0.2 }, alpha: { float: 0.5 } }),
+  microsoft("FusedMatMul", [f(2, 4, 3), f(2, 5, 4)], { transA: 1, transB: 1, alpha: { float: 0.5 } }),
+  microsoft("FusedMatMul", [f(3, 2, 4), f(2, 4, 5)], { transBatchA: 1 }),
+  microsoft("QLinearAdd", [u8(2, 3, 4), scale(0.02), q(100), u8(3, 1), scale(0.03), q(50), scale(0.05), q(128)], {}, { steps: 1 }),
+  microsoft(
+    "QLinearMul",
+    [i8(2, 3, 4), scale(0.02), q(10, "int8"), i8(3, 1), scale(0.03), q(-5, "int8"), scale(0.05), q(2, "int8")],
+    {},
+    { steps: 1 },
+  ),
+  microsoft("QLinearLeakyRelu", [u8(3, 4), scale(0.02), q(100), scale(0.02), q(30)], { alpha: { float: 0.3 } }, { steps: 1 }),
+  microsoft("QLinearSigmoid", [u8(3, 4), scale(0.05), q(100), scale(1 / 256), q(0)], {}, { steps: 1 }),
+  microsoft("QLinearSoftmax", [u8(3, 4), scale(0.05), q(100), scale(1 / 256), q(0)], { axis: -1, opset: 13 }, { steps: 1 }),
+  microsoft("QLinearConcat", [scale(0.05), q(128), u8(2, 3), scale(0.02), q(100), u8(2, 2), scale(0.03), q(90)], { axis: 1 }),
+  microsoft("QLinearGlobalAveragePool", [u8(2, 3, 4, 5), scale(0.05), q(100), scale(0.02), q(90)], {}, { steps: 1 }),
+  microsoft("QLinearGlobalAveragePool", [u8(2, 4, 5, 3), scale(0.05), q(100), scale(0.02), q(90)], { channels_last: 1 }, { steps: 1 }),
+  microsoft(
+    "QLinearAveragePool",
+    [u8(1, 3, 6, 5), scale(0.05), q(100), scale(0.02), q(90)],
+    { kernel_shape: [3, 2], strides: [2, 1], pads: [1, 0, 1, 0] },
+    { steps: 1 },
+  ),
+  microsoft("NhwcMaxPool", [u8(1, 6, 5, 3)], { kernel_shape: [3, 2], strides: [2, 1] }),
+  microsoft("QuantizeLinear", [f(2, 3), scale(0.02), ints([], [300], "uint16")]),
+  microsoft("DequantizeLinear", [of("int16", [2, 3]), scale(0.02), ints([], [3], "int16")]),
+];
+
 export const COMPUTED: readonly Computed[] = [
+  ...MICROSOFT,
   ...IMAGES,
   ...MICROSOFT_LINEAR,
   ...WINDOWED,

@@ -5,8 +5,8 @@ import { exposed } from "../kit/exposed.ts";
 import { interpret } from "../kit/interpreter.ts";
 import { DataType, encodeModel, f32, node } from "../kit/onnx.ts";
 import { type Output, runNode } from "../kit/ort.ts";
-import { COMPUTES } from "./generated-cases.ts";
 import type { FoldCase, Given } from "./fold-cases.ts";
+import { COMPUTES } from "./generated-cases.ts";
 import { oneNode } from "./one-node.ts";
 
 /** Floats may differ by so many steps of float32; what is smaller than 1 by as much as 1 may. */
