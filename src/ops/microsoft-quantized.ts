@@ -10,7 +10,8 @@ import { broadcast, unknownDims } from "./dims.ts";
 import { eachPair } from "./each.ts";
 import { picked } from "./elements.ts";
 import { Concat } from "./layout.ts";
-import { Attention, EmbedLayerNormalization } from "./microsoft-attention.ts";
+import { Attention } from "./microsoft-attention.ts";
+import { EmbedLayerNormalization } from "./microsoft-normalization.ts";
 import { type ComputeContext, dtypeAttribute, int, type Op } from "./op.ts";
 import { AveragePool, GlobalAveragePool, MaxPool } from "./pool.ts";
 import { dequantized, quantizedBy } from "./quantize.ts";
@@ -92,8 +93,9 @@ const pool = (op: Op, always = false): Op => ({
   }),
 });
 
-/** With its axes in another order. */
+/** With its axes in another order, where it has any. */
 function transposed(x: Tensor, order: readonly number[]): Tensor {
+  if (x.shape.length < 3) return x;
   const [shape, steps] = [x.shape, strides(x.shape)].map((list) => order.map((axis) => list[axis] as number)) as [number[], number[]];
   return picked(x, shape, offsets(shape, steps));
 }
@@ -104,8 +106,8 @@ export const NhwcMaxPool: Op = {
   infer: pool(MaxPool, true).infer,
   compute: ofTensors((node, [x], context) => {
     const axes = [...(x?.shape.keys() ?? [])];
-    const y = x && applied(MaxPool, node, [transposed(x, channelsFirst(axes) as number[])], context);
-    return y && [transposed(y, channelsLast(axes) as number[])];
+    const y = x && x.shape.length > 2 && applied(MaxPool, node, [transposed(x, channelsFirst(axes) as number[])], context);
+    return y ? [transposed(y, channelsLast(axes) as number[])] : undefined;
   }),
 };
 

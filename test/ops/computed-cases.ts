@@ -400,7 +400,57 @@ const MICROSOFT: readonly Computed[] = [
   microsoft("DequantizeLinear", [of("int16", [2, 3]), scale(0.02), ints([], [3], "int16")]),
 ];
 
+const half = (rows: number, columns: number): Input => of("float32", [rows, columns], (i) => Math.cos(i));
+const ATTENTION: readonly Computed[] = [
+  microsoft("SkipLayerNormalization", [f(2, 3, 4), f(2, 3, 4), f(4), f(4), f(4)], { epsilon: { float: 1e-3 } }),
+  microsoft("SkipSimplifiedLayerNormalization", [f(2, 3, 4), f(2, 3, 4), f(4)], { epsilon: { float: 1e-3 } }),
+  microsoft(
+    "EmbedLayerNormalization",
+    [
+      ints([2, 3], [1, 4, 2], "int32"),
+      ints([2, 3], [0, 1], "int32"),
+      f(5, 4),
+      f(6, 4),
+      f(2, 4),
+      f(4),
+      f(4),
+      ints([2, 3], [1, 1, 0], "int32"),
+    ],
+    {},
+    { outputs: 2 },
+  ),
+  microsoft("Attention", [f(2, 3, 4), f(4, 12), f(12), ints([2, 3], [1, 1, 0, 1, 1, 1], "int32")], { num_heads: 2 }),
+  microsoft("Attention", [f(2, 3, 4), f(4, 12), f(12), ints([2], [2, 3], "int32")], { num_heads: 2 }),
+  microsoft("Attention", [f(2, 3, 4), f(4, 12), f(12)], { num_heads: 2, unidirectional: 1 }),
+  microsoft("MultiHeadAttention", [f(2, 3, 4), f(2, 5, 4), f(2, 5, 6), f(14), undefined, f(2, 2, 3, 5)], { num_heads: 2 }),
+  microsoft(
+    "MultiHeadAttention",
+    [f(1, 3, 4), f(1, 3, 4), f(1, 3, 4), undefined, undefined, undefined, f(1, 2, 2, 2), f(1, 2, 2, 2)],
+    { num_heads: 2, scale: { float: 0.3 } },
+    { outputs: 3 },
+  ),
+  microsoft(
+    "GroupQueryAttention",
+    [f(1, 1, 32), f(1, 1, 16), f(1, 1, 16), f(1, 2, 4, 8), f(1, 2, 4, 8), ints([1], [4], "int32"), ints([1], [5], "int32")],
+    { num_heads: 4, kv_num_heads: 2 },
+    { outputs: 3 },
+  ),
+  microsoft(
+    "GroupQueryAttention",
+    [f(2, 3, 128), undefined, undefined, undefined, undefined, ints([2], [2], "int32"), ints([1], [3], "int32"), half(8, 8), half(8, 8)],
+    { num_heads: 4, kv_num_heads: 2, do_rotary: 1 },
+    { outputs: 3 },
+  ),
+  microsoft("RotaryEmbedding", [f(1, 3, 16), ints([1, 3], [0, 2, 1]), half(4, 4), half(4, 4)], { num_heads: 2 }),
+  microsoft("RotaryEmbedding", [f(2, 2, 3, 8), ints([1], [1]), half(4, 4), half(4, 4)], { interleaved: 1 }),
+  onnx("Attention", 23, [f(2, 4, 3, 8), f(2, 2, 5, 8), f(2, 2, 5, 6), f(3, 5)], {}),
+  onnx("Attention", 23, [f(2, 3, 16), f(2, 3, 8), f(2, 3, 8)], { q_num_heads: 4, kv_num_heads: 2, is_causal: 1, scale: { float: 0.2 } }),
+  onnx("RotaryEmbedding", 23, [f(2, 2, 3, 8), half(4, 4), half(4, 4), ints([2, 3], [0, 2, 1, 3, 1, 0])]),
+  onnx("RMSNormalization", 23, [f(2, 3, 4), f(4)], { axis: -1, epsilon: { float: 1e-3 } }),
+];
+
 export const COMPUTED: readonly Computed[] = [
+  ...ATTENTION,
   ...MICROSOFT,
   ...IMAGES,
   ...MICROSOFT_LINEAR,
