@@ -14,7 +14,7 @@ export function headed(
   size: number,
   from = 0,
 ): View | undefined {
-  if (!(heads >= 1) || !Number.isInteger(size) || from + heads * size > width) return undefined;
+  if (!(heads >= 1) || !Number.isInteger(heads) || !Number.isInteger(size) || from + heads * size > width) return undefined;
   return { data: data.subarray(from), shape: [batch, heads, length, size], steps: [length * width, size, width, 1] };
 }
 

@@ -24,7 +24,7 @@ export const groupQuery: Compute = ofTensors(
     let q = headed(data, query.shape, heads, size);
     let k = of(keys, key?.shape, heads * size);
     const v = of(values, value?.shape, (heads + shared) * size);
-    const ends = Array.from(lengths.data as ArrayLike<number>, (last) => last + 1);
+    const ends = Array.from(lengths.data as ArrayLike<number | bigint>, (last) => Number(last) + 1);
     const whole = scalar(total) ?? 0;
     // The first steps have nothing behind them, however long each batch is.
     const starts = ends.map((end) => (whole === length ? 0 : end - length));

@@ -86,9 +86,8 @@ export const EmbedLayerNormalization: Op = {
         sums[i]! += data[(at[Math.floor(i / size) % at.length] as number) * size + (i % size)] as number;
     }
     const y = layered(node, word.dtype, shape, sums, scale, shift, true);
-    const counts = Int32Array.from({ length: batch }, (_, i) =>
-      mask ? (mask.data as Int32Array).subarray(i * length, (i + 1) * length).reduce((a, b) => a + b, 0) : 0,
-    );
+    const kept = Array.from((mask?.data ?? []) as ArrayLike<number | bigint>, Number);
+    const counts = Int32Array.from({ length: batch }, (_, i) => kept.slice(i * length, (i + 1) * length).reduce((a, b) => a + b, 0));
     return y && [y[0], { dtype: "int32", shape: [batch], data: counts }, y[3]];
   }),
 };

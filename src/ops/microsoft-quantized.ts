@@ -93,8 +93,9 @@ const pool = (op: Op, always = false): Op => ({
   }),
 });
 
-/** With its axes in another order. */
+/** With its axes in another order, where it has any. */
 function transposed(x: Tensor, order: readonly number[]): Tensor {
+  if (x.shape.length < 3) return x;
   const [shape, steps] = [x.shape, strides(x.shape)].map((list) => order.map((axis) => list[axis] as number)) as [number[], number[]];
   return picked(x, shape, offsets(shape, steps));
 }

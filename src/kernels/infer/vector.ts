@@ -107,7 +107,7 @@ export interface VectorKernels {
   gather_rows(count: number, n: number, x: number, indices: number, wide: number, y: number, limit: number): number;
   /**
    * The greatest of each window of an image, f32[h, w, c] to f32[oh, ow, c]; NaN wins, -Infinity where a window has no pixel. `top` and `left`
-   * are how far the first window hangs over. https://onnx.ai/onnx/operators/onnx__MaxPool.html
+   * are how far the first window hangs over. A window as two calls, of its row and then of its column, gives the same. https://onnx.ai/onnx/operators/onnx__MaxPool.html
    */
   f32_max_pool(
     ...args: [
