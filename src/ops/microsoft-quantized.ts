@@ -6,7 +6,7 @@ import type { Node } from "../graph/graph.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { applied, type Compute, isRoom, ofTensors, one } from "./compute.ts";
 import { convShape, QLinearConv as qlinearConv } from "./conv.ts";
-import { broadcast, unknownDims } from "./dims.ts";
+import { broadcast } from "./dims.ts";
 import { eachPair } from "./each.ts";
 import { picked } from "./elements.ts";
 import { Concat } from "./layout.ts";
@@ -152,12 +152,6 @@ export const QLinearConcat: Op = {
   }),
 };
 export const QLinearReduceMean: Op = { infer: (node, [x], context) => ReduceMean.infer(node, [x], context) };
-
-export const GatherBlockQuantized: Op = {
-  infer: (_node, [data, indices, scales], context) => [
-    { dtype: scales?.dtype, shape: data?.shape && indices?.shape && unknownDims(data.shape.length + indices.shape.length - 1, context) },
-  ],
-};
 
 /** x, weight, bias, x's scale (which has the output's type), the weight's scale, mask, zero points, past. */
 export const QAttention: Op = {
