@@ -125,7 +125,14 @@ export const GatherBlockQuantized: Op = {
     const isBytes = x?.dtype === "uint8";
     const bits = isBytes ? int(node, "bits", 4) : 4;
     const scales = scale && numbersOf(scale);
-    if (!x || !indices || !scale || !scales || !(isBytes || x.dtype === "int4" || x.dtype === "uint4") || (bits !== 4 && bits !== 8))
+    if (
+      !x?.shape.length ||
+      !indices ||
+      !scale ||
+      !scales ||
+      !(isBytes || x.dtype === "int4" || x.dtype === "uint4") ||
+      (bits !== 4 && bits !== 8)
+    )
       return undefined;
     const shape = isBytes && bits === 4 ? x.shape.with(-1, 2 * (x.shape.at(-1) ?? 0)) : x.shape;
     const [gathered, along] = [int(node, "gather_axis", 0), int(node, "quantize_axis", 1)].map((axis) => axisOf(axis, shape.length));
