@@ -190,3 +190,20 @@ export function qa8_error_channels(
     x += (<usize>held) << 2;
   }
 }
+
+/** `(x - zero_point) * scale` of bytes [outer, c, inner] at `x`: f32 at `y`. Scales, zero points and `low` are those of `f32_qa8_channels`. */
+export function qa8_f32_channels(outer: i32, c: i32, inner: i32, x: usize, y: usize, scale: usize, zero_point: usize, low: i32): void {
+  for (; outer > 0; --outer) {
+    if (inner == 1) {
+      dequantize_columns(c, x, y, scale, zero_point, low);
+      x += <usize>c;
+      y += (<usize>c) << 2;
+      continue;
+    }
+    for (let i: usize = 0; i < <usize>c; ++i) {
+      dequantize_span(inner, x, y, load<f32>(scale + (i << 2)), widen(zero_point + i, low), low);
+      x += <usize>inner;
+      y += (<usize>inner) << 2;
+    }
+  }
+}

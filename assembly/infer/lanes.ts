@@ -29,3 +29,17 @@ export function repeated(p: usize, step: i32, place: usize): usize {
   v128.store(place, v128.load32_splat(p));
   return place;
 }
+
+/** What sums start from: four floats of a bias, or zeros where there is none. */
+// @ts-ignore: decorator
+@inline
+export function load_or_zero(bias: usize): v128 {
+  return bias != 0 ? v128.load(bias) : f32x4.splat(0);
+}
+
+/** The last two floats as doubles. */
+// @ts-ignore: decorator
+@inline
+export function promote_high(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 0));
+}

@@ -1,4 +1,4 @@
-import { finish, Output, size_of, starts_from_bias } from "./q8_output";
+import { finish, Output, prepare, size_of } from "./q8_output";
 import { flip_of, pack_four, pack_one } from "./q8_rows";
 import { row_narrow, row_wide, tile_narrow, tile_wide } from "./q8_tile";
 import { panel_bytes } from "./q8_weights";
@@ -112,7 +112,8 @@ function multiply(
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(n - j, COLUMNS);
     const at = (<usize>j) << 2;
-    prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, narrow ? zero : 0, b + panel - 32, panel, work);
+    prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, work);
+    if (narrow) subtract_zero(columns, zero, b + panel - 32, panel, work + START);
     for (let i = 0; i < m; i += ROWS) {
       const rows = min(m - i, ROWS);
       // With nothing to multiply the sums are what they start from.
@@ -129,18 +130,11 @@ function multiply(
   }
 }
 
-/** What the sums of `n` columns start from, and their scales and biases, with zeros up to a multiple of 16. */
-function prepare(n: i32, bias: usize, scale: usize, output: Output, zero: i32, column_sums: usize, panel: usize, work: usize): void {
-  const integer = starts_from_bias(output);
-  const end = (n + 15) & ~15;
-  for (let i = 0; i < end; i++) {
+/** Takes the products of a zero point and the sums of weights off what the sums start from. */
+function subtract_zero(n: i32, zero: i32, column_sums: usize, panel: usize, start: usize): void {
+  for (let i = 0; i < n; i++) {
     const at = (<usize>i) << 2;
-    const inside = i < n;
-    let start = inside && integer && bias ? load<i32>(bias + at) : 0;
-    if (zero && inside) start -= zero * load<i32>(column_sums + <usize>(i >> 3) * panel + (at & 28));
-    store<i32>(work + at, start, START);
-    store<f32>(work + at, inside && scale ? load<f32>(scale + at) : 0, SCALE);
-    store<f32>(work + at, inside && !integer && bias ? load<f32>(bias + at) : 0, BIAS);
+    store<i32>(start + at, load<i32>(start + at) - zero * load<i32>(column_sums + <usize>(i >> 3) * panel + (at & 28)));
   }
 }
 

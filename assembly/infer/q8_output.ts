@@ -1,6 +1,7 @@
 import { activate } from "./activation";
 import { bytes, ROUND, ROUND_BITS } from "../lanes";
 import { copy } from "./q8_window";
+import { BIAS, SCALE, START } from "./q8_work";
 
 // What becomes of the int32 sums of a block while they are in the cache.
 
@@ -29,11 +30,17 @@ export function size_of(output: Output): usize {
   return output.kind < BYTE ? 4 : 1;
 }
 
-/** Whether the bias is int32, so that sums start from it. */
-// @ts-ignore: decorator
-@inline
-export function starts_from_bias(output: Output): bool {
-  return output.kind == SUM || output.kind == BYTE;
+/** What the sums of `n` columns start from, and their scales and biases, with zeros up to a multiple of 16. */
+export function prepare(n: i32, bias: usize, scale: usize, output: Output, work: usize): void {
+  const integer = output.kind == SUM || output.kind == BYTE;
+  const end = (n + 15) & ~15;
+  for (let i = 0; i < end; i++) {
+    const at = (<usize>i) << 2;
+    const inside = i < n;
+    store<i32>(work + at, inside && integer && bias ? load<i32>(bias + at) : 0, START);
+    store<f32>(work + at, inside && scale ? load<f32>(scale + at) : 0, SCALE);
+    store<f32>(work + at, inside && !integer && bias ? load<f32>(bias + at) : 0, BIAS);
+  }
 }
 
 /**
@@ -84,7 +91,7 @@ function to_floats(n: i32, x: usize, scale: usize, bias: usize, y: usize): void 
 /** `v` clipped, rounded to the nearest even integer and moved by the zero point that `shift` has been lessened by. NaN is the least. */
 // @ts-ignore: decorator
 @inline
-function clip_round(v: v128, least: v128, most: v128, round: v128, shift: v128): v128 {
+export function clip_round(v: v128, least: v128, most: v128, round: v128, shift: v128): v128 {
   return i32x4.sub(f32x4.add(f32x4.pmin(most, f32x4.pmax(least, v)), round), shift);
 }
 

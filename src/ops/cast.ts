@@ -60,23 +60,30 @@ const widened = (x: Tensor): Tensor => ({
 });
 
 /** A tensor in any other type: where its definition leaves open what becomes of a float, as onnxruntime on an x86 processor has it. */
-function converted(given: Tensor, dtype: DType, saturate: boolean): Tensor | undefined {
+export function converted(given: Tensor, dtype: DType, saturate = true): Tensor | undefined {
   const x = isNarrow(given.dtype) ? widened(given) : given;
   if (x.dtype === dtype) return x;
   if (dtype === "string") {
     const data = (bigIntsOf(x) ?? numbersOf(x)) as ArrayLike<number | bigint> | undefined;
     return data && { dtype, shape: x.shape, data: Array.from(data, (y) => (isFloat(x.dtype) ? textOf(y as number, x.dtype) : String(y))) };
   }
-  if (Array.isArray(x.data)) {
-    const parsed = castTo({ ...x, dtype: "float64", data: Float64Array.from(x.data, numberOf) }, dtype);
-    return x.data.every((each, i) => /nan/i.test(each) || !Number.isNaN(numberOf(x.data[i] as string))) ? parsed : undefined;
-  }
+  if (Array.isArray(x.data)) return parsed(x, x.data as readonly string[], dtype);
   if (isNarrow(dtype)) {
-    const wide = converted(x, BITS[dtype] === 8 ? "float32" : "int32", saturate);
+    const wide = isFloat8(dtype) ? castTo(x, "float32") : isFloat(x.dtype) ? eachOf(x, "float32", { number: rounded }) : castTo(x, "int32");
     return wide && storedAny(dtype, x.shape, wide.data as Numbers, saturate);
   }
   const isCut = isFloat(x.dtype) && RANGES[dtype];
   return isCut ? eachOf(x, dtype, { number: (WRAPPED[dtype] ?? to32) as (y: number) => number }) : castTo(x, dtype);
+}
+
+/** Halves away from zero, as floats become integers of four bits. */
+const rounded = (y: number): number => Math.sign(y) * Math.round(Math.abs(y));
+
+function parsed(x: Tensor, texts: readonly string[], dtype: DType): Tensor | undefined {
+  if (dtype === "int64" && texts.every((each) => /^\s*[+-]?\d+\s*$/.test(each)))
+    return { dtype, shape: x.shape, data: BigInt64Array.from(texts, (each) => BigInt(each.replace("+", ""))) };
+  const isNumber = texts.every((each) => /^\s*nan\s*$/i.test(each) || !Number.isNaN(numberOf(each)));
+  return isNumber ? converted({ dtype: "float64", shape: x.shape, data: Float64Array.from(texts, numberOf) }, dtype) : undefined;
 }
 
 const numberOf = (text: string): number =>

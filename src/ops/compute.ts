@@ -5,6 +5,7 @@ import { type DType, elements, type Tensor } from "../tensor.ts";
 import { arrayFor, isBig, type Numbers, RANGES, tensorOf } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import { type ComputeContext, type FoldContext, isTensor, type Op } from "./op.ts";
+import { bounded, constantValue, isStatic } from "./value.ts";
 
 export type Compute = NonNullable<Op["compute"]>;
 
@@ -59,4 +60,17 @@ export const one = (y: Tensor | undefined): readonly Tensor[] | undefined => y &
 export function quantized(x: number, zero: number, dtype: DType): number {
   const [low, high] = RANGES[dtype] ?? [0, 0];
   return Math.min(high, Math.max(low, roundEven(x) + zero));
+}
+
+/** What another operator gives for tensors, as a part of this one. */
+export function applied(op: Op, node: Node, inputs: readonly (Tensor | undefined)[], context: ComputeContext): Tensor | undefined {
+  const values = inputs.map((x) => x && constantValue(x));
+  const told = op.infer(node, values, { ...context, symbol: () => "", graph: () => [] }).map(bounded);
+  const outputs = told.map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
+  if (op.compute) {
+    const y = op.compute(node, inputs, { ...context, outputs })?.[0];
+    return isTensor(y) ? y : undefined;
+  }
+  const isKnown = outputs.every(({ dtype, shape }) => dtype && isRoom(shape));
+  return isKnown ? op.fold?.(node, inputs, { ...context, outputs: outputs as FoldContext["outputs"] })?.[0] : undefined;
 }

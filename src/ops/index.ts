@@ -7,13 +7,18 @@ import * as cast from "./cast.ts";
 import * as control from "./control.ts";
 import * as conv from "./conv.ts";
 import * as create from "./create.ts";
+import * as detect from "./detect.ts";
 import * as elementwise from "./elementwise.ts";
+import * as fused from "./fused.ts";
 import * as image from "./image.ts";
 import * as layout from "./layout.ts";
 import * as linear from "./linear.ts";
+import * as loss from "./loss.ts";
 import * as microsoft from "./microsoft.ts";
 import * as microsoft_attention from "./microsoft-attention.ts";
+import * as microsoft_fused from "./microsoft-fused.ts";
 import * as microsoft_linear from "./microsoft-linear.ts";
+import * as microsoft_normalization from "./microsoft-normalization.ts";
 import * as microsoft_quantized from "./microsoft-quantized.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
@@ -23,6 +28,8 @@ import * as quantize from "./quantize.ts";
 import * as random from "./random.ts";
 import * as recurrent from "./recurrent.ts";
 import * as reduce from "./reduce.ts";
+import * as regions from "./regions.ts";
+import * as resize from "./resize.ts";
 import * as scatter from "./scatter.ts";
 import * as search from "./search.ts";
 import * as select from "./select.ts";
@@ -35,10 +42,10 @@ import * as unary from "./unary.ts";
 
 // biome-ignore format: a table
 const ONNX = [
-  along, attention, binary, cast, control, conv, create, elementwise, image, layout, linear, normalization, pad, pool, quantize, random, recurrent,
-  reduce, scatter, search, select, sequence, shape, signal, softmax, strings, unary,
+  along, attention, binary, cast, control, conv, create, detect, elementwise, image, layout, linear, loss, normalization, pad, pool, quantize, random, recurrent,
+  reduce, regions, resize, scatter, search, select, sequence, shape, signal, softmax, strings, unary,
 ];
-const MICROSOFT = [microsoft, microsoft_attention, microsoft_linear, microsoft_quantized];
+const MICROSOFT = [microsoft, microsoft_attention, microsoft_fused, microsoft_linear, microsoft_normalization, microsoft_quantized];
 
 /** An operator's name starts with a capital; what else a family exports does not. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>
@@ -48,6 +55,7 @@ const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>
 export const operators: ReadonlyMap<string, ReadonlyMap<string, Op>> = new Map([
   ["", gathered(ONNX)],
   ["com.microsoft", gathered(MICROSOFT)],
+  ["edgeslim", gathered([fused])],
 ]);
 
 /** The operator of a node. */

@@ -1,8 +1,9 @@
 /** Operators that join, cut and repeat. */
 import { elements, type Tensor } from "../tensor.ts";
+import { isRoom, ofTensors } from "./compute.ts";
 import { product, quotient } from "./dims.ts";
-import { emptyLike, type Numbers, picked } from "./elements.ts";
-import { axisOf, int, integers, type Op } from "./op.ts";
+import { emptyLike, isPlain, type Numbers, picked } from "./elements.ts";
+import { axisOf, int, integers, type Op, text } from "./op.ts";
 import { offsets, strides } from "./strides.ts";
 import { type Dim, elementsOf, MAX_KNOWN_ELEMENTS, type Value } from "./value.ts";
 
@@ -170,6 +171,27 @@ const blocks = (deeper: boolean): Op => ({
       : [n, less(c, size * size), more(h, size), more(w, size)];
     return [{ dtype: x.dtype, shape: shape.includes(undefined) ? undefined : (shape as Dim[]) }];
   },
+  /** Channels and places within a block change places: the block's rows and columns stand before the channels, or behind them in CRD mode. */
+  compute: ofTensors((node, [x], { outputs: [y] }) => {
+    const size = int(node, "blocksize", 0);
+    const [deep, flat] = deeper ? [y?.shape, x?.shape] : [x?.shape, y?.shape];
+    const [n = 0, channels = 0, h = 0, w = 0] = deep ?? [];
+    if (!x || !deep || !flat || !isRoom(y?.shape) || elements(deep) !== elements(flat) || !isPlain(x.dtype)) return undefined;
+    const c = channels / size ** 2;
+    const isColumnFirst = !deeper && text(node, "mode", "DCR") === "CRD";
+    // Axes of the deep tensor: n, block row, block column, c, h, w; of the flat one: n, c, h, block row, w, block column.
+    const dims = isColumnFirst ? [n, c, size, size, h, w] : [n, size, size, c, h, w];
+    const order = isColumnFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
+    const steps = strides(dims);
+    const from = offsets(
+      order.map((axis) => dims[axis] as number),
+      order.map((axis) => steps[axis] as number),
+    );
+    if (!deeper) return [picked(x, flat, from)];
+    const back = new Int32Array(from.length);
+    for (let i = 0; i < from.length; i++) back[from[i] as number] = i;
+    return [picked(x, deep, back)];
+  }),
 });
 
 export const DepthToSpace = blocks(false);

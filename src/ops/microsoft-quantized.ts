@@ -2,28 +2,68 @@
  * Operators of com.microsoft on quantized tensors:
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  */
-import { convShape } from "./conv.ts";
+import type { Node } from "../graph/graph.ts";
+import type { DType, Tensor } from "../tensor.ts";
+import { applied, type Compute, isRoom, ofTensors, one } from "./compute.ts";
+import { convShape, QLinearConv as qlinearConv } from "./conv.ts";
 import { broadcast, unknownDims } from "./dims.ts";
+import { eachPair } from "./each.ts";
+import { picked } from "./elements.ts";
+import { Where } from "./elementwise.ts";
 import { Concat } from "./layout.ts";
-import { Attention, EmbedLayerNormalization } from "./microsoft-attention.ts";
-import { dtypeAttribute, int, type Op } from "./op.ts";
-import { AveragePool } from "./pool.ts";
+import { Attention } from "./microsoft-attention.ts";
+import { EmbedLayerNormalization } from "./microsoft-normalization.ts";
+import { storedAny } from "./narrow.ts";
+import { axisOf, type ComputeContext, dtypeAttribute, int, type Op } from "./op.ts";
+import { AveragePool, GlobalAveragePool, MaxPool } from "./pool.ts";
+import { dequantized, quantizedBy } from "./quantize.ts";
 import { ReduceMean } from "./reduce.ts";
+import { Gather } from "./select.ts";
+import { Softmax } from "./softmax.ts";
+import { offsets, strides } from "./strides.ts";
+import { LeakyRelu, Sigmoid } from "./unary.ts";
 import type { Dim, Dims, Value } from "./value.ts";
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
 
-export const QLinearLeakyRelu = likeFirst;
-export const QLinearSigmoid = likeFirst;
-export const QLinearSoftmax = likeFirst;
+const NO_ATTRIBUTES = { attributes: {} } as Node;
+
+type Tensors = readonly (Tensor | undefined)[];
+
+/** A tensor of integers in float, by its scale and zero point. */
+const floats = ([x, scale, zero]: Tensors): Tensor | undefined => x && scale && dequantized(NO_ATTRIBUTES, x, scale, zero, "float32");
+
+/** Floats in the scale and type of a zero point, or of the integers that were given. */
+const integers = (y: Tensor | undefined, scale: Tensor | undefined, zero: Tensor | undefined, otherwise: DType | undefined) =>
+  y && scale && one(quantizedBy(NO_ATTRIBUTES, y, scale, zero, zero?.dtype ?? otherwise ?? "uint8"));
+
+/** x, its scale and zero point, then those of y: computed in float. */
+const throughFloat = (f: (x: Tensor, node: Node, context: ComputeContext) => Tensor | undefined): Compute =>
+  ofTensors((node, [x, scale, zero, y_scale, y_zero], context) => {
+    const given = floats([x, scale, zero]);
+    return given && integers(f(given, node, context), y_scale, y_zero, x?.dtype);
+  });
+
+export const QLinearLeakyRelu: Op = { ...likeFirst, compute: throughFloat((x, node, context) => applied(LeakyRelu, node, [x], context)) };
+export const QLinearSigmoid: Op = { ...likeFirst, compute: throughFloat((x, node, context) => applied(Sigmoid, node, [x], context)) };
+/** Its opset is that of the Softmax which it was. */
+export const QLinearSoftmax: Op = {
+  ...likeFirst,
+  compute: throughFloat((x, node, context) => applied(Softmax, node, [x], { ...context, opset: int(node, "opset", 13) })),
+};
 export const QMoE = likeFirst;
 
 /** A, its scale and zero point, then B. */
-const binary: Op = {
+const binary = (f: (a: number, b: number) => number): Op => ({
+  compute: ofTensors((_node, inputs, { outputs: [told] }) => {
+    const [a, b] = [floats(inputs.slice(0, 3)), floats(inputs.slice(3, 6))];
+    const y = a && b && isRoom(told?.shape) ? eachPair(a, b, "float32", told.shape, { number: f }) : undefined;
+    return integers(y, inputs[6], inputs[7], inputs[0]?.dtype);
+  }),
   infer: (_node, inputs, context) => [{ dtype: inputs[0]?.dtype, shape: broadcast([inputs[0]?.shape, inputs[3]?.shape], context) }],
-};
-export const QLinearAdd = binary;
-export const QLinearMul = binary;
+});
+export const QLinearAdd = binary((a, b) => a + b);
+export const QLinearMul = binary((a, b) => a * b);
 
 export const QLinearWhere: Op = {
   infer: (_node, inputs, context) => [
@@ -35,6 +75,10 @@ export const QLinearWhere: Op = {
       ),
     },
   ],
+  compute: ofTensors((node, [condition, ...rest], context) => {
+    const [x, y] = [floats(rest.slice(0, 3)), floats(rest.slice(3, 6))];
+    return condition && x && y && integers(applied(Where, node, [condition, x, y], context), rest[6], rest[7], rest[0]?.dtype);
+  }),
 };
 
 /** Channels moved from the last axis to the second, and back. */
@@ -48,11 +92,31 @@ const pool = (op: Op, always = false): Op => ({
     const [y] = op.infer(node, [{ ...x, shape: channelsFirst(x?.shape) }, ...rest], context);
     return [{ ...y, shape: channelsLast(y?.shape) }];
   },
+  compute: throughFloat((x, node, context) => {
+    if (!always && int(node, "channels_last", 0) === 0) return applied(op, node, [x], context);
+    const axes = [...x.shape.keys()];
+    const y = applied(op, node, [transposed(x, channelsFirst(axes) as number[])], context);
+    return y && transposed(y, channelsLast(axes) as number[]);
+  }),
 });
-const global: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape?.map((d, i) => (i < 2 ? d : 1)) }] };
+
+/** With its axes in another order, where it has any. */
+function transposed(x: Tensor, order: readonly number[]): Tensor {
+  if (x.shape.length < 3) return x;
+  const [shape, steps] = [x.shape, strides(x.shape)].map((list) => order.map((axis) => list[axis] as number)) as [number[], number[]];
+  return picked(x, shape, offsets(shape, steps));
+}
+
 export const QLinearAveragePool = pool(AveragePool);
-export const QLinearGlobalAveragePool = pool(global);
-export const NhwcMaxPool = pool(AveragePool, true);
+export const QLinearGlobalAveragePool = pool(GlobalAveragePool);
+export const NhwcMaxPool: Op = {
+  infer: pool(MaxPool, true).infer,
+  compute: ofTensors((node, [x], context) => {
+    const axes = [...(x?.shape.keys() ?? [])];
+    const y = x && x.shape.length > 2 && applied(MaxPool, node, [transposed(x, channelsFirst(axes) as number[])], context);
+    return y ? [transposed(y, channelsLast(axes) as number[])] : undefined;
+  }),
+};
 
 /** x[N, …, C] with w[M, …, C / group]. */
 export const NhwcConv: Op = {
@@ -70,6 +134,12 @@ export const QLinearConv: Op = {
     const shape = isLast ? channelsLast(convShape(node, channelsFirst(x), w, context)) : convShape(node, x, w, context);
     return [{ dtype: inputs[7]?.dtype ?? inputs[0]?.dtype, shape }];
   },
+  compute: ofTensors((node, [x, ...rest], context) => {
+    if (int(node, "channels_last", 0) === 0) return one(applied(qlinearConv, node, [x, ...rest], context));
+    const axes = [...(x?.shape.keys() ?? [])];
+    const y = x && applied(qlinearConv, node, [transposed(x, channelsFirst(axes) as number[]), ...rest], context);
+    return y && [transposed(y, channelsLast(axes) as number[])];
+  }),
 };
 
 /** Scale and zero point of the output, then each tensor with its own. */
@@ -80,6 +150,10 @@ export const QLinearConcat: Op = {
       inputs.filter((_, i) => i % 3 === 2),
       context,
     ),
+  compute: ofTensors((node, [scale, zero, ...rest], context) => {
+    const parts = Array.from({ length: Math.floor(rest.length / 3) }, (_, i) => floats(rest.slice(3 * i, 3 * i + 3)));
+    return parts.includes(undefined) ? undefined : integers(applied(Concat, node, parts, context), scale, zero, zero?.dtype);
+  }),
 };
 export const QLinearReduceMean: Op = { infer: (node, [x], context) => ReduceMean.infer(node, [x], context) };
 
@@ -87,6 +161,25 @@ export const GatherBlockQuantized: Op = {
   infer: (_node, [data, indices, scales], context) => [
     { dtype: scales?.dtype, shape: data?.shape && indices?.shape && unknownDims(data.shape.length + indices.shape.length - 1, context) },
   ],
+  /** The elements are dequantized in blocks along one axis, and gathered along another. Bytes hold one code, or two with the first below. */
+  compute: ofTensors((node, [data, indices, scales, zeros], context) => {
+    const isHalved = data?.dtype === "uint8" && int(node, "bits", 4) === 4;
+    const unpacked = (x: Tensor | undefined): Tensor | undefined =>
+      x && isHalved ? { ...x, dtype: "uint4", shape: [...x.shape.slice(0, -1), 2 * (x.shape.at(-1) ?? 0)] } : x;
+    const codes = unpacked(data);
+    const axis = codes && axisOf(int(node, "quantize_axis", 1), codes.shape.length);
+    if (!data || !codes || !indices || !scales || axis === undefined) return undefined;
+    const middle = data.dtype === "uint8" ? 1 << (int(node, "bits", 4) - 1) : 0;
+    const zero = zeros
+      ? unpacked(zeros)
+      : middle
+        ? storedAny(codes.dtype, scales.shape, new Float64Array(scales.data.length).fill(middle))
+        : undefined;
+    const blocks = { ...node, attributes: { axis, block_size: int(node, "block_size", 128) } };
+    const rows = dequantized(blocks, codes, scales, zero, scales.dtype);
+    const gathered = { ...node, attributes: { axis: int(node, "gather_axis", 0) } };
+    return rows && one(applied(Gather, gathered, [rows, indices], context));
+  }),
 };
 
 /** x, weight, bias, x's scale (which has the output's type), the weight's scale, mask, zero points, past. */
@@ -107,8 +200,12 @@ export const QEmbedLayerNormalization: Op = {
 
 export const QuantizeLinear: Op = {
   infer: (_node, [x, , zero_point]) => [{ dtype: zero_point ? zero_point.dtype : "uint8", shape: x?.shape }],
+  compute: ofTensors((node, [x, scale, zero]) => x && scale && one(quantizedBy(node, x, scale, zero, zero?.dtype ?? "uint8"))),
 };
-export const DequantizeLinear: Op = { infer: (_node, [x, scale]) => [{ dtype: scale?.dtype, shape: x?.shape }] };
+export const DequantizeLinear: Op = {
+  infer: (_node, [x, scale]) => [{ dtype: scale?.dtype, shape: x?.shape }],
+  compute: ofTensors((node, [x, scale, zero]) => x && scale && one(dequantized(node, x, scale, zero, scale.dtype))),
+};
 
 export const ReduceSumInteger: Op = {
   infer: (node, [x], context) => [{ ...ReduceMean.infer(node, [x], context)[0], dtype: dtypeAttribute(node, "data_type", x?.dtype) }],

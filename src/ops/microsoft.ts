@@ -2,33 +2,28 @@
  * Float operators of com.microsoft, which onnxruntime and its tools write:
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  */
-import { Conv } from "./conv.ts";
 import * as create from "./create.ts";
 import { quotient } from "./dims.ts";
-import { GridSample as gridSample } from "./image.ts";
-import { Gemm, matmulShape } from "./linear.ts";
+import { Gemm } from "./linear.ts";
 import { dtypeAttribute, int, type Op } from "./op.ts";
 import { Pad as pad } from "./pad.ts";
 import { MaxPool } from "./pool.ts";
+import { GridSample as gridSample } from "./regions.ts";
 import { GatherND as gatherND, Trilu as trilu } from "./select.ts";
-import type { Dim, Dims } from "./value.ts";
+import type { Dim } from "./value.ts";
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
 const typeOfFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype }] };
 const tokens: Op = { infer: (node) => node.output.map((_, i) => (i === 0 ? { dtype: "int32" } : {})) };
 
 export const BiasAdd = likeFirst;
-export const BiasGelu = likeFirst;
 export const BiasSoftmax = likeFirst;
 export const ComplexMul = likeFirst;
 export const ComplexMulConj = likeFirst;
-export const FastGelu = likeFirst;
-export const Gelu = likeFirst;
 export const GroupNorm = likeFirst;
 export const Inverse = likeFirst;
 export const MoE = likeFirst;
 export const NGramRepeatBlock: Op = { infer: (_node, [, scores]) => [{ dtype: scores?.dtype, shape: scores?.shape }] };
-export const QuickGelu = likeFirst;
 
 export const AttnLSTM: Op = { infer: (node, [x]) => node.output.map(() => ({ dtype: x?.dtype })) };
 export const ConvTransposeWithDynamicPads = typeOfFirst;
@@ -46,8 +41,6 @@ export const GreedySearch = tokens;
 export const Sampling = tokens;
 export const WhisperBeamSearch = tokens;
 
-export const FusedConv = Conv;
-export const FusedGemm = Gemm;
 export const GatherND = gatherND;
 export const GridSample = gridSample;
 export const MaxpoolWithMask = MaxPool;
@@ -64,22 +57,6 @@ export const MurmurHash3: Op = { infer: (node, [x]) => [{ dtype: int(node, "posi
 export const CDist: Op = {
   infer: (_node, [a, b]) => [{ dtype: a?.dtype, shape: a?.shape && b?.shape && [a.shape[0] as Dim, b.shape[0] as Dim] }],
 };
-
-/** `transBatchA` says that A's rows are its first axis, before those of the batch. */
-export const FusedMatMul: Op = {
-  infer(node, [a, b], context) {
-    const turned = (shape: Dims | undefined, which: string): Dims | undefined => {
-      if (!shape || shape.length < 2) return shape;
-      const [batch, rows, columns] = int(node, `transBatch${which}`, 0)
-        ? [shape.slice(1, -1), shape[0], shape.at(-1)]
-        : [shape.slice(0, -2), shape.at(-2), shape.at(-1)];
-      return [...batch, ...((int(node, `trans${which}`, 0) ? [columns, rows] : [rows, columns]) as Dim[])];
-    };
-    return [{ dtype: a?.dtype, shape: matmulShape(turned(a?.shape, "A"), turned(b?.shape, "B"), context) }];
-  },
-};
-export const FusedMatMulActivation = FusedMatMul;
-export const TransposeMatMul = FusedMatMul;
 
 /** Half of the last axis gates the other. */
 export const BiasSplitGelu: Op = {

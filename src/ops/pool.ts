@@ -7,7 +7,7 @@ import { numbersOf } from "./elements.ts";
 import { indicesOf } from "./indices.ts";
 import { type Context, int, numbers, type Op } from "./op.ts";
 import { strides } from "./strides.ts";
-import { type Dims, integersOf, type Value } from "./value.ts";
+import { type Dims, integersOf } from "./value.ts";
 import { slide, type Window, windowDims, windowOf } from "./window.ts";
 
 function poolShape(node: Node, x: Dims | undefined, context: Context): Dims | undefined {
@@ -156,20 +156,4 @@ export const MaxUnpool: Op = {
     for (let i = 0; i < data.length; i++) result[places[i] as number] = data[i] as number;
     return one(stored(x.dtype, shape, result));
   }),
-};
-
-/** Regions x[N, C, H, W] → [regions, C, height, width]. */
-const regions = (x: Value | undefined, rois: Value | undefined, height: number, width: number, context: Context): readonly Value[] => [
-  { dtype: x?.dtype, shape: [rois?.shape?.[0] ?? context.symbol(), x?.shape?.[1] ?? context.symbol(), height, width] },
-];
-
-export const MaxRoiPool: Op = {
-  infer(node, [x, rois], context) {
-    const [height = 0, width = 0] = numbers(node, "pooled_shape") ?? [];
-    return regions(x, rois, height, width, context);
-  },
-};
-
-export const RoiAlign: Op = {
-  infer: (node, [x, rois], context) => regions(x, rois, int(node, "output_height", 1), int(node, "output_width", 1), context),
 };

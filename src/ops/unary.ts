@@ -48,7 +48,10 @@ export const Mish = activation("Mish");
 /** The slope is broadcast to x. */
 export const PRelu: Op = {
   infer,
-  compute: ofTensors((_node, [x, slope]) => {
+  compute: ofTensors((_node, [x, given], { opset }) => {
+    // Up to opset 6 a slope stands for each channel.
+    const isOld = opset < 7 && x && given?.shape.length === 1 && x.shape.length > 1;
+    const slope = isOld ? { ...given, shape: [given.data.length, ...x.shape.slice(2).map(() => 1)] } : given;
     if (!x || !slope?.shape.every((d, i) => d === 1 || d === x.shape.at(i - slope.shape.length))) return undefined;
     return one(eachPair(x, slope, x.dtype, x.shape, { number: (value, by) => (value < 0 ? value * by : value) }));
   }),

@@ -10,7 +10,8 @@ export interface Buffer {
   address: number;
 }
 
-const ALIGN = 64;
+/** Addresses are multiples of this: a line of the cache. */
+export const ALIGN = 64;
 
 const aligned = (n: number): number => Math.ceil(n / ALIGN) * ALIGN;
 

@@ -1,6 +1,8 @@
 import type { Node } from "../graph/graph.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
-import type { TensorInfo } from "../tensor.ts";
+import { int } from "../ops/op.ts";
+import { elements, type TensorInfo } from "../tensor.ts";
+import { isDepthwise, packedBytes } from "./lower/products.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
 export interface Packing {
@@ -14,7 +16,41 @@ export interface Packing {
 /** The packing of input `index` of a node, where it has one. */
 export type Pack = (node: Node, index: number, info: TensorInfo) => Packing | undefined;
 
-const PACKS: Readonly<Record<string, Pack>> = {};
+const conv: Pack = (node, index, { shape }) => {
+  if (index !== 1) return undefined;
+  const [n = 0, c = 0, ...kernel] = shape;
+  const [group, taps] = [int(node, "group", 1), elements(kernel)];
+  if (isDepthwise(group, shape))
+    return { key: "depthwise", bytes: Math.ceil(n / 4) * 16 * taps, pack: (fn, from, to) => fn.f32_pack_depthwise(n, taps, from, to) };
+  const [ng, from_group, to_group] = [n / group, (n / group) * c * taps * 4, packedBytes(c * taps, n / group)];
+  return {
+    key: `conv${group}`,
+    bytes: to_group * group,
+    pack(fn, from, to) {
+      for (let g = 0; g < group; g++) fn.f32_pack_conv(ng, c, taps, from + g * from_group, to + g * to_group);
+    },
+  };
+};
+
+const convTranspose: Pack = (_node, index, { shape }) => {
+  if (index !== 1) return undefined;
+  const [c = 0, n = 0, ...kernel] = shape;
+  const taps = elements(kernel);
+  return {
+    key: "transposed",
+    bytes: packedBytes(c, taps * n),
+    pack: (fn, from, to) => fn.f32_pack_conv_transpose(c, n, taps, from, to),
+  };
+};
+
+const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {
+  if (index !== 1) return undefined;
+  if (int(node, "transB", 0))
+    return { key: "bt", bytes: packedBytes(columns, rows), pack: (fn, from, to) => fn.f32_pack_bt(columns, rows, from, columns, to) };
+  return { key: "b", bytes: packedBytes(rows, columns), pack: (fn, from, to) => fn.f32_pack_b(rows, columns, from, columns, to) };
+};
+
+const PACKS: Readonly<Record<string, Pack>> = { Conv: conv, ConvTranspose: convTranspose, MatMul: matmul };
 
 /** The packing of a node's constant input; undefined where it is read as it is. Only fused operators pack. */
 export const packingOf: Pack = (node, index, info) => (node.domain === "edgeslim" ? PACKS[node.op_type]?.(node, index, info) : undefined);

@@ -18,6 +18,7 @@ import { scaledPayload } from "../optimize/scaling.ts";
 import type { Payload } from "../payload.ts";
 import type { Tensor, TensorInfo } from "../tensor.ts";
 import { fuse } from "./fuse/fuse.ts";
+import type { Made } from "./fuse/made.ts";
 import { SmallValues } from "./known.ts";
 
 /** A tensor that the model holds, or makes of what it holds. */
@@ -27,7 +28,7 @@ export interface Held {
   /** Its elements, where no bytes hold them: text. */
   tensor?: Tensor | undefined;
   /** The node that makes it of others, once, when it is loaded. */
-  made?: Node | undefined;
+  made?: { node: Node; inputs: readonly (Held | undefined)[] } | undefined;
 }
 
 /** A model that is ready to be planned. */
@@ -55,6 +56,7 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   const { document, definitions } = await readModel(reader, source, siblings);
   for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
   checkOperators(document);
+  document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
   for (const definition of definitions) spell(definition, document);
 
@@ -67,7 +69,7 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
 
   const held = new Map<Graph, Map<string, Held>>([...graphs(document.main)].map((graph) => [graph, new Map()]));
   const main = held.get(document.main) as Map<string, Held>;
-  for (const constant of simplified.constants) main.set(constant.info.name, { ...constant, made: simplified.made.get(constant.info.name) });
+  for (const constant of simplified.constants) main.set(constant.info.name, heldOf(constant, simplified.made));
   for (const definition of rest) {
     const { info, payload, home } = definition;
     held.get(home)?.set(info.name, { info, payload, tensor: payload ? undefined : elementsOf(definition, document) });
@@ -78,7 +80,12 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
 
 interface Simplified {
   constants: readonly Constant[];
-  made: ReadonlyMap<string, Node>;
+  made: ReadonlyMap<string, Made>;
+}
+
+function heldOf({ info, payload }: Constant, made: Simplified["made"]): Held {
+  const maker = made.get(info.name);
+  return { info, payload, made: maker && { node: maker.node, inputs: maker.inputs.map((input) => input && heldOf(input, made)) } };
 }
 
 async function simplify(document: Document, constants: Constant[], small: SmallValues, isAsked: boolean): Promise<Simplified> {

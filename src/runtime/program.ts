@@ -1,11 +1,11 @@
 import { LimitError, UnsupportedError } from "../errors.ts";
-import { definedNames, type Graph, graphs, type Node } from "../graph/graph.ts";
+import { definedNames, describe, type Graph, graphs, type Node } from "../graph/graph.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { foldNode } from "../ops/fold.ts";
-import { constantValue } from "../ops/value.ts";
+import { isTensor } from "../ops/op.ts";
 import { bytesIn } from "../payload.ts";
 import { arrayOf, byteLength, type Tensor, tensorAt, tensorBytes } from "../tensor.ts";
+import { evaluate } from "./evaluate.ts";
 import type { Operand } from "./operand.ts";
 import { type Packing, packingOf } from "./packing.ts";
 import type { Held, Prepared } from "./prepare.ts";
@@ -134,13 +134,13 @@ export class Program {
     const place = { tensor: info.name };
     if (tensor) return tensor;
     if (made) {
-      const { main } = this.prepared.document;
+      const { node } = made;
       const inputs: (Tensor | undefined)[] = [];
-      for (const name of made.input) inputs.push(name ? await this.#elements(this.held(main, name) as Held) : undefined);
-      const values = inputs.map((input) => input && constantValue(input));
-      const result = foldNode(made, values, this.prepared.known, Number.POSITIVE_INFINITY)?.[made.output.indexOf(info.name)];
-      if (result) return result;
-      throw new UnsupportedError(`${made.op_type} '${made.name}' cannot make '${info.name}' of constants`, { node: made.name });
+      for (const input of made.inputs) inputs.push(input && (await this.#elements(input)));
+      const surroundings = { known: this.prepared.known, graph: () => [] };
+      const result = evaluate(node, inputs, surroundings)[node.output.indexOf(info.name)];
+      if (isTensor(result)) return result;
+      throw new UnsupportedError(`${describe(node)} makes no tensor '${info.name}'`, { node: node.name });
     }
     if (payload) return { dtype: info.dtype, shape: info.shape, data: arrayOf(info.dtype, await bytesIn(payload)) };
     throw new UnsupportedError(`The elements of tensor '${info.name}' (${info.dtype}) cannot be read; save them as raw_data`, place);

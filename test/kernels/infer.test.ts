@@ -20,6 +20,17 @@ describe.each(runnable)("%s", (variant) => {
   });
 });
 
+test.each([1, 2, 4, 8])("strided_copy goes backwards over elements of %i bytes", (width) => {
+  const { arena, fn } = instance("simd");
+  const [axes, x, y] = [arena.alloc(16), arena.alloc(48), arena.alloc(48)];
+  const bytes = Uint8Array.from({ length: 6 * width }, (_, i) => i);
+  arena.u8(x, bytes.length).set(bytes);
+  new Int32Array(arena.u8(axes, 16).buffer, axes, 4).set([2, 3, -3, -1]);
+  fn.strided_copy(width, 2, axes, x + 5 * width, y);
+  const backwards = [5, 4, 3, 2, 1, 0].flatMap((i) => [...bytes.subarray(i * width, (i + 1) * width)]);
+  expect([...arena.u8(y, bytes.length)]).toEqual(backwards);
+});
+
 describe.each(VARIANTS)("infer.%s.wasm", (variant) => {
   test("exports exactly the kernels of the table", () => {
     const functions = WebAssembly.Module.exports(modules[variant]).filter((e) => e.kind === "function");

@@ -1,10 +1,12 @@
-/** Weights packed narrow give the sums of weights packed wide. */
+/** Integer kernels beyond their rows: weights packed narrow give the sums of weights packed wide, and onnxruntime agrees where it decides. */
 import { describe, expect, test } from "vitest";
+import { bytes, WINDOWS } from "../../src/kernels/infer/integer-cases.ts";
 import { INTEGER_WORK_BYTES, outputWords, q8PackedBytes, windowWords } from "../../src/kernels/infer/integer-layout.ts";
-import { bytes, WINDOWS } from "../../src/kernels/infer/integer-rows.ts";
 import type { InferKernels } from "../../src/kernels/infer/kernels.ts";
 import { Kernels } from "../../src/kernels/kernels.ts";
 import { random } from "../../src/kernels/row.ts";
+import { DataType, encodeModel, node, value } from "../kit/onnx.ts";
+import { runNode } from "../kit/ort.ts";
 import { compiled, relaxed } from "./harness.ts";
 
 const modules = await compiled("infer");
@@ -91,4 +93,28 @@ describe.skipIf(!relaxed)("narrow weights", () => {
   test("are refused by the build that has no use for them", () => {
     expect(() => plain.fn.q8_pack(1, 1, 1, 16, 1, 1, 1, 1, 0, 1, 16)).toThrow(WebAssembly.RuntimeError);
   });
+});
+
+test("a dynamic range is that of onnxruntime", async () => {
+  const kernels = Kernels.instantiate<InferKernels>({ simd: modules.simd });
+  const outputs = [value("y", DataType.UINT8, ["n"]), value("scale", DataType.FLOAT, []), value("zero", DataType.UINT8, [])];
+  const graph = {
+    nodes: [node("DynamicQuantizeLinear", ["x"], ["y", "scale", "zero"])],
+    inputs: [value("x", DataType.FLOAT, ["n"])],
+    outputs,
+  };
+  const model = encodeModel({ graph, opsets: { "": 13 } });
+  for (let i = 0; i < 200; i++) {
+    const next = random(i);
+    const n = 1 + Math.floor(next() * 40);
+    const [shift, stretch] = [next() * 1.4 - 0.2, 10 ** (next() * 8 - 4)];
+    const data = Float32Array.from({ length: n }, () => (i === 0 ? 0 : (next() - shift) * stretch));
+    const want = await runNode(model, { x: { type: "float32", data, dims: [n] } });
+    const mark = kernels.arena.mark();
+    const [x, y, scale, zero] = [place(kernels, data), kernels.arena.alloc(n), kernels.arena.alloc(4), kernels.arena.alloc(1)];
+    kernels.fn.f32_dynamic_quantize(n, x, y, scale, zero);
+    expect([kernels.arena.f32(scale, 1)[0], kernels.arena.u8(zero, 1)[0]]).toEqual([want.scale!.data[0], want.zero!.data[0]]);
+    expect(kernels.arena.u8(y, n)).toEqual(want.y!.data);
+    kernels.arena.reset(mark);
+  }
 });

@@ -163,6 +163,50 @@ const QUANTIZED: readonly Computed[] = [
   onnx("DynamicQuantizeLinear", 11, [f(3, 4)], {}, { outputs: 3 }),
 ];
 
+const FLOAT8: readonly Computed[] = (["float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"] as const).flatMap((dtype) => [
+  ...[0, 1].map((saturate) =>
+    onnx(
+      "QuantizeLinear",
+      19,
+      [
+        of(
+          "float32",
+          [22],
+          [
+            0,
+            -0,
+            1,
+            -1.0625,
+            1.1875,
+            0.001,
+            0.0019,
+            0.003,
+            440,
+            464,
+            465,
+            -500,
+            57344,
+            61000,
+            Number.POSITIVE_INFINITY,
+            1e9,
+            -1e9,
+            Number.NaN,
+            17,
+            19,
+            3e-5,
+            7e-6,
+          ],
+        ),
+        scale(1),
+        of(dtype, [], [0]),
+      ],
+      { saturate },
+      { isPacked: true },
+    ),
+  ),
+  onnx("DequantizeLinear", 19, [of(dtype, [256], (i) => i), scale(0.5)]),
+]);
+
 const lstm = { hidden_size: 4 };
 const RECURRENT: readonly Computed[] = [
   onnx(
@@ -276,4 +320,242 @@ const MICROSOFT_LINEAR: readonly Computed[] = [
   ),
 ];
 
-export const COMPUTED: readonly Computed[] = [...MICROSOFT_LINEAR, ...WINDOWED, ...PRODUCTS, ...NORMALIZED, ...QUANTIZED, ...RECURRENT];
+const none: Input = of("float32", [0], []);
+const resize = (
+  opset: number,
+  shape: readonly number[],
+  scales: readonly number[],
+  attributes: Computed["attributes"],
+  rest: Partial<Computed> = {},
+): Computed => onnx("Resize", opset, [of("float32", shape), none, of("float32", [scales.length], scales)], attributes, rest);
+const IMAGES: readonly Computed[] = [
+  onnx("Resize", 10, [f(1, 2, 4, 5), of("float32", [4], [1, 1, 0.6, 1.7])], {}),
+  onnx("Resize", 10, [f(1, 2, 4, 5), of("float32", [4], [1, 1, 2, 1.5])], { mode: "linear" }),
+  onnx("Upsample", 9, [f(1, 2, 4, 5), of("float32", [4], [1, 1, 2, 3])], { mode: "linear" }),
+  ...["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric"].flatMap(
+    (coordinate_transformation_mode) => [
+      resize(19, [1, 2, 5, 4], [1, 1, 1.6, 0.5], { mode: "linear", coordinate_transformation_mode }),
+      resize(19, [1, 2, 5, 4], [1, 1, 1.6, 0.5], { mode: "cubic", coordinate_transformation_mode, cubic_coeff_a: { float: -0.5 } }),
+      ...["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"].map((nearest_mode) =>
+        resize(19, [1, 2, 5, 4], [1, 1, 1.6, 0.5], { mode: "nearest", coordinate_transformation_mode, nearest_mode }),
+      ),
+    ],
+  ),
+  resize(19, [1, 1, 9, 8], [1, 1, 0.4, 0.5], { mode: "linear", antialias: 1 }),
+  resize(19, [1, 1, 9, 8], [1, 1, 0.4, 0.5], { mode: "cubic", antialias: 1 }),
+  resize(19, [1, 1, 9, 8], [1, 1, 0.4, 0.5], { mode: "cubic", antialias: 1, exclude_outside: 1 }),
+  onnx("Resize", 18, [f(1, 2, 5, 4), undefined, undefined, ints([2], [7, 9])], { mode: "linear", axes: [3, 2] }),
+  onnx("Resize", 18, [f(1, 2, 5, 4), undefined, undefined, ints([2], [7, 9])], {
+    mode: "linear",
+    axes: [2, 3],
+    keep_aspect_ratio_policy: "not_larger",
+  }),
+  onnx("Resize", 18, [f(1, 2, 5, 4), undefined, undefined, ints([2], [7, 9])], {
+    mode: "nearest",
+    axes: [2, 3],
+    keep_aspect_ratio_policy: "not_smaller",
+  }),
+  onnx("Resize", 13, [f(1, 1, 5, 4), of("float32", [8], [0, 0, 0.4, -0.2, 1, 1, 0.6, 1.2]), none, ints([4], [1, 1, 3, 6])], {
+    mode: "linear",
+    coordinate_transformation_mode: "tf_crop_and_resize",
+    extrapolation_value: { float: 7 },
+  }),
+  onnx("Resize", 13, [u8(1, 1, 5, 4), none, of("float32", [4], [1, 1, 2, 2])], { mode: "linear" }, { steps: 1 }),
+  ...["linear", "nearest", "cubic"].flatMap((mode) =>
+    ["zeros", "border", "reflection"].flatMap((padding_mode) =>
+      [0, 1].map((align_corners) =>
+        onnx("GridSample", 20, [f(2, 2, 4, 5), of("float32", [2, 3, 4, 2], (i) => (((i * 37) % 29) - 14) / 9)], {
+          mode,
+          padding_mode,
+          align_corners,
+        }),
+      ),
+    ),
+  ),
+  onnx("GridSample", 20, [f(1, 2, 3, 4, 5), of("float32", [1, 2, 3, 4, 3], (i) => (((i * 37) % 29) - 14) / 11)], {
+    mode: "linear",
+    padding_mode: "border",
+  }),
+  onnx("AffineGrid", 20, [f(2, 2, 3), ints([4], [2, 3, 4, 5])], {}),
+  onnx("AffineGrid", 20, [f(2, 3, 4), ints([5], [2, 3, 4, 5, 2])], { align_corners: 1 }),
+  ...["avg", "max"].map((mode) =>
+    onnx("RoiAlign", 16, [f(2, 2, 8, 9), of("float32", [3, 4], [1, 1, 7, 6, 0, 2, 20, 9, -4, -3, 5, 4]), ints([3], [0, 1, 1])], {
+      mode,
+      output_height: 3,
+      output_width: 2,
+      sampling_ratio: 2,
+      spatial_scale: { float: 0.7 },
+    }),
+  ),
+  onnx("RoiAlign", 10, [f(2, 2, 8, 9), of("float32", [2, 4], [1, 1, 7, 6, 0, 2, 20, 9]), ints([2], [0, 1])], {
+    output_height: 3,
+    output_width: 2,
+  }),
+  onnx("MaxRoiPool", 1, [f(2, 2, 8, 9), of("float32", [2, 5], [0, 1, 1, 7, 6, 1, 0, 2, 20, 9])], {
+    pooled_shape: [3, 2],
+    spatial_scale: { float: 0.7 },
+  }),
+  onnx(
+    "NonMaxSuppression",
+    11,
+    [of("float32", [1, 20, 4], (i) => ((i * 31) % 17) / 10), f(1, 2, 20), ints([], [6]), scale(0.3), scale(-0.5)],
+    {},
+  ),
+  onnx("DepthToSpace", 13, [f(2, 18, 2, 3)], { blocksize: 3, mode: "CRD" }),
+  onnx("SpaceToDepth", 13, [f(2, 2, 4, 6)], { blocksize: 2 }),
+];
+
+const q = (fill: number, dtype: DType = "uint8"): Input => of(dtype, [], [fill]);
+const MICROSOFT: readonly Computed[] = [
+  microsoft("GatherBlockQuantized", [u8(4, 16), ints([2, 3], [1, 3, 0]), positive(4, 2)], { bits: 4, block_size: 16, quantize_axis: 1 }),
+  microsoft("GatherBlockQuantized", [u8(4, 32), ints([2], [1, 3]), positive(4, 2), u8(4, 2)], {
+    bits: 8,
+    block_size: 16,
+    quantize_axis: 1,
+  }),
+  microsoft(
+    "QLinearWhere",
+    [of("bool", [3, 1]), u8(3, 4), scale(0.02), q(100), u8(4), scale(0.03), q(50), scale(0.05), q(128)],
+    {},
+    { steps: 1 },
+  ),
+  microsoft("Gelu", [f(3, 4)]),
+  microsoft("FastGelu", [f(3, 4), f(4)], {}, { tolerance: 1e-4 }),
+  microsoft("BiasGelu", [f(3, 4), f(4)]),
+  microsoft("QuickGelu", [f(3, 4)], { alpha: { float: 1.5 } }),
+  microsoft("FusedConv", [f(1, 4, 5, 5), f(3, 4, 3, 3), f(3), f(1, 3, 5, 5)], {
+    activation: "LeakyRelu",
+    activation_params: { floats: [0.3] },
+    pads: [1, 1, 1, 1],
+  }),
+  microsoft("FusedConv", [f(1, 2, 5, 5), f(3, 2, 3, 3)], { activation: "HardSigmoid", activation_params: { floats: [0.3, 0.4] } }),
+  microsoft("FusedGemm", [f(2, 3), f(3, 4), f(4)], { activation: "LeakyRelu", activation_alpha: { float: 0.2 }, alpha: { float: 0.5 } }),
+  microsoft("FusedMatMul", [f(2, 4, 3), f(2, 5, 4)], { transA: 1, transB: 1, alpha: { float: 0.5 } }),
+  microsoft("FusedMatMul", [f(3, 2, 4), f(2, 4, 5)], { transBatchA: 1 }),
+  microsoft("QLinearAdd", [u8(2, 3, 4), scale(0.02), q(100), u8(3, 1), scale(0.03), q(50), scale(0.05), q(128)], {}, { steps: 1 }),
+  microsoft(
+    "QLinearMul",
+    [i8(2, 3, 4), scale(0.02), q(10, "int8"), i8(3, 1), scale(0.03), q(-5, "int8"), scale(0.05), q(2, "int8")],
+    {},
+    { steps: 1 },
+  ),
+  microsoft("QLinearLeakyRelu", [u8(3, 4), scale(0.02), q(100), scale(0.02), q(30)], { alpha: { float: 0.3 } }, { steps: 1 }),
+  microsoft("QLinearSigmoid", [u8(3, 4), scale(0.05), q(100), scale(1 / 256), q(0)], {}, { steps: 1 }),
+  microsoft("QLinearSoftmax", [u8(3, 4), scale(0.05), q(100), scale(1 / 256), q(0)], { axis: -1, opset: 13 }, { steps: 1 }),
+  microsoft("QLinearConcat", [scale(0.05), q(128), u8(2, 3), scale(0.02), q(100), u8(2, 2), scale(0.03), q(90)], { axis: 1 }),
+  microsoft("QLinearGlobalAveragePool", [u8(2, 3, 4, 5), scale(0.05), q(100), scale(0.02), q(90)], {}, { steps: 1 }),
+  microsoft("QLinearGlobalAveragePool", [u8(2, 4, 5, 3), scale(0.05), q(100), scale(0.02), q(90)], { channels_last: 1 }, { steps: 1 }),
+  microsoft(
+    "QLinearAveragePool",
+    [u8(1, 3, 6, 5), scale(0.05), q(100), scale(0.02), q(90)],
+    { kernel_shape: [3, 2], strides: [2, 1], pads: [1, 0, 1, 0] },
+    { steps: 1 },
+  ),
+  microsoft("NhwcMaxPool", [u8(1, 6, 5, 3)], { kernel_shape: [3, 2], strides: [2, 1] }),
+  microsoft("QuantizeLinear", [f(2, 3), scale(0.02), ints([], [300], "uint16")]),
+  microsoft("DequantizeLinear", [of("int16", [2, 3]), scale(0.02), ints([], [3], "int16")]),
+];
+
+const half = (rows: number, columns: number): Input => of("float32", [rows, columns], (i) => Math.cos(i));
+const ATTENTION: readonly Computed[] = [
+  microsoft("SkipLayerNormalization", [f(2, 3, 4), f(2, 3, 4), f(4), f(4), f(4)], { epsilon: { float: 1e-3 } }),
+  microsoft("SkipSimplifiedLayerNormalization", [f(2, 3, 4), f(2, 3, 4), f(4)], { epsilon: { float: 1e-3 } }),
+  microsoft(
+    "EmbedLayerNormalization",
+    [
+      ints([2, 3], [1, 4, 2], "int32"),
+      ints([2, 3], [0, 1], "int32"),
+      f(5, 4),
+      f(6, 4),
+      f(2, 4),
+      f(4),
+      f(4),
+      ints([2, 3], [1, 1, 0], "int32"),
+    ],
+    {},
+    { outputs: 2 },
+  ),
+  microsoft("Attention", [f(2, 3, 4), f(4, 12), f(12), ints([2, 3], [1, 1, 0, 1, 1, 1], "int32")], { num_heads: 2 }),
+  microsoft("Attention", [f(2, 3, 4), f(4, 12), f(12), ints([2], [2, 3], "int32")], { num_heads: 2 }),
+  microsoft("Attention", [f(2, 3, 4), f(4, 12), f(12)], { num_heads: 2, unidirectional: 1 }),
+  microsoft("MultiHeadAttention", [f(2, 3, 4), f(2, 5, 4), f(2, 5, 6), f(14), undefined, f(2, 2, 3, 5)], { num_heads: 2 }),
+  microsoft(
+    "MultiHeadAttention",
+    [f(1, 3, 4), f(1, 3, 4), f(1, 3, 4), undefined, undefined, undefined, f(1, 2, 2, 2), f(1, 2, 2, 2)],
+    { num_heads: 2, scale: { float: 0.3 } },
+    { outputs: 3 },
+  ),
+  microsoft(
+    "GroupQueryAttention",
+    [f(1, 1, 32), f(1, 1, 16), f(1, 1, 16), f(1, 2, 4, 8), f(1, 2, 4, 8), ints([1], [4], "int32"), ints([1], [5], "int32")],
+    { num_heads: 4, kv_num_heads: 2 },
+    { outputs: 3 },
+  ),
+  microsoft(
+    "GroupQueryAttention",
+    [f(2, 3, 128), undefined, undefined, undefined, undefined, ints([2], [2], "int32"), ints([1], [3], "int32"), half(8, 8), half(8, 8)],
+    { num_heads: 4, kv_num_heads: 2, do_rotary: 1 },
+    { outputs: 3 },
+  ),
+  microsoft("RotaryEmbedding", [f(1, 3, 16), ints([1, 3], [0, 2, 1]), half(4, 4), half(4, 4)], { num_heads: 2 }),
+  microsoft("RotaryEmbedding", [f(2, 2, 3, 8), ints([1], [1]), half(4, 4), half(4, 4)], { interleaved: 1 }),
+  onnx("Attention", 23, [f(2, 4, 3, 8), f(2, 2, 5, 8), f(2, 2, 5, 6), f(3, 5)], {}),
+  onnx("Attention", 23, [f(2, 3, 16), f(2, 3, 8), f(2, 3, 8)], { q_num_heads: 4, kv_num_heads: 2, is_causal: 1, scale: { float: 0.2 } }),
+  onnx("RotaryEmbedding", 23, [f(2, 2, 3, 8), half(4, 4), half(4, 4), ints([2, 3], [0, 2, 1, 3, 1, 0])]),
+  onnx("RMSNormalization", 23, [f(2, 3, 4), f(4)], { axis: -1, epsilon: { float: 1e-3 } }),
+];
+
+const d = (...shape: number[]): Input => of("float64", shape);
+const ACTIVATED: readonly Computed[] = [
+  ...["Elu", "Selu", "Softplus", "Softsign", "HardSigmoid", "ThresholdedRelu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Celu"].map((op) =>
+    onnx(op, 17, [f(3, 7)]),
+  ),
+  ...["Sin", "Cos", "Tan", "Atan", "Sinh", "Cosh", "Asinh"].map((op) => onnx(op, 22, [f(3, 7)], {}, { tolerance: 1e-4 })),
+  ...["Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid"].map((op) => onnx(op, 17, [h(3, 7)])),
+  onnx("Gelu", 20, [f(3, 7)]),
+  onnx("Gelu", 20, [f(3, 7)], { approximate: "tanh" }),
+  onnx("Mish", 18, [f(3, 7)]),
+  onnx("HardSwish", 14, [f(3, 7)]),
+  onnx("PRelu", 16, [f(2, 3, 4), f(3, 1)]),
+  onnx("Shrink", 9, [of("int32", [9], (i) => i - 4)], { lambd: { float: 2 }, bias: { float: 1 } }),
+  onnx("Clip", 13, [h(3, 7), of("float16", [], [-0.5]), of("float16", [], [0.5])]),
+  onnx("Dropout", 13, [f(3, 4), scale(0.5)], {}, { outputs: 2 }),
+];
+
+const WIDTHS: readonly Computed[] = [
+  onnx("Conv", 11, [h(1, 2, 5, 5), h(3, 2, 3, 3), h(3)]),
+  onnx("MatMul", 13, [d(3, 4), d(4, 5)]),
+  onnx("Gemm", 13, [d(3, 4), d(4, 5)]),
+  onnx("MaxPool", 12, [d(1, 2, 5, 5)], { kernel_shape: [2, 2] }),
+  onnx("MaxPool", 12, [h(1, 2, 5, 5)], { kernel_shape: [2, 2] }),
+  onnx("Softmax", 13, [d(3, 4)]),
+  onnx("BatchNormalization", 9, [d(2, 3, 4), d(3), d(3), d(3), of("float64", [3], [0.5, 1, 2])]),
+  onnx("LayerNormalization", 17, [d(2, 3), d(3), d(3)]),
+  onnx("QuantizeLinear", 19, [h(3, 5), of("float16", [], [0.1]), ints([], [3], "int8")]),
+  onnx("DequantizeLinear", 19, [i8(3, 5), of("float16", [], [0.1]), ints([], [3], "int8")]),
+  onnx("DeformConv", 19, [f(2, 4, 5, 6), f(4, 2, 3, 2), f(2, 24, 3, 3), f(4), f(2, 12, 3, 3)], {
+    group: 2,
+    offset_group: 2,
+    strides: [2, 2],
+    pads: [1, 0, 1, 0],
+    kernel_shape: [3, 2],
+  }),
+  onnx("MaxUnpool", 11, [f(1, 1, 2, 2), ints([1, 1, 2, 2], [5, 7, 13, 15])], { kernel_shape: [2, 2], strides: [2, 2] }),
+  onnx("NegativeLogLikelihoodLoss", 13, [f(2, 4, 3), ints([2, 3], [0, 1, 2, 3, 1]), f(4)], { ignore_index: 2 }),
+  onnx("SoftmaxCrossEntropyLoss", 13, [f(2, 4, 3), ints([2, 3], [0, 1, 2, 3, 1]), positive(4)], { ignore_index: 2 }, { outputs: 2 }),
+];
+
+export const COMPUTED: readonly Computed[] = [
+  ...ACTIVATED,
+  ...WIDTHS,
+  ...ATTENTION,
+  ...MICROSOFT,
+  ...IMAGES,
+  ...MICROSOFT_LINEAR,
+  ...WINDOWED,
+  ...PRODUCTS,
+  ...NORMALIZED,
+  ...QUANTIZED,
+  ...FLOAT8,
+  ...RECURRENT,
+];

@@ -1,28 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { dataType } from "../../src/graph/types.ts";
 import type { Tensor } from "../../src/tensor.ts";
-import { exposed } from "../kit/exposed.ts";
 import { inferModel } from "../kit/inferred.ts";
-import { encodeModel, node, tensor } from "../kit/onnx.ts";
 import { type Output, runNode } from "../kit/ort.ts";
 import { FOLDS, type FoldCase, type Given } from "./fold-cases.ts";
-
-/** A model of one node whose inputs are all initializers: a runtime in Node cannot be fed float16. */
-function model({ op, domain = "", opset }: FoldCase & { opset: number }, { inputs, attributes = {}, outputs = 1 }: Given): Uint8Array {
-  const names = inputs.map((x, i) => (x ? `x${i}` : ""));
-  const made = Array.from({ length: outputs }, (_, i) => `y${i}`);
-  const bytes = encodeModel({
-    opsets: { "": opset, ...(domain && { [domain]: 1 }) },
-    graph: {
-      nodes: [node(op, names, made, attributes, domain ? { domain } : {})],
-      inputs: [],
-      initializers: inputs.flatMap((x, i) => (x ? [tensor(`x${i}`, dataType(x.dtype), x.shape, x.data)] : [])),
-      outputs: [],
-    },
-  });
-  return exposed(bytes, made);
-}
+import { oneNode } from "./one-node.ts";
 
 /** The elements so that equal ones are equal: every NaN is the same, and 0 is not −0. */
 function plain({ dtype, data }: Tensor): unknown[] {
@@ -40,7 +22,7 @@ function isNear(a: unknown[], b: unknown[], ulps: number): boolean {
 }
 
 async function check(each: FoldCase & { opset: number }, given: Given): Promise<void> {
-  const bytes = model(each, given);
+  const bytes = oneNode(each, given);
   const { values } = await inferModel(bytes);
   let real: Record<string, Output>;
   try {

@@ -33,7 +33,7 @@ export const windowWords = (v: Window): Int32Array<ArrayBuffer> =>
  * - `byte`: clamp(roundTiesToEven((s + bias) · scale) + zero, low, high). Its bias is int32.
  * - `float byte`: clamp(roundTiesToEven(act(s · scale + bias) / y_scale) + zero, low, high).
  *
- * Bytes then go through `table`, where there is one. Both products round to float32 on their own. Bytes are int8 where `low` is negative.
+ * Bytes then go through `table`, where there is one. Both products round to float32 on their own. An int8 is written as its byte.
  */
 export interface Output {
   readonly kind: "sum" | "float" | "byte" | "float byte";
@@ -61,3 +61,13 @@ const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 /** Bytes of `n` columns of `k` weights that `q8_pack` packs. */
 export const q8PackedBytes = (n: number, k: number, narrow: boolean): number =>
   (roundUp(n, 8) / 8) * (narrow ? roundUp(k, 16) * 8 + 32 : roundUp(k, 16) * 16);
+
+/** Bytes of the weights of `c` channels that `q8_pack_depthwise` packs. */
+export const q8DepthwiseBytes = (c: number, taps: number): number => (roundUp(c, 8) / 8) * (roundUp(taps, 2) * 16 + 32);
+
+/** Bytes of the scratch `work` of `f32_qbw_gemm`. */
+export const QBW_WORK_BYTES = 2 ** 19;
+
+/** Bytes of `n` columns of `k` weights that `qbw_pack` packs. */
+export const qbwPackedBytes = (bits: 4 | 8, n: number, k: number, block: number): number =>
+  (roundUp(n, 8) / 8) * (roundUp(k, 8) * bits + Math.ceil(k / block) * 64);

@@ -6,7 +6,7 @@ const f = Math.fround;
 
 type Bytes = Uint8Array;
 
-const integer = (byte: number, is_signed: number): number => (is_signed ? (byte << 24) >> 24 : byte);
+export const integer = (byte: number, is_signed: number): number => (is_signed ? (byte << 24) >> 24 : byte);
 
 export function q8_is_narrow(_n: number, w: Int8Array): number {
   return w.every((v) => v >= -64 && v <= 63) ? 1 : 0;
@@ -39,7 +39,7 @@ export function q8_pack(
 const weight = (p: Int16Array, depth: number, k: number, j: number): number =>
   p[(j >> 3) * Math.ceil(depth / 16) * 128 + (k >> 1) * 16 + (j & 7) * 2 + (k & 1)]!;
 
-function readOutput(words: Int32Array): Required<Output> {
+export function readOutput(words: Int32Array): Required<Output> {
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   const [kind, zero, low, high, , activation] = words as unknown as [number, number, number, number, number, number];
   return { kind: OUTPUT_KINDS[kind]!, zero, low, high, y_scale: floats[4]!, activation, alpha: floats[6]!, beta: floats[7]! };
@@ -59,7 +59,7 @@ function activate(v: number, { activation, alpha, beta }: Required<Output>): num
 }
 
 /** Writes what becomes of one sum. */
-function put(
+export function put(
   sum: number,
   j: number,
   at: number,
@@ -115,7 +115,7 @@ export function q8_gemm(
 }
 
 /** Byte of the image at row `iy`, column `ix`, channel `c` as a value less the zero point; 0 outside. */
-function pixel(x: Bytes, v: Window, iy: number, ix: number, c: number, x_signed: number, x_zero: number): number {
+export function pixel(x: Bytes, v: Window, iy: number, ix: number, c: number, x_signed: number, x_zero: number): number {
   if (iy < 0 || iy >= v.h || ix < 0 || ix >= v.w) return 0;
   return integer(x[(iy * v.w + ix) * v.ldx + c]!, x_signed) - x_zero;
 }

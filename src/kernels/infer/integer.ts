@@ -1,9 +1,11 @@
+import type { CompressKernels } from "../kernels.ts";
+
 /**
  * Kernels that multiply int8 and int4 matrices and images, and quantize around them. Sums are exact, and every result that needs no activation
  * is the same bit for bit in all builds. Quantized data are bytes: int8 where a flag `…_signed` says so, else uint8. Zero points are values, not
  * bytes. `window` and `output` are addresses of what `windowWords` and `outputWords` give.
  */
-export interface IntegerKernels {
+export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"> {
   /** Whether `n` int8 weights are all in -64..63: then, in the relaxed build, `q8_pack` may pack them narrow, which is smaller and quicker. */
   q8_is_narrow(n: number, w: number): number;
   /**
@@ -66,6 +68,135 @@ export interface IntegerKernels {
     scale: number,
     table: number,
     output: number,
+    work: number,
+  ): void;
+  /** Packs weights [c, taps] for `q8_depthwise`; `zero` and kinds as `q8_pack` has them. `p` receives `q8DepthwiseBytes`. */
+  q8_pack_depthwise(c: number, taps: number, w: number, w_signed: number, zero: number, p: number): void;
+  /** As `q8_conv` where every channel is convolved by itself: y[oh, ow, c]. At most 1024 taps. */
+  q8_depthwise(
+    x: number,
+    window: number,
+    x_signed: number,
+    x_zero: number,
+    b: number,
+    y: number,
+    ldy: number,
+    bias: number,
+    scale: number,
+    table: number,
+    output: number,
+    work: number,
+  ): void;
+  /** The greatest byte of each window and channel, of those in the image: y[oh, ow, c]. https://onnx.ai/onnx/operators/onnx__MaxPool.html */
+  q8_max_pool(x: number, window: number, x_signed: number, y: number, ldy: number): void;
+  /**
+   * `clamp(roundTiesToEven(Σ(x - x_zero) · f32(scale / count)) + y_zero, low, high)` of each window and channel: y[oh, ow, c]. `scale` is that of x
+   * divided by that of y; `count` is kh · kw where `count_pad` is 1, else the taps in the image.
+   * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.QLinearAveragePool
+   */
+  q8_average_pool(
+    x: number,
+    window: number,
+    x_signed: number,
+    x_zero: number,
+    scale: number,
+    count_pad: number,
+    y: number,
+    ldy: number,
+    y_zero: number,
+    low: number,
+    high: number,
+  ): void;
+  /** `(x - zero_point) * scale`: bytes [outer, c, inner] to float32, with scales, zero points and `low` as `f32_qa8_channels` has them. */
+  qa8_f32_channels(outer: number, c: number, inner: number, x: number, y: number, scale: number, zero_point: number, low: number): void;
+  /**
+   * f32[n] to uint8[n] by its range, which 0 belongs to, and infinities and NaN do not: scale = f32(max - min) / 255, or 1 where that is 0, and
+   * the zero point roundTiesToEven(-min / scale) are written to `scale`, f32, and `zero`, a byte.
+   * https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
+   */
+  f32_dynamic_quantize(n: number, x: number, y: number, scale: number, zero: number): void;
+  /** `y = table[x]`: `m` rows of `n` bytes; any function of one quantized value, requantization among them. `y` may be `x`. */
+  q8_lookup(m: number, n: number, x: number, ldx: number, y: number, ldy: number, table: number): void;
+  /**
+   * `clamp(roundTiesToEven((a - a_zero) · f32(a_scale / y_scale) + (b - b_zero) · f32(b_scale / y_scale)) + y_zero, low, high)` of `n` bytes `a`
+   * and `b`, which is repeated every `c` bytes; c = n: no broadcast, c = 1: one for all. `y` may be `a`, or `b` where c = n.
+   * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.QLinearAdd
+   */
+  q8_add(
+    n: number,
+    c: number,
+    a: number,
+    a_scale: number,
+    a_zero: number,
+    b: number,
+    b_scale: number,
+    b_zero: number,
+    y: number,
+    y_scale: number,
+    y_zero: number,
+    is_signed: number,
+    low: number,
+    high: number,
+  ): void;
+  /** As `q8_add`: `clamp(roundTiesToEven((a - a_zero) · (b - b_zero) · f32(f32(a_scale · b_scale) / y_scale)) + y_zero, low, high)`. */
+  q8_mul(
+    n: number,
+    c: number,
+    a: number,
+    a_scale: number,
+    a_zero: number,
+    b: number,
+    b_scale: number,
+    b_zero: number,
+    y: number,
+    y_scale: number,
+    y_zero: number,
+    is_signed: number,
+    low: number,
+    high: number,
+  ): void;
+  /**
+   * Packs weights of 4 or 8 bits, [k, n] with any strides, counted in elements, that have a scale and a zero point for each `block` of k and each
+   * column: a multiple of 8, or at least k. Of int4 the earlier element is in the low nibble. `scale` and `zero` are float32, `scale_n` from column
+   * to column and `scale_b` from block to block; `zero` may be 0: then all are `all_zero`. B of MatMulNBits is n_stride = blocks · block, k_stride =
+   * 1, unsigned, `all_zero` 8. `p` receives `qbwPackedBytes`.
+   * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
+   */
+  qbw_pack(
+    bits: number,
+    n: number,
+    k: number,
+    block: number,
+    w: number,
+    n_stride: number,
+    k_stride: number,
+    w_signed: number,
+    scale: number,
+    zero: number,
+    all_zero: number,
+    scale_n: number,
+    scale_b: number,
+    p: number,
+  ): void;
+  /**
+   * `act(Σ a · (w - zero) · scale + bias)` in float32: a[m, k], `lda` from row to row, times weights `b` that `qbw_pack` has packed, to y[m, n]. `bias`
+   * is float32[n] or 0; activations are those of `f32_activate`. `work` is QBW_WORK_BYTES of scratch.
+   */
+  f32_qbw_gemm(
+    bits: number,
+    m: number,
+    n: number,
+    k: number,
+    block: number,
+    a: number,
+    lda: number,
+    b: number,
+    y: number,
+    ldy: number,
+    bias: number,
+    kind: number,
+    alpha: number,
+    beta: number,
     work: number,
   ): void;
 }

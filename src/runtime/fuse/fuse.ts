@@ -1,22 +1,30 @@
-import type { Node } from "../../graph/graph.ts";
 import { inferGraph } from "../../ops/infer.ts";
 import type { Known } from "../../ops/op.ts";
+import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
+import { activations } from "./activations.ts";
+import { channelsLast } from "./channels-last.ts";
+import { ends } from "./ends.ts";
+import { type Made, madeOnce } from "./made.ts";
+import { products } from "./products.ts";
+import { moveTransposes } from "./transposes.ts";
 
-/** A pass over the graph: says whether it changed anything. */
+/** A pass over the graph, whose values have been inferred: says whether it changed anything. */
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
-const FUSIONS: readonly Fusion[] = [];
+const FUSIONS: readonly Fusion[] = [activations, dead, channelsLast, products, moveTransposes, dead, ends];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(
   model: Model,
   known: (constants: ReadonlyMap<string, Constant>) => Promise<Known>,
-): Promise<ReadonlyMap<string, Node>> {
-  for (const fusion of FUSIONS) {
+): Promise<ReadonlyMap<string, Made>> {
+  const infer = async () => {
     model.known = await known(model.constants);
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
-    await fusion(model);
-  }
-  return new Map();
+  };
+  await infer();
+  const made = madeOnce(model);
+  for (const fusion of FUSIONS) if (await fusion(model)) await infer();
+  return made;
 }

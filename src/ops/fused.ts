@@ -1,0 +1,67 @@
+/**
+ * Operators of the runtime's own, in the domain `edgeslim`, which its fusions write and no file holds. Images are channels last; attributes,
+ * weights, scales and sizes stay as ONNX has them, channels first.
+ */
+
+import type { Tensor } from "../tensor.ts";
+import * as conv from "./conv.ts";
+import { broadcast } from "./dims.ts";
+import { picked } from "./elements.ts";
+import { matmulShape } from "./linear.ts";
+import { int, isTensor, type Op } from "./op.ts";
+import * as pool from "./pool.ts";
+import * as resize from "./resize.ts";
+import { offsets, strides } from "./strides.ts";
+import type { Dims, Value } from "./value.ts";
+
+const first = (dims: Dims): Dims => [...dims.slice(0, 1), ...dims.slice(-1), ...dims.slice(1, -1)];
+const last = (dims: Dims): Dims => [...dims.slice(0, 1), ...dims.slice(2), ...dims.slice(1, 2)];
+const turned = (value: Value | undefined, turn: (dims: Dims) => Dims): Value | undefined =>
+  value && { dtype: value.dtype, shape: value.shape && value.shape.length > 2 ? turn(value.shape) : undefined };
+
+/** A tensor with its axes turned. */
+function turnedTensor(x: Tensor, turn: (dims: Dims) => Dims): Tensor {
+  const perm = turn([...x.shape.keys()]) as readonly number[];
+  const steps = strides(x.shape);
+  const shape = perm.map((axis) => x.shape[axis] as number);
+  return picked(
+    x,
+    shape,
+    offsets(
+      shape,
+      perm.map((axis) => steps[axis] as number),
+    ),
+  );
+}
+
+/** An operator of ONNX on an image whose channels are last. */
+const channelsLast = (op: Op): Op => ({
+  infer: (node, [x, ...rest], context) => op.infer(node, [turned(x, first), ...rest], context).map((value) => turned(value, last) ?? {}),
+  compute(node, [x, ...rest], context) {
+    if (!isTensor(x) || x.shape.length < 3 || node.attributes.kind !== undefined || rest.length > 3) return undefined;
+    const outputs = context.outputs.map(({ dtype, shape }) => ({ dtype, shape: shape && (first(shape) as readonly number[]) }));
+    const results = op.compute?.(node, [turnedTensor(x, first), ...rest], { ...context, outputs });
+    return results?.map((y) => (isTensor(y) ? turnedTensor(y, last) : y));
+  },
+});
+
+export const Conv = channelsLast(conv.Conv);
+export const ConvTranspose = channelsLast(conv.ConvTranspose);
+export const MaxPool = channelsLast(pool.MaxPool);
+export const AveragePool = channelsLast(pool.AveragePool);
+export const GlobalAveragePool = channelsLast(pool.GlobalAveragePool);
+export const GlobalMaxPool = channelsLast(pool.GlobalMaxPool);
+export const Resize = channelsLast(resize.Resize);
+export const Upsample = channelsLast(resize.Upsample);
+
+/** An activation of the kernels, by number: `kind`, `alpha`, `beta`. */
+export const Activate: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
+
+/** A product with a constant matrix, [K, N] or with `transB` [N, K], a bias [N] and a tensor of its own shape that is added. */
+export const MatMul: Op = {
+  infer(node, [a, b, , z], context) {
+    const isTurned = int(node, "transB", 0) !== 0;
+    const shape = matmulShape(a?.shape, b?.shape && isTurned ? b.shape.toReversed() : b?.shape, context);
+    return [{ dtype: a?.dtype, shape: z?.shape ? broadcast([shape, z.shape], context) : shape }];
+  },
+};

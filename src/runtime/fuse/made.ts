@@ -1,0 +1,35 @@
+import type { Node } from "../../graph/graph.ts";
+import { topological } from "../../graph/graph.ts";
+import { operator } from "../../ops/index.ts";
+import { isStatic } from "../../ops/value.ts";
+import { type Constant, Edits, type Model } from "../../optimize/model.ts";
+
+/** A node that makes a constant of others. */
+export interface Made {
+  node: Node;
+  inputs: readonly (Constant | undefined)[];
+}
+
+/**
+ * Takes nodes out of the graph that make constants of constants, too large to fold in a file: a weight that is dequantized or cast. They
+ * are computed once, when the model is loaded. Gives them by what they make.
+ */
+export function madeOnce(model: Model): ReadonlyMap<string, Made> {
+  const edits = new Edits(model);
+  const made = new Map<string, Made>();
+  for (const node of topological(model.main)) {
+    const [y = "", ...more] = node.output;
+    const { dtype, shape } = model.inferred.get(y) ?? {};
+    const isConstant = node.input.length > 0 && node.input.every((name) => !name || model.constants.has(name));
+    const isPlain = dtype !== undefined && dtype !== "string" && isStatic(shape) && !more.some(Boolean) && node.graphs.length === 0;
+    const op = operator(node);
+    if (!isConstant || !isPlain || !y || model.isOutput(y) || node.domain === "edgeslim" || !(op?.fold || op?.compute)) continue;
+    if (/^(Random|Bernoulli|Multinomial)/.test(node.op_type)) continue;
+    made.set(y, { node, inputs: node.input.map((name) => model.constants.get(name)) });
+    model.constants.set(y, { info: { name: y, dtype, shape }, payload: undefined });
+    edits.define(y);
+    edits.replace(node, []);
+  }
+  edits.apply();
+  return made;
+}
