@@ -111,3 +111,11 @@ export function madd(a: v128, b: v128, c: v128): v128 {
 export function bytes(a: v128, b: v128, c: v128, d: v128, byte: v128): v128 {
   return i8x16.narrow_i16x8_u(v128.and(i16x8.narrow_i32x4_s(a, b), byte), v128.and(i16x8.narrow_i32x4_s(c, d), byte));
 }
+
+/** `c - a * b`, rounded once where the build can, else twice. */
+// @ts-ignore: decorator
+@inline
+export function nmadd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, c);
+  return f32x4.sub(c, f32x4.mul(a, b));
+}

@@ -33,6 +33,6 @@ export function f32_conv(
 ): void {
   const pixels = oh * ow;
   const pointwise = kh == 1 && kw == 1 && sh == 1 && sw == 1 && pt == 0 && pl == 0 && oh == h && ow == wd;
-  if (!pointwise) set_windows(x, ldx, h, wd, c, ow, kw, sh, sw, dh, dw, pt, pl);
+  if (!pointwise) set_windows(x, ldx, h, wd, c, ow, kh, kw, sh, sw, dh, dw, pt, pl);
   multiply(pixels, n, kh * kw * c, pointwise ? x : 0, ldx, w, y, ldy, bias, z, ldz, z_first, kind, alpha, beta, work);
 }

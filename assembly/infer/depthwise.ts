@@ -1,6 +1,7 @@
 import { madd } from "../lanes";
 import { activate } from "./activation";
-import { four_3_1, four_3_2, four_5_1, four_5_2, start } from "./depthwise_four";
+import { load_or_zero } from "./lanes";
+import { four_3_1, four_3_2, four_5_1, four_5_2 } from "./depthwise_four";
 
 /** A convolution of every channel by itself, with weights of f32_pack_depthwise; see src/kernels/infer/float.ts. */
 export function f32_depthwise(
@@ -85,7 +86,7 @@ function last(at: i32, step: i32, taps: i32, size: i32): i32 {
 function one(c: i32, rows: i32, taps: i32, kw: i32, x: usize, line: usize, tap: usize, w: usize, skip: usize, bias: usize, y: usize): void {
   const next = (<usize>(kw - taps)) << 4;
   for (; c >= 4; c -= 4) {
-    let a = start(bias);
+    let a = load_or_zero(bias);
     let row = x;
     for (let ky = rows; ky > 0; ky--) {
       let p = row;

@@ -1,20 +1,14 @@
 import { madd } from "../lanes";
+import { load_or_zero } from "./lanes";
 
 // Four neighbouring pixels at once, four channels after four, with taps that are neighbours too, so that what they share is loaded once.
 // `rows` counts the kernel's rows that are in the image, `skip` the bytes of weights of those that are not, `line` and `pixel` the bytes to
 // the next row of taps and to the next pixel.
 
-/** What sums start from. */
-// @ts-ignore: decorator
-@inline
-export function start(bias: usize): v128 {
-  return bias != 0 ? v128.load(bias) : f32x4.splat(0);
-}
-
 /** Four pixels, 3 taps a row, stride 1. */
 export function four_3_1(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
   for (; c >= 4; c -= 4) {
-    let a = start(bias);
+    let a = load_or_zero(bias);
     let b = a,
       d = a,
       e = a;
@@ -65,7 +59,7 @@ export function four_3_1(c: i32, rows: i32, x: usize, line: usize, w: usize, ski
 /** Four pixels, 3 taps a row, stride 2. */
 export function four_3_2(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
   for (; c >= 4; c -= 4) {
-    let a = start(bias);
+    let a = load_or_zero(bias);
     let b = a,
       d = a,
       e = a;
@@ -122,7 +116,7 @@ export function four_3_2(c: i32, rows: i32, x: usize, line: usize, w: usize, ski
 /** Four pixels, 5 taps a row, stride 1. */
 export function four_5_1(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
   for (; c >= 4; c -= 4) {
-    let a = start(bias);
+    let a = load_or_zero(bias);
     let b = a,
       d = a,
       e = a;
@@ -187,7 +181,7 @@ export function four_5_1(c: i32, rows: i32, x: usize, line: usize, w: usize, ski
 /** Four pixels, 5 taps a row, stride 2. */
 export function four_5_2(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
   for (; c >= 4; c -= 4) {
-    let a = start(bias);
+    let a = load_or_zero(bias);
     let b = a,
       d = a,
       e = a;

@@ -8,8 +8,13 @@ export const DEPTH = 512;
 /** What lies outside of the image. */
 export const ZEROS: usize = memory.data(DEPTH * 4, 16);
 
-/** Row and column of the upper left corners of up to six windows. */
-const CORNERS: usize = memory.data(6 * 8, 16);
+/** Row, column and address of the upper left corners of up to six windows; eight bytes for an address. */
+const CORNERS: usize = memory.data(6 * 16, 16);
+
+// Where windows are: in the image, over its upper or lower end, or over its sides.
+const INSIDE = 0;
+const OVER_ENDS = 1;
+const OVER_SIDES = 2;
 
 // The image and its windows, as f32_conv has them. ldx is in bytes.
 let x: usize = 0;
@@ -18,6 +23,7 @@ let h: i32 = 0;
 let wd: i32 = 0;
 let c: i32 = 0;
 let ow: i32 = 0;
+let kh: i32 = 0;
 let kw: i32 = 0;
 let sh: i32 = 0;
 let sw: i32 = 0;
@@ -34,6 +40,7 @@ export function set_windows(
   wd_: i32,
   c_: i32,
   ow_: i32,
+  kh_: i32,
   kw_: i32,
   sh_: i32,
   sw_: i32,
@@ -48,6 +55,7 @@ export function set_windows(
   wd = wd_;
   c = c_;
   ow = ow_;
+  kh = kh_;
   kw = kw_;
   sh = sh_;
   sw = sw_;
@@ -69,51 +77,74 @@ export function pack_windows(i: i32, m: i32, at: i32, k: i32, y: usize): void {
 }
 
 function pack_strip(i: i32, rows: i32, at: i32, end: i32, y: usize): void {
+  const place = corners(i, rows);
   // Where the taps of a kernel row are neighbours and all in the image, they are one run.
-  const taps = corners(i, rows) && dw == 1 && ldx == (<usize>c) << 2 ? kw : 1;
+  const taps = place != OVER_SIDES && dw == 1 && ldx == (<usize>c) << 2 ? kw : 1;
   const length = taps * c;
+  const run = at / length;
+  let from = at - run * length;
+  let ky = (run * taps) / kw;
+  let kx = run * taps - ky * kw;
   while (at < end) {
-    const run = at / length;
-    const from = at - run * length;
     const n = min(length - from, end - at);
-    const tap = run * taps;
-    const ky = tap / kw;
-    locate(rows, ky * dh, (tap - ky * kw) * dw, (<usize>from) << 2);
+    const dy = ky * dh;
+    const dx = kx * dw;
+    const offset = <usize>(dy * wd + dx) * ldx + ((<usize>from) << 2);
+    if (place == INSIDE) locate(rows, offset);
+    else locate_inside(rows, dy, dx, offset);
     strip(rows, n, y);
     y += (<usize>(rows * n)) << 2;
     at += n;
+    from = 0;
+    kx += taps;
+    if (kx == kw) {
+      kx = 0;
+      ky++;
+    }
   }
 }
 
-/** Notes the corners of the windows of pixels from `i` on; whether all their columns are in the image. */
-function corners(i: i32, rows: i32): bool {
+/** Notes the corners of the windows of pixels from `i` on; says where they are. */
+function corners(i: i32, rows: i32): i32 {
   let oy = i / ow;
   let ox = i - oy * ow;
-  let inside = true;
+  let place = INSIDE;
   for (let p = CORNERS; rows > 0; rows--) {
+    const top = oy * sh - pt;
     const left = ox * sw - pl;
-    store<i32>(p, oy * sh - pt);
+    store<i32>(p, top);
     store<i32>(p, left, 4);
-    inside = inside && left >= 0 && left + (kw - 1) * dw < wd;
-    p += 8;
+    store<usize>(p, x + <usize>(top * wd + left) * ldx, 8);
+    if (left < 0 || left + (kw - 1) * dw >= wd) place = OVER_SIDES;
+    else if (top < 0 || top + (kh - 1) * dh >= h) place = max(place, OVER_ENDS);
+    p += 16;
     if (++ox == ow) {
       ox = 0;
       oy++;
     }
   }
-  return inside;
+  return place;
 }
 
-/** Notes where the rows have the tap that lies `dy` below and `dx` right of their corners, `offset` bytes into its channels. */
-function locate(rows: i32, dy: i32, dx: i32, offset: usize): void {
+/** Notes where the rows have the floats that lie `offset` bytes after their corners. */
+function locate(rows: i32, offset: usize): void {
   let corner = CORNERS;
   let to = ROWS;
   for (; rows > 0; rows--) {
-    const iy = load<i32>(corner) + dy;
-    const ix = load<i32>(corner, 4) + dx;
-    const inside = <u32>iy < <u32>h && <u32>ix < <u32>wd;
-    store<usize>(to, inside ? x + <usize>(iy * wd + ix) * ldx + offset : ZEROS);
-    corner += 8;
+    store<usize>(to, load<usize>(corner, 8) + offset);
+    corner += 16;
+    to += sizeof<usize>();
+  }
+}
+
+/** The same, if the tap `dy` below and `dx` right of the corner is in the image; else zeros. */
+function locate_inside(rows: i32, dy: i32, dx: i32, offset: usize): void {
+  let corner = CORNERS;
+  let to = ROWS;
+  for (; rows > 0; rows--) {
+    const inside = <u32>(load<i32>(corner) + dy) < <u32>h && <u32>(load<i32>(corner, 4) + dx) < <u32>wd;
+    store<usize>(to, inside ? load<usize>(corner, 8) + offset : ZEROS);
+    corner += 16;
     to += sizeof<usize>();
   }
 }

@@ -18,6 +18,7 @@ import * as microsoft from "./microsoft.ts";
 import * as microsoft_attention from "./microsoft-attention.ts";
 import * as microsoft_fused from "./microsoft-fused.ts";
 import * as microsoft_linear from "./microsoft-linear.ts";
+import * as microsoft_normalization from "./microsoft-normalization.ts";
 import * as microsoft_quantized from "./microsoft-quantized.ts";
 import * as normalization from "./normalization.ts";
 import type { Op } from "./op.ts";
@@ -44,7 +45,7 @@ const ONNX = [
   along, attention, binary, cast, control, conv, create, detect, elementwise, image, layout, linear, loss, normalization, pad, pool, quantize, random, recurrent,
   reduce, regions, resize, scatter, search, select, sequence, shape, signal, softmax, strings, unary,
 ];
-const MICROSOFT = [microsoft, microsoft_attention, microsoft_fused, microsoft_linear, microsoft_quantized];
+const MICROSOFT = [microsoft, microsoft_attention, microsoft_fused, microsoft_linear, microsoft_normalization, microsoft_quantized];
 
 /** An operator's name starts with a capital; what else a family exports does not. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>

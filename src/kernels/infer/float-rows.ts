@@ -3,15 +3,15 @@ import { FLOAT_WORK_BYTES, type FloatKernels, packedLength } from "./float.ts";
 import * as reference from "./float-reference.ts";
 
 /** Quarters between -2 and 2: all their sums here are exact in float32, so that neither order nor fusing shows, and no tolerance is needed. */
-function exact(n: number, seed: number): Float32Array {
+export function exact(n: number, seed: number): Float32Array {
   const next = random(seed);
   return Float32Array.from({ length: n }, () => Math.floor(next() * 17 - 8) / 4);
 }
 
 /** Data that a kernel must leave alone where it is not told to write. */
-const blank = (n: number): Arg => output(new Float32Array(n).fill(85));
+export const blank = (n: number): Arg => output(new Float32Array(n).fill(85));
 
-interface Ending {
+export interface Ending {
   bias?: boolean;
   z?: "first" | "last";
   kind?: number;
@@ -19,14 +19,14 @@ interface Ending {
   beyond?: number;
 }
 
-const ENDINGS: readonly Ending[] = [
+export const ENDINGS: readonly Ending[] = [
   {},
   { bias: true, kind: 1, beyond: 3 },
   { bias: true, z: "first", kind: 2 },
   { z: "last", kind: 1, beyond: 8 },
 ];
 
-const label = (...values: unknown[]): string =>
+export const label = (...values: unknown[]): string =>
   values.map((value) => (typeof value === "object" ? JSON.stringify(value) : value)).join(" ");
 
 function gemm(m: number, n: number, k: number, ending: Ending = {}): Case {

@@ -105,4 +105,48 @@ export interface VectorKernels {
    * Returns -1, or which index lies outside: what comes before it is written. https://onnx.ai/onnx/operators/onnx__Gather.html
    */
   gather_rows(count: number, n: number, x: number, indices: number, wide: number, y: number, limit: number): number;
+  /**
+   * The greatest of each window of an image, f32[h, w, c] to f32[oh, ow, c]; NaN wins, -Infinity where a window has no pixel. `top` and `left`
+   * are how far the first window hangs over. A window as two calls, of its row and then of its column, gives the same. https://onnx.ai/onnx/operators/onnx__MaxPool.html
+   */
+  f32_max_pool(
+    ...args: [
+      ...[h: number, w: number, c: number, kh: number, kw: number, stride_h: number, stride_w: number, dilation_h: number],
+      ...[dilation_w: number, top: number, left: number, oh: number, ow: number, x: number, y: number],
+    ]
+  ): void;
+  /** The mean of each window, as `f32_max_pool`; with `include_pad` what lies in the padding, but not what lies behind it, counts as 0. */
+  f32_average_pool(
+    ...args: [
+      ...[h: number, w: number, c: number, kh: number, kw: number, stride_h: number, stride_w: number, dilation_h: number],
+      ...[dilation_w: number, top: number, left: number, bottom: number, right: number, oh: number, ow: number],
+      ...[include_pad: number, x: number, y: number],
+    ]
+  ): void;
+  /** Pixels of `n` bytes of an image `w` wide: pixel (i, j) is that at row `rows[i]`, i32[oh], and column `columns[j]`, i32[ow]. */
+  resize_nearest(w: number, n: number, oh: number, ow: number, x: number, y: number, rows: number, columns: number): void;
+  /**
+   * f32[oh, ow, c] of an image f32[h, w, c]: each pixel is the sum over `taps_h` rows and `taps_w` columns, 2 for linear and 4 for cubic
+   * interpolation. `rows` i32[oh, taps_h] and `row_weights` f32[oh, taps_h] say which and how much, `columns` and `column_weights` likewise.
+   */
+  f32_resize(
+    ...args: [
+      ...[w: number, c: number, oh: number, ow: number, taps_h: number, taps_w: number, x: number, y: number],
+      ...[rows: number, row_weights: number, columns: number, column_weights: number],
+    ]
+  ): void;
+  /**
+   * One step of an LSTM of `n` cells after its products: `gates` is f32[4, n] in ONNX's order i, o, f, c with biases added, `peephole` f32[3, n]
+   * in the order i, o, f or 0; `cell` is f32[n], the state before and after, `hidden` f32[n] the output. Sigmoid and Tanh.
+   * https://onnx.ai/onnx/operators/onnx__LSTM.html
+   */
+  f32_lstm_cell(n: number, gates: number, peephole: number, cell: number, hidden: number): void;
+  /** `Sigmoid(gate) * hidden` of f32[n]: what a GRU without `linear_before_reset` multiplies. */
+  f32_gru_reset(n: number, gate: number, hidden: number, y: number): void;
+  /**
+   * One step of a GRU of `n` cells after its products: `gates` is f32[3, n] in ONNX's order z, r, h with biases added. With
+   * `linear_before_reset` the product of the state and its bias are not added to the gate h but stand at `candidate`, f32[n]; else that is 0, and
+   * r does not matter. `hidden` is the state before, `y` that after, and may be `hidden`. https://onnx.ai/onnx/operators/onnx__GRU.html
+   */
+  f32_gru_cell(n: number, gates: number, candidate: number, hidden: number, y: number): void;
 }
