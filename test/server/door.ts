@@ -303,7 +303,8 @@ export function doorSuite(door: () => Door): void {
       void (await (await fetch(at("/v1/models/run/model.onnx"), { method: "PUT", body })).arrayBuffer());
     await put(bytes);
     expect(await json(at("/v2/models/run"))).toMatchObject({ inputs: [{ name: "x", datatype: "FP32", shape: [-1, 64] }] });
-    const expected = (await (await load(bytes)).run({ x: { dtype: "float32", shape: x.dims, data: x.data as Float32Array } })).y?.data as Float32Array;
+    const expected = (await (await load(bytes)).run({ x: { dtype: "float32", shape: x.dims, data: x.data as Float32Array } })).y
+      ?.data as Float32Array;
 
     const same = (got: ArrayLike<number>): void => {
       expect(got.length).toBe(expected.length);
