@@ -2,6 +2,7 @@ import { load_part, store_part } from "./lanes";
 
 // Pools of NHWC images. A window is cut to what lies within the image; how many of its rows and columns that leaves is found once.
 
+/** `missing` gathers where a NaN was, which the quick instruction passes over. */
 @unmanaged
 class Max {
   @inline
@@ -9,12 +10,16 @@ class Max {
     return f32x4.splat(-Infinity);
   }
   @inline
-  of(a: v128, b: v128): v128 {
-    return f32x4.max(a, b);
+  of(a: v128, v: v128): v128 {
+    return f32x4.pmax(a, v);
   }
   @inline
-  end(a: v128, factor: v128): v128 {
-    return a;
+  missing(m: v128, v: v128): v128 {
+    return v128.or(m, f32x4.ne(v, v));
+  }
+  @inline
+  end(a: v128, m: v128, factor: v128): v128 {
+    return v128.or(a, m);
   }
 }
 
@@ -25,11 +30,15 @@ class Average {
     return f32x4.splat(0);
   }
   @inline
-  of(a: v128, b: v128): v128 {
-    return f32x4.add(a, b);
+  of(a: v128, v: v128): v128 {
+    return f32x4.add(a, v);
   }
   @inline
-  end(a: v128, factor: v128): v128 {
+  missing(m: v128, v: v128): v128 {
+    return m;
+  }
+  @inline
+  end(a: v128, m: v128, factor: v128): v128 {
     return f32x4.mul(a, factor);
   }
 }
@@ -55,42 +64,57 @@ function pixel<Op>(c: i32, rows: i32, columns: i32, x: usize, down: usize, acros
     // The last block may take channels that the one before has done.
     for (let j = 0; j < c; j += 16) {
       const at = (<usize>min(j, c - 16)) << 2;
-      let a = op.start();
-      let b = a;
-      let d = a;
-      let e = a;
+      let a0 = op.start();
+      let a1 = a0;
+      let a2 = a0;
+      let a3 = a0;
+      let m0 = f32x4.splat(0);
+      let m1 = m0;
+      let m2 = m0;
+      let m3 = m0;
       let row = x + at;
       for (let i = rows; i > 0; i--) {
         let p = row;
         for (let k = columns; k > 0; k--) {
-          a = op.of(a, v128.load(p));
-          b = op.of(b, v128.load(p, 16));
-          d = op.of(d, v128.load(p, 32));
-          e = op.of(e, v128.load(p, 48));
+          const v0 = v128.load(p);
+          const v1 = v128.load(p, 16);
+          const v2 = v128.load(p, 32);
+          const v3 = v128.load(p, 48);
+          a0 = op.of(a0, v0);
+          a1 = op.of(a1, v1);
+          a2 = op.of(a2, v2);
+          a3 = op.of(a3, v3);
+          m0 = op.missing(m0, v0);
+          m1 = op.missing(m1, v1);
+          m2 = op.missing(m2, v2);
+          m3 = op.missing(m3, v3);
           p += across;
         }
         row += down;
       }
-      v128.store(y + at, op.end(a, factor));
-      v128.store(y + at, op.end(b, factor), 16);
-      v128.store(y + at, op.end(d, factor), 32);
-      v128.store(y + at, op.end(e, factor), 48);
+      v128.store(y + at, op.end(a0, m0, factor));
+      v128.store(y + at, op.end(a1, m1, factor), 16);
+      v128.store(y + at, op.end(a2, m2, factor), 32);
+      v128.store(y + at, op.end(a3, m3, factor), 48);
     }
     return;
   }
   for (let j = 0; j < c; j += 4) {
     const at = c >= 4 ? (<usize>min(j, c - 4)) << 2 : 0;
     let a = op.start();
+    let m = f32x4.splat(0);
     let row = x + at;
     for (let i = rows; i > 0; i--) {
       let p = row;
       for (let k = columns; k > 0; k--) {
-        a = op.of(a, c >= 4 ? v128.load(p) : load_part(p, c, a));
+        const v = c >= 4 ? v128.load(p) : load_part(p, c, a);
+        a = op.of(a, v);
+        m = op.missing(m, v);
         p += across;
       }
       row += down;
     }
-    a = op.end(a, factor);
+    a = op.end(a, m, factor);
     if (c >= 4) v128.store(y + at, a);
     else store_part(y, a, c);
   }

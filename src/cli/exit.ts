@@ -7,6 +7,12 @@ export const EXIT = { done: 0, failed: 1, usage: 2, invalid: 3, target: 4, inter
 /** The command was called wrongly: an unknown word, a missing file. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
+  /** Lines after the message: what could be given, say. */
+  readonly lines: readonly string[];
+  constructor(message: string, lines: readonly string[] = []) {
+    super(message);
+    this.lines = lines;
+  }
 }
 
 /** The user or the system asked to stop. */
@@ -53,6 +59,9 @@ const REASONS: Record<string, string> = {
 /** Why the system refused, in words. */
 export const reasonOf = (error: unknown): string =>
   (isSystemError(error) && REASONS[error.code]) || (error instanceof Error ? error.message : String(error));
+
+/** Lines that follow it. */
+export const linesOf = (error: unknown): readonly string[] => (error instanceof UsageError ? error.lines : []);
 
 /** The line that the user reads; undefined where there is nothing to say: the reader of our output went away, or help was shown. */
 export function messageOf(error: unknown): string | undefined {

@@ -1,6 +1,6 @@
 /** The command-line door. */
 import { CommanderError } from "commander";
-import { exitCode, Interrupted, messageOf } from "./exit.ts";
+import { exitCode, Interrupted, linesOf, messageOf } from "./exit.ts";
 import { program } from "./program.ts";
 import { writeErr } from "./streams.ts";
 import { printable } from "./units.ts";
@@ -25,7 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const debug = /\bedgeslim\b/.test(process.env.DEBUG ?? "") && error instanceof Error;
     const message = messageOf(error);
     if (debug) await writeErr(`edgeslim: ${(error.stack ?? "").split("\n").map(printable).join("\n")}\n`);
-    else if (message) await writeErr(`edgeslim: ${printable(message)}\n`);
+    else if (message) await writeErr(`edgeslim: ${[message, ...linesOf(error)].map(printable).join("\n")}\n`);
     return exitCode(error);
   }
 }

@@ -4,9 +4,13 @@ import { isAboutModel } from "../engine/file-error.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { FindSibling } from "../formats/onnx/siblings.ts";
 import { type FileSource, fileSource } from "../io/file.ts";
-import type { Source } from "../io/source.ts";
+import { inputOf, readAll } from "../io/input.ts";
+import { isSource, memorySource, type Source } from "../io/source.ts";
 import { isSystemError, reasonOf, UsageError } from "./exit.ts";
 import { standardInput } from "./streams.ts";
+
+/** A model that is read from a pipe to be run; ONNX files end there too. */
+const MAX_PIPED_BYTES = 2 ** 31;
 
 /** A model named on the command line. */
 export interface Model {
@@ -41,6 +45,28 @@ export async function openModel(path: string, signal: AbortSignal): Promise<Mode
   } catch (error) {
     throw missing(`Cannot read the model ${path}`, error);
   }
+}
+
+/** A model that can be read again. */
+export interface LoadableModel extends Omit<Model, "source"> {
+  source: Source;
+  /** Bytes of the file, and of those beside it that have been read. */
+  bytes(): number;
+}
+
+/** Opens a model that is loaded: what comes from a pipe or standard input is kept in memory. */
+export async function openLoadable(path: string, signal: AbortSignal): Promise<LoadableModel> {
+  const { source: opened, siblings, ...model } = await openModel(path, signal);
+  const source = isSource(opened) ? opened : memorySource(await readAll(inputOf(opened), MAX_PIPED_BYTES, "MAX_PIPED_BYTES"));
+  let beside = 0;
+  const find: FindSibling | undefined =
+    siblings &&
+    (async (location) => {
+      const found = await siblings(location);
+      beside += found?.size ?? 0;
+      return found;
+    });
+  return { ...model, source, siblings: find, bytes: () => source.size + beside };
 }
 
 /** A file that a model names, from the model's folder. */

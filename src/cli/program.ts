@@ -5,6 +5,7 @@ import { parseBytes } from "../io/bytes.ts";
 import { VERSION } from "../version.ts";
 import { type CompressFlags, compressCommand } from "./compress.ts";
 import { inspectCommand } from "./inspect.ts";
+import { type RunFlags, runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
 import { printable } from "./units.ts";
 
@@ -15,6 +16,7 @@ Examples:
   edgeslim compress my-model/ -o out/ --quantize all-web
   curl -s https://example.com/model.onnx | edgeslim compress - -o - --quantize w8 > model.w8.onnx
   edgeslim inspect model.onnx
+  edgeslim run model.onnx --input image=image.npy -o out/ --repeat 20
 
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the model or the recipe is invalid or unsupported; 4 a target was not met;
 130 interrupted.`;
@@ -22,7 +24,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the model or the recipe is invali
 /** The commands and their flags. `signal` aborts what runs. */
 export function program(signal: AbortSignal): Command {
   const edgeslim = base(new Command("edgeslim"))
-    .description("Compresses ONNX and safetensors models as a stream.")
+    .description("Compresses ONNX and safetensors models as a stream, and runs ONNX models.")
     .version(VERSION, "-V, --version", "print the version")
     .helpCommand(false)
     .addHelpText("after", EXAMPLES);
@@ -54,6 +56,14 @@ export function program(signal: AbortSignal): Command {
     .option("--json", "print JSON")
     .action((model: string, flags: { json?: boolean }) => inspectCommand(model, flags, signal));
 
+  command("run")
+    .description("Run a model on arrays, write its outputs as .npy and tell how long it takes.")
+    .argument("<model>", "ONNX file; - is standard input")
+    .addOption(inputs())
+    .option("-o, --output <folder>", "where NAME.npy is written for each output", ".")
+    .addOption(new Option("--repeat <number>", "runs after the first, to tell the latency of").argParser(repeats).default(0))
+    .action((model: string, flags: RunFlags) => runCommand(model, flags, signal));
+
   command("serve")
     .description("Serve compression over HTTP on this machine, as the Worker does at the edge.")
     .option("-p, --port <number>", "port to listen on; 0 takes a free one", port, 8787)
@@ -79,6 +89,16 @@ function base(command: Command): Command {
             .join("\n")}\n`,
         ),
     });
+}
+
+const inputs = (): Option =>
+  new Option("-i, --input <name=file>", "an input as NAME=FILE.npy, or FILE.npz with the inputs by their names; may be given again")
+    .argParser((value: string, before: string[]) => [...before, value])
+    .default([], "none");
+
+function repeats(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a number of runs from 0 to 999999.");
 }
 
 function schemeWord(word: string): string {

@@ -23,6 +23,13 @@ export function count(n: number): string {
   return `${(n / divisor).toFixed(1)} ${suffix}`;
 }
 
+/** A number in few figures: `-0.03142`, `1.5e-7`, `224`. */
+export const number = (x: number): string => (Number.isInteger(x) && Math.abs(x) < 1e9 ? String(x) : String(Number(x.toPrecision(4))));
+
+/** Milliseconds: `4.51 ms`. */
+export const milliseconds = (value: number): string =>
+  `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
+
 /** A list that names the first few and counts the rest. */
 export function some(names: readonly string[], shown = 3): string {
   const rest = names.length - shown;

@@ -1,11 +1,12 @@
 /** Operators on pairs of elements, whose tensors are broadcast. */
+import type { Node } from "../graph/graph.ts";
 import { type DType, isFloat, type Tensor } from "../tensor.ts";
-import { castTo } from "./cast.ts";
-import { ofKnown } from "./compute.ts";
+import { castTo, converted } from "./cast.ts";
+import { ofKnown, one } from "./compute.ts";
 import { broadcast, computed, product } from "./dims.ts";
 import { type Each, eachOf, eachPair, foldPairs } from "./each.ts";
 import { larger, smaller } from "./elements.ts";
-import { type Context, type Inputs, int, type Op, text } from "./op.ts";
+import { type Context, type FoldContext, type Inputs, int, type Op } from "./op.ts";
 import { type Dim, elementsOf, type Value } from "./value.ts";
 
 const dtypeOf = (inputs: Inputs) => inputs.find((value) => value?.dtype)?.dtype;
@@ -37,7 +38,7 @@ interface Rules {
 }
 
 /** Tensors in that are broadcast, one out. */
-const pairs = ({ dtype, fold, compute, known }: Rules): Op => ({
+export const pairs = ({ dtype, fold, compute, known }: Rules): Op => ({
   infer: (_node, inputs, context) => [
     { dtype: dtype ?? dtypeOf(inputs), shape: shapeOf(inputs, context), elements: elementsBy(known, inputs, context) },
   ],
@@ -113,17 +114,19 @@ const bigRemainder = (a: bigint, b: bigint): bigint | undefined => (b === 0n ? u
 const cRemainder = (a: bigint, b: bigint): bigint | undefined =>
   b === 0n || [a, b].some((x) => !Number.isSafeInteger(Number(x))) ? undefined : a % b;
 
+function modulo(node: Node, [a, b]: readonly (Tensor | undefined)[], y: FoldContext["outputs"][0] | undefined, cBig: typeof cRemainder) {
+  const isC = int(node, "fmod", 0) !== 0;
+  if (!a || !b || !y || (isFloat(a.dtype) && !isC)) return undefined;
+  const each: Each<"two"> = isC
+    ? { number: (p, q) => p % q, integer: (p, q) => (q === 0 ? undefined : p % q), bigint: cBig }
+    : { number: () => undefined, integer: remainder, bigint: bigRemainder };
+  return one(eachPair(a, b, y.dtype, y.shape, each));
+}
+
 export const Mod: Op = {
   ...pairs({}),
-  fold(node, [a, b], { outputs: [y] }) {
-    const isC = int(node, "fmod", 0) !== 0;
-    if (!a || !b || !y || (isFloat(a.dtype) && !isC)) return undefined;
-    const each: Each<"two"> = isC
-      ? { number: (p, q) => p % q, integer: (p, q) => (q === 0 ? undefined : p % q), bigint: cRemainder }
-      : { number: () => undefined, integer: remainder, bigint: bigRemainder };
-    const result = eachPair(a, b, y.dtype, y.shape, each);
-    return result && [result];
-  },
+  fold: (node, inputs, { outputs: [y] }) => modulo(node, inputs, y, cRemainder),
+  compute: ofKnown((node, inputs, { outputs: [y] }) => modulo(node, inputs, y, (a, b) => (b === 0n ? undefined : a % b))),
 };
 
 export const Max = pairs({ fold: { number: Math.max, bigint: larger, accepts: isNumber } });
@@ -142,40 +145,15 @@ export const Mean = pairs({
 /** The exponent may have another type. */
 export const Pow: Op = {
   infer: (_node, inputs, context) => [{ dtype: inputs[0]?.dtype, shape: shapeOf(inputs, context) }],
-  fold(_node, [x, exponent], { outputs: [y] }) {
-    const [base, power] = [x, exponent].map((tensor) => tensor && castTo(tensor, "float64"));
-    const raised = base && power && y && eachPair(base, power, "float64", y.shape, { number: Math.pow });
-    const result = raised && castTo(raised, y.dtype);
-    return result && [result];
-  },
+  fold: (_node, inputs, { outputs: [y] }) => raised(inputs, y, castTo),
+  compute: ofKnown((_node, inputs, { outputs: [y] }) => raised(inputs, y, converted)),
 };
 
-const isInteger = (dtype: DType) => isNumber(dtype) && !isFloat(dtype);
-
-/** Nothing is left of what is shifted by all its bits. */
-export const BitShift = pairs({
-  compute: ofKnown((node, inputs, context) => {
-    const isLeft = text(node, "direction", "") === "LEFT";
-    const number = (a: number, b: number) => (b > 31 ? 0 : isLeft ? a << b : a >>> b);
-    const bigint = (a: bigint, b: bigint) => (b > 63n ? 0n : isLeft ? a << b : a >> b);
-    return foldPairs({ number, bigint, accepts: isInteger })(node, inputs, context);
-  }),
-});
-
-const bitwise = (number: (a: number, b: number) => number, bigint: (a: bigint, b: bigint) => bigint) =>
-  pairs({ compute: ofKnown(foldPairs({ number, bigint, accepts: isInteger })) });
-export const BitwiseAnd = bitwise(
-  (a, b) => a & b,
-  (a, b) => a & b,
-);
-export const BitwiseOr = bitwise(
-  (a, b) => a | b,
-  (a, b) => a | b,
-);
-export const BitwiseXor = bitwise(
-  (a, b) => a ^ b,
-  (a, b) => a ^ b,
-);
+function raised(inputs: readonly (Tensor | undefined)[], y: FoldContext["outputs"][0] | undefined, cast: typeof castTo) {
+  const [base, power] = inputs.map((tensor) => tensor && castTo(tensor, "float64"));
+  const result = base && power && y && eachPair(base, power, "float64", y.shape, { number: Math.pow });
+  return result && one(cast(result, y.dtype));
+}
 
 export const And = pairs({ dtype: "bool", fold: { number: (a, b) => a & b, accepts: isBool } });
 export const Or = pairs({ dtype: "bool", fold: { number: (a, b) => a | b, accepts: isBool } });

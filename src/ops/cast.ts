@@ -60,7 +60,7 @@ const widened = (x: Tensor): Tensor => ({
 });
 
 /** A tensor in any other type: where its definition leaves open what becomes of a float, as onnxruntime on an x86 processor has it. */
-function converted(given: Tensor, dtype: DType, saturate: boolean): Tensor | undefined {
+export function converted(given: Tensor, dtype: DType, saturate = true): Tensor | undefined {
   const x = isNarrow(given.dtype) ? widened(given) : given;
   if (x.dtype === dtype) return x;
   if (dtype === "string") {
@@ -83,7 +83,7 @@ function parsed(x: Tensor, texts: readonly string[], dtype: DType): Tensor | und
   if (dtype === "int64" && texts.every((each) => /^\s*[+-]?\d+\s*$/.test(each)))
     return { dtype, shape: x.shape, data: BigInt64Array.from(texts, (each) => BigInt(each.replace("+", ""))) };
   const isNumber = texts.every((each) => /^\s*nan\s*$/i.test(each) || !Number.isNaN(numberOf(each)));
-  return isNumber ? castTo({ dtype: "float64", shape: x.shape, data: Float64Array.from(texts, numberOf) }, dtype) : undefined;
+  return isNumber ? converted({ dtype: "float64", shape: x.shape, data: Float64Array.from(texts, numberOf) }, dtype) : undefined;
 }
 
 const numberOf = (text: string): number =>

@@ -38,7 +38,7 @@ function turnedTensor(x: Tensor, turn: (dims: Dims) => Dims): Tensor {
 const channelsLast = (op: Op): Op => ({
   infer: (node, [x, ...rest], context) => op.infer(node, [turned(x, first), ...rest], context).map((value) => turned(value, last) ?? {}),
   compute(node, [x, ...rest], context) {
-    if (!isTensor(x) || node.attributes.kind !== undefined || rest.length > 3) return undefined;
+    if (!isTensor(x) || x.shape.length < 3 || node.attributes.kind !== undefined || rest.length > 3) return undefined;
     const outputs = context.outputs.map(({ dtype, shape }) => ({ dtype, shape: shape && (first(shape) as readonly number[]) }));
     const results = op.compute?.(node, [turnedTensor(x, first), ...rest], { ...context, outputs });
     return results?.map((y) => (isTensor(y) ? turnedTensor(y, last) : y));

@@ -2,39 +2,45 @@
  * Operators of com.microsoft that transformers are made of:
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  */
+import type { Node } from "../graph/graph.ts";
+import type { Tensor } from "../tensor.ts";
+import { attend, behind, headed, merged, plain, rotated } from "./attend.ts";
+import { ofTensors, one, stored } from "./compute.ts";
 import { computed, product, quotient } from "./dims.ts";
+import { numbersOf } from "./elements.ts";
+import { groupQuery } from "./group-query.ts";
 import { type Context, int, numbers, type Op } from "./op.ts";
+import { addTo, multiplied, type View, view } from "./product.ts";
 import type { Dim, Value } from "./value.ts";
 
 const likeFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
 const typeOfFirst: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype }] };
 
 export const LongformerAttention = likeFirst;
-export const RotaryEmbedding = likeFirst;
+/** x[batch, length, heads · size] or [batch, heads, length, size], a first position or those of all, cosines and sines of each position. */
+export const RotaryEmbedding: Op = {
+  ...likeFirst,
+  compute: ofTensors((node, [x, positions, cosine, sine]) => {
+    const [data, cosines, sines] = [x, cosine, sine].map((each) => each && numbersOf(each));
+    const half = cosine?.shape[1] ?? 0;
+    const list = Array.from((positions?.data ?? []) as ArrayLike<number | bigint>, Number);
+    if (!x || !data || !cosines || !sines || list.length === 0 || int(node, "is_packed_batching", 0) !== 0) return undefined;
+    const heads = int(node, "num_heads", 0) || Math.floor((x.shape.at(-1) ?? 0) / (half * 2));
+    const matrix = x.shape.length === 4 ? view(x.shape, data) : headed(data, x.shape, heads, (x.shape[2] ?? 0) / heads);
+    const length = matrix?.shape[2] ?? 0;
+    const position = (batch: number, place: number) =>
+      list.length === 1 ? (list[0] as number) + place : (list[batch * length + place] ?? -1);
+    const width = int(node, "rotary_embedding_dim", 0) || half * 2;
+    const y = matrix && width === half * 2 && rotated(matrix, cosines, sines, position, width, int(node, "interleaved", 0) !== 0);
+    if (!y) return undefined;
+    return one(stored(x.dtype, x.shape, x.shape.length === 4 ? (y.data as Float64Array) : merged(y.data as Float64Array, y.shape).data));
+  }),
+};
 export const PackedAttention = typeOfFirst;
 export const PackedMultiHeadAttention = typeOfFirst;
 export const RelativePositionBias = typeOfFirst;
 export const RestorePadding = typeOfFirst;
 export const DecoderAttention: Op = { infer: (node, [x]) => node.output.map(() => ({ dtype: x?.dtype })) };
-
-/** Output, mean, inverse deviation, and the sum before it was normalized. */
-export const SkipLayerNormalization: Op = {
-  infer(_node, [x], _context) {
-    const y: Value = { dtype: x?.dtype, shape: x?.shape };
-    const statistic: Value = { dtype: "float32", shape: x?.shape?.map((d, i, { length }) => (i === length - 1 ? 1 : d)) };
-    return [y, statistic, statistic, y];
-  },
-};
-export const SkipSimplifiedLayerNormalization = SkipLayerNormalization;
-
-/** ids[batch, length], segments, word embedding[words, hidden], … → [batch, length, hidden], mask index, sum. */
-export const EmbedLayerNormalization: Op = {
-  infer(_node, [ids, , word], context) {
-    const hidden = word?.shape?.[1] ?? context.symbol();
-    const y: Value = { dtype: word?.dtype, shape: ids?.shape && [...ids.shape, hidden] };
-    return [y, { dtype: "int32", shape: [ids?.shape?.[0] ?? context.symbol()] }, y];
-  },
-};
 
 /** Keys or values of all steps so far: [batch, heads, steps, head size]. */
 const cache = (batch: Dim | undefined, past: Value | undefined, dtype: Value["dtype"], context: Context): Value => ({
@@ -54,7 +60,49 @@ export const Attention: Op = {
       { dtype: x?.dtype, shape: present },
     ];
   },
+  compute: ofTensors((node, [x, weight, bias, mask, past, added]) => {
+    const [data, weights, biases] = [x, weight, bias].map((each) => each && numbersOf(each));
+    const [batch = 0, length = 0] = x?.shape ?? [];
+    const columns = weight?.shape[1] ?? 0;
+    const heads = int(node, "num_heads", 0);
+    const sizes = (numbers(node, "qkv_hidden_sizes") ?? [columns / 3, columns / 3, columns / 3]) as readonly number[];
+    const product = x && weight && data && weights && multiplied(view(x.shape, data), view(weight.shape, weights));
+    if (!x || !product || sizes.length !== 3 || x.shape.length !== 3 || int(node, "do_rotary", 0) !== 0 || past) return undefined;
+    if (bias && !(biases && addTo(product.data as Float64Array, product.shape, { shape: bias.shape, data: biases }))) return undefined;
+    const [first, second, third] = sizes as [number, number, number];
+    const [q, k, v] = (
+      [
+        [first, 0],
+        [second, first],
+        [third, first + second],
+      ] as const
+    ).map(([size, from]) => headed(product.data as Float64Array, product.shape, heads, size / heads, from));
+    const hidden = mask && hiding(node, mask, batch, length);
+    if (!q || !k || !v || (mask && !hidden)) return undefined;
+    const isCausal = int(node, "unidirectional", 0) !== 0;
+    const masked = (score: number, b: number, query: number, key: number) =>
+      isCausal && key > query ? Number.NEGATIVE_INFINITY : score + (hidden?.(b, query, key) ?? 0);
+    const y = attend(q, k, v, { scale: int(node, "scale", 0) || 1 / Math.sqrt(first / heads), bias: added, masked });
+    const result = y && merged(y.data, y.shape);
+    return result && one(stored(x.dtype, result.shape, result.data));
+  }),
 };
+
+/** What is added to a score: a mask is how many keys of each batch count, or 0 for each key that does not, for all queries or each. */
+function hiding(
+  node: Node,
+  mask: Tensor,
+  batch: number,
+  keys: number,
+): ((batch: number, query: number, key: number) => number) | undefined {
+  const value = int(node, "mask_filter_value", -10000);
+  const data = Array.from(mask.data as ArrayLike<number | bigint>, Number);
+  if (mask.shape.join() === `${batch}`) return (b, _query, key) => (key < (data[b] as number) ? 0 : value);
+  if (mask.shape.join() === [batch, keys].join()) return (b, _query, key) => (data[b * keys + key] ? 0 : value);
+  const queries = mask.shape[1] ?? 0;
+  if (mask.shape.join() !== [batch, queries, keys].join()) return undefined;
+  return (b, query, key) => (data[(b * queries + query) * keys + key] ? 0 : value);
+}
 
 /** query[batch, length, hidden], key, value: [batch, length, hidden of the value]; packed, query[batch, length, heads, 3, head size]. */
 export const MultiHeadAttention: Op = {
@@ -71,6 +119,34 @@ export const MultiHeadAttention: Op = {
     const scores = [batch ?? context.symbol(), heads, length ?? context.symbol(), context.symbol()];
     return [y, ...present, { dtype: query?.dtype, shape: q?.length === 3 ? scores : undefined }];
   },
+  /** Keys and values [batch, heads, length, size] come without a past. */
+  compute: ofTensors((node, [query, key, value, bias, mask, added, past_key, past_value]) => {
+    const heads = int(node, "num_heads", 0);
+    const biases = bias && numbersOf(bias);
+    let from = 0;
+    const [q, k, v] = [query, key, value].map((x): View | undefined => {
+      const data = x && numbersOf(x);
+      if (!data || x.shape.length < 3) return undefined;
+      if (x.shape.length === 4) return x.shape[1] === heads ? view(x.shape, data) : undefined;
+      const width = x.shape[2] as number;
+      const own = biases?.subarray(from, (from += width));
+      const sums = Float64Array.from(data, (value, i) => value + (own?.[i % width] ?? 0));
+      return headed(sums, x.shape, heads, width / heads);
+    });
+    if (!q || !k || !v || (bias && biases?.length !== from) || node.output.length > 3) return undefined;
+    const [keys, values] = [behind(past_key, k), behind(past_value, v)];
+    const [batch = 0, , length = 0, size = 1] = q.shape;
+    const total = keys?.shape[2] ?? 0;
+    const hidden = mask && hiding(node, mask, batch, total);
+    if (!keys || !values || (mask && !hidden)) return undefined;
+    const isCausal = int(node, "unidirectional", 0) !== 0;
+    const masked = (score: number, b: number, at: number, key: number) =>
+      isCausal && key > at + total - length ? Number.NEGATIVE_INFINITY : score + (hidden?.(b, at, key) ?? 0);
+    const y = attend(q, keys, values, { scale: int(node, "scale", 0) || 1 / Math.sqrt(size), bias: added, masked });
+    const result = y && merged(y.data, y.shape);
+    const present = [keys, values].map((each) => stored(query?.dtype, each.shape, plain(each)));
+    return result && [stored(query?.dtype, result.shape, result.data), ...(node.output.length > 1 ? present : [])];
+  }),
 };
 export const DecoderMaskedMultiHeadAttention: Op = {
   infer: (_node, [query, , value]) => {
@@ -94,8 +170,9 @@ export const GroupQueryAttention: Op = {
     });
     return [y, ...present];
   },
+  compute: groupQuery,
 };
-export const SparseAttention = GroupQueryAttention;
+export const SparseAttention: Op = { infer: GroupQueryAttention.infer };
 
 export const GatedRelativePositionBias: Op = {
   infer: (node, [query], context) => [

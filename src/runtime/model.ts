@@ -1,19 +1,10 @@
 import { UnsupportedError } from "../errors.ts";
 import type { Node } from "../graph/graph.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
-import type { Dim, Value } from "../ops/value.ts";
-import { arrayOf, byteLength, type DType, elements, type Tensor } from "../tensor.ts";
+import { arrayOf, byteLength, elements, type Tensor } from "../tensor.ts";
 import { givenOf, Plan, Plans } from "./plan.ts";
+import { type Port, portsOf, portsText, typeText } from "./ports.ts";
 import type { Program } from "./program.ts";
-
-/** An input or output of a model. A dimension that a run binds is its name, or '' without one; a shape that the model does not say is undefined. */
-export interface Port {
-  name: string;
-  dtype: DType | undefined;
-  shape: readonly Dim[] | undefined;
-  /** Whether a run may leave it out: the model holds a value for it. */
-  optional?: true;
-}
 
 /** What a run is fed, by name: tensors; where the model takes them, `{ sequence }` and `{ optional }`. */
 export type Feeds = Readonly<Record<string, Datum>>;
@@ -50,15 +41,9 @@ export class InferenceModel {
   constructor(program: Program) {
     this.#program = program;
     this.#base = program.kernels.arena.mark();
-    const { document, known, defaults, held } = program.prepared;
-    const { main } = document;
-    const port = (name: string): Port => {
-      const value: Value | undefined = known.value(main, name) ?? held.get(main)?.get(name)?.info;
-      return { name, dtype: value?.dtype, shape: value?.shape, ...(defaults.has(name) && { optional: true }) };
-    };
-    const constants = new Set(main.initializers);
-    this.inputs = main.inputs.filter((name) => defaults.has(name) || !constants.has(name)).map(port);
-    this.outputs = main.outputs.map(port);
+    const { inputs, outputs } = portsOf(program.prepared);
+    this.inputs = inputs;
+    this.outputs = outputs;
   }
 
   /** Bytes of memory that the model and its runs have taken so far. */
@@ -111,14 +96,14 @@ export class InferenceModel {
       if (tensor || !port) return tensor;
       const held = prepared.held.get(prepared.document.main)?.get(name);
       if (held) return this.#program.tensor(held);
-      throw new UnsupportedError(`Input '${name}' is missing; the model takes ${described(this.inputs)}`, { tensor: name });
+      throw new UnsupportedError(`Input '${name}' is missing; the model takes ${portsText(this.inputs)}`, { tensor: name });
     });
   }
 
   #port(name: string, ports: readonly Port[], kind: string): void {
     if (ports.some((port) => port.name === name)) return;
     const verb = kind === "input" ? "takes" : "gives";
-    throw new UnsupportedError(`The model has no ${kind} '${name}'; it ${verb} ${described(ports)}`, { tensor: name });
+    throw new UnsupportedError(`The model has no ${kind} '${name}'; it ${verb} ${portsText(ports)}`, { tensor: name });
   }
 }
 
@@ -127,16 +112,11 @@ const nameOf = ({ name, output, domain, op_type }: Node) => ({
   op_type: domain ? `${domain}.${op_type}` : op_type,
 });
 
-const described = (ports: readonly Port[]): string => ports.map(({ name, ...rest }) => `${name}: ${typed(rest)}`).join(", ") || "nothing";
-
-const typed = ({ dtype, shape }: Pick<Port, "dtype" | "shape">): string =>
-  `${dtype ?? "any type"}[${shape ? shape.map((d) => (d === "" ? "?" : d)).join() : "any shape"}]`;
-
 /** Refuses a feed that is not what the model says it takes. A dimension's name stands for one size in all inputs. */
 function check(port: Port, tensor: Tensor, bound: Map<string, { size: number; by: string }>): void {
   const { name, dtype, shape } = port;
   const place = { tensor: name };
-  const wrong = (what: string) => new UnsupportedError(`Input '${name}' ${what}; the model takes ${typed(port)}`, place);
+  const wrong = (what: string) => new UnsupportedError(`Input '${name}' ${what}; the model takes ${typeText(port)}`, place);
   if (dtype && tensor.dtype !== dtype) throw wrong(`is ${tensor.dtype}`);
   if (!tensor.shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw wrong(`has the shape [${tensor.shape}]`);
   const expected = lengthOf(tensor);

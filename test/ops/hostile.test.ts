@@ -4,15 +4,15 @@ import { emptyGraph, makeNode, type Node } from "../../src/graph/graph.ts";
 import { foldNode } from "../../src/ops/fold.ts";
 import { operators } from "../../src/ops/index.ts";
 import { inferGraph } from "../../src/ops/infer.ts";
-import type { Context, Known } from "../../src/ops/op.ts";
-import { constantValue, type Value } from "../../src/ops/value.ts";
-import { type DType, elements } from "../../src/tensor.ts";
+import { type Context, type Datum, isTensor, type Known } from "../../src/ops/op.ts";
+import { bounded, constantValue, isStatic, type Value } from "../../src/ops/value.ts";
+import { BITS, type DType, elements, type Tensor } from "../../src/tensor.ts";
 import { cases, mutate } from "../hostile/mutate.ts";
 import { inferModel } from "../kit/inferred.ts";
 import { shapes, small, tensors } from "./arbitrary.ts";
 
 const NAMES =
-  "axis axes perm to dtype keepdims starts ends split num_outputs allowzero shape value pads strides dilations kernel_shape auto_pad group mode equation blocksize block_size batch_dims reduction k depth num_heads kv_num_heads N hidden_size direction layout num_scan_inputs scan_input_axes scan_output_axes sample_size scales output_shape transA transB transBatchA ceil_mode select_last_index value_int value_ints value_floats value_strings upper noop_with_empty_axes fmod onesided inverse".split(
+  "axis axes perm to dtype keepdims starts ends split num_outputs allowzero shape value pads strides dilations kernel_shape auto_pad group mode equation blocksize block_size batch_dims reduction k depth num_heads kv_num_heads N hidden_size direction layout num_scan_inputs scan_input_axes scan_output_axes sample_size scales output_shape transA transB transBatchA ceil_mode select_last_index value_int value_ints value_floats value_strings upper noop_with_empty_axes fmod onesided inverse periodic output_datatype delimiter maxsplit largest sorted seed keepdims new_axis batch_axis time_axis".split(
     " ",
   );
 
@@ -70,6 +70,67 @@ describe("whatever a node says, nothing is thrown", () => {
       { numRuns: 300, seed: 1 },
     );
   });
+});
+
+const datum: fc.Arbitrary<Datum | undefined> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(dtypes, shapes()).chain(([dtype, shape]) => tensors(dtype, shape)) },
+  { weight: 3, arbitrary: fc.array(small(-3, 5), { maxLength: 4 }).chain((list) => tensors("int64", [list.length], small(-3, 5))) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
+      .map((x) => ({ dtype: "int64" as const, shape: [], data: BigInt64Array.of(x) })),
+  },
+  fc.constant(undefined),
+  fc.constant({ dtype: "string" as const, shape: [2], data: ["a", "b c"] }),
+  fc
+    .array(
+      shapes(1, 3).chain((shape) => tensors("float32", shape)),
+      { maxLength: 3 },
+    )
+    .map((sequence) => ({ sequence })),
+  fc.constant({ optional: undefined }),
+);
+
+describe("whatever a node is given, nothing is thrown", () => {
+  const computed = all.filter(({ op }) => op.compute);
+  test.each(computed.map((each) => [`${each.domain}.${each.name}`, each] as const))(
+    "where %s is computed",
+    (_name, { domain, name, op }) => {
+      fc.assert(
+        fc.property(
+          fc.array(datum, { maxLength: 6 }),
+          attributes,
+          fc.integer({ min: 1, max: 4 }),
+          fc.integer({ min: 7, max: 21 }),
+          (inputs, given, count, opset) => {
+            const names = (letter: string, length: number) => Array.from({ length }, (_, i) => `${letter}${i}`);
+            const node: Node = {
+              ...makeNode(name, names("x", inputs.length), names("y", count), given as Record<string, number>, domain),
+              graphs: ["body", "then_branch", "else_branch"].map((attribute) => emptyGraph(undefined, attribute)),
+            };
+            let turns = 0;
+            const told = inputs.map((x) => x && (isTensor(x) ? constantValue(x) : {}));
+            const outputs = op
+              .infer(node, told, context(opset))
+              .map(bounded)
+              .map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
+            const results = op.compute?.(node, inputs, {
+              opset,
+              outputs,
+              tensor: () => undefined,
+              graph: () => (turns++ < 20 ? inputs.slice(0, 3) : []),
+              random: () => 0.5,
+            });
+            const isWhole = ({ dtype, shape, data }: Tensor) =>
+              data.length === Math.ceil((elements(shape) * Math.min(8, BITS[dtype] || 8)) / 8);
+            for (const result of results ?? []) if (isTensor(result)) expect(isWhole(result)).toBe(true);
+          },
+        ),
+        { numRuns: 200, seed: 1 },
+      );
+    },
+  );
 });
 
 const known: Known = { opsets: new Map([["", 13]]), value: () => undefined, tensor: () => undefined };

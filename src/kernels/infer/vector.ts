@@ -68,7 +68,7 @@ export interface VectorKernels {
   f32_arg(least: number, last: number, outer: number, n: number, inner: number, x: number, y: number): void;
   /** Softmax along `n` of f32[outer, n, inner]. Results below 2^-126 are 0. `y` may be `x`. */
   f32_softmax(outer: number, n: number, inner: number, x: number, y: number): void;
-  /** Its logarithm; `y` may be `x`. */
+  /** Its logarithm. */
   f32_log_softmax(outer: number, n: number, inner: number, x: number, y: number): void;
   /**
    * `(x - mean) / sqrt(variance + epsilon) * scale + bias` of each row of f32[rows, n]; `scale` and `bias` are f32[n], no bias where 0.
@@ -107,7 +107,7 @@ export interface VectorKernels {
   gather_rows(count: number, n: number, x: number, indices: number, wide: number, y: number, limit: number): number;
   /**
    * The greatest of each window of an image, f32[h, w, c] to f32[oh, ow, c]; NaN wins, -Infinity where a window has no pixel. `top` and `left`
-   * are how far the first window hangs over. https://onnx.ai/onnx/operators/onnx__MaxPool.html
+   * are how far the first window hangs over. A window as two calls, of its row and then of its column, gives the same. https://onnx.ai/onnx/operators/onnx__MaxPool.html
    */
   f32_max_pool(
     ...args: [

@@ -68,7 +68,10 @@ class Mover {
     if (node.op_type === "Concat") return this.#concat(node, turned.perm);
     if (this.#turned.get(node.input[0] as string) !== turned) return undefined;
     if (/^Reduce/.test(node.op_type)) return this.#reduce(node, turned);
-    if (/^(Log)?Softmax$/.test(node.op_type)) return this.#along(node, turned);
+    if (/^(Log)?Softmax$/.test(node.op_type)) return this.#model.opset < 13 ? undefined : this.#along(node, turned, -1);
+    if (node.op_type === "Split") return this.#along(node, turned, 0);
+    if (node.op_type === "Pad") return this.#pad(node, turned);
+    if (node.op_type === "Slice") return this.#slice(node, turned);
     return undefined;
   }
 
@@ -149,10 +152,39 @@ class Mover {
     });
   }
 
-  #along(node: Node, { of, perm }: Turned): Node[] | undefined {
-    if (this.#model.opset < 13) return undefined;
-    const { axis = -1 } = node.attributes as { axis?: number };
-    return this.#instead(node, [of], perm, { ...node.attributes, axis: perm[axis < 0 ? axis + perm.length : axis] as number });
+  /** One axis is another one now. */
+  #along(node: Node, { of, perm }: Turned, otherwise: number): Node[] {
+    const { axis = otherwise } = node.attributes as { axis?: number };
+    const attributes = { ...node.attributes, axis: perm[axis < 0 ? axis + perm.length : axis] as number };
+    return this.#instead(node, [of, ...node.input.slice(1)], perm, attributes);
+  }
+
+  #pad(node: Node, { of, perm }: Turned): Node[] | undefined {
+    const [, list, ...rest] = node.input;
+    const given = (list ? integersOf(this.#model.inferred.get(list)) : node.attributes.pads) as readonly number[] | undefined;
+    if (given?.length !== 2 * perm.length || rest[1]) return undefined;
+    const pads = new Array<number>(given.length);
+    perm.forEach((axis, i) => {
+      pads[axis] = given[i] as number;
+      pads[axis + perm.length] = given[i + perm.length] as number;
+    });
+    if (!list) return this.#instead(node, [of], perm, { ...node.attributes, pads });
+    return this.#instead(node, [of, this.#define(`${list}_moved`, int64(pads)), ...rest], perm);
+  }
+
+  #slice(node: Node, { of, perm }: Turned): Node[] | undefined {
+    const [, starts = "", end = "", list = "", steps] = node.input;
+    const counted = (axes: readonly number[]) => axes.map((axis) => perm[axis < 0 ? axis + perm.length : axis] as number);
+    const all = (length: number) => Array.from({ length }, (_, i) => i);
+    if (!starts) {
+      const { starts: from = [], axes = all((from as readonly number[]).length) } = node.attributes as Record<string, readonly number[]>;
+      return this.#instead(node, [of], perm, { ...node.attributes, axes: counted(axes) });
+    }
+    const count = this.#model.inferred.get(starts)?.shape?.[0];
+    const axes = list ? integersOf(this.#model.inferred.get(list)) : typeof count === "number" ? all(count) : undefined;
+    if (!axes) return undefined;
+    const moved = this.#define(`${list || starts}_moved`, int64(counted(axes)));
+    return this.#instead(node, [of, starts, end, moved, ...(steps ? [steps] : [])], perm);
   }
 
   /** Reduced axes leave the order of the others. */
