@@ -27,11 +27,9 @@ export function f32_col2im(
   beta: f32,
 ): void {
   const pixel = (<usize>n) << 2;
-  const end = y + <usize>(oh * ow) * pixel;
-  for (let p = y; p < end; p += pixel) {
-    if (bias != 0) memory.copy(p, bias, pixel);
-    else memory.fill(p, 0, pixel);
-  }
+  const size = <usize>(oh * ow) * pixel;
+  if (bias == 0) memory.fill(y, 0, size);
+  else for (let p = y; p < y + size; p += pixel) set(n, bias, p);
   for (let iy = 0; iy < h; iy++) {
     for (let ix = 0; ix < wd; ix++) {
       const left = ix * sw - pl;
@@ -48,4 +46,20 @@ export function f32_col2im(
     }
   }
   if (kind != 0) activate(oh * ow * n, y, y, kind, alpha, beta);
+}
+
+/** y = x, for rows that are too short to call for a copy. */
+// @ts-ignore: decorator
+@inline
+function set(n: i32, x: usize, y: usize): void {
+  for (; n >= 4; n -= 4) {
+    v128.store(y, v128.load(x));
+    x += 16;
+    y += 16;
+  }
+  for (; n > 0; n--) {
+    store<f32>(y, load<f32>(x));
+    x += 4;
+    y += 4;
+  }
 }

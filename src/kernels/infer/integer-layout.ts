@@ -64,3 +64,10 @@ export const q8PackedBytes = (n: number, k: number, narrow: boolean): number =>
 
 /** Bytes of the weights of `c` channels that `q8_pack_depthwise` packs. */
 export const q8DepthwiseBytes = (c: number, taps: number): number => (roundUp(c, 8) / 8) * (roundUp(taps, 2) * 16 + 32);
+
+/** Bytes of the scratch `work` of `f32_qbw_gemm`. */
+export const QBW_WORK_BYTES = 2 ** 19;
+
+/** Bytes of `n` columns of `k` weights that `qbw_pack` packs. */
+export const qbwPackedBytes = (bits: 4 | 8, n: number, k: number, block: number): number =>
+  (roundUp(n, 8) / 8) * (roundUp(k, 8) * bits + Math.ceil(k / block) * 64);

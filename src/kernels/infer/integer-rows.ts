@@ -1,4 +1,5 @@
 import { type Arg, type Case, type Data, input, output, type Row, random } from "../row.ts";
+import * as block from "./block-rows.ts";
 import type { IntegerKernels } from "./integer.ts";
 import { bytes, FINISHES, type Finish, finishing, square, WINDOWS } from "./integer-cases.ts";
 import { q8PackedBytes, type Window, windowWords } from "./integer-layout.ts";
@@ -129,4 +130,5 @@ export const rows: readonly Row<string & keyof IntegerKernels>[] = [
     },
   },
   ...quantized.rows,
+  ...block.rows,
 ];

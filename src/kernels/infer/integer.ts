@@ -155,4 +155,48 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
     low: number,
     high: number,
   ): void;
+  /**
+   * Packs weights of 4 or 8 bits, [k, n] with any strides, counted in elements, that have a scale and a zero point for each `block` of k and each
+   * column: a multiple of 8, or at least k. Of int4 the earlier element is in the low nibble. `scale` and `zero` are float32, `scale_n` from column
+   * to column and `scale_b` from block to block; `zero` may be 0: then all are `all_zero`. B of MatMulNBits is n_stride = blocks · block, k_stride =
+   * 1, unsigned, `all_zero` 8. `p` receives `qbwPackedBytes`.
+   * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits
+   */
+  qbw_pack(
+    bits: number,
+    n: number,
+    k: number,
+    block: number,
+    w: number,
+    n_stride: number,
+    k_stride: number,
+    w_signed: number,
+    scale: number,
+    zero: number,
+    all_zero: number,
+    scale_n: number,
+    scale_b: number,
+    p: number,
+  ): void;
+  /**
+   * `act(Σ a · (w - zero) · scale + bias)` in float32: a[m, k], `lda` from row to row, times weights `b` that `qbw_pack` has packed, to y[m, n]. `bias`
+   * is float32[n] or 0; activations are those of `f32_activate`. `work` is QBW_WORK_BYTES of scratch.
+   */
+  f32_qbw_gemm(
+    bits: number,
+    m: number,
+    n: number,
+    k: number,
+    block: number,
+    a: number,
+    lda: number,
+    b: number,
+    y: number,
+    ldy: number,
+    bias: number,
+    kind: number,
+    alpha: number,
+    beta: number,
+    work: number,
+  ): void;
 }
