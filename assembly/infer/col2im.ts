@@ -30,18 +30,24 @@ export function f32_col2im(
   const size = <usize>(oh * ow) * pixel;
   if (bias == 0) memory.fill(y, 0, size);
   else for (let p = y; p < y + size; p += pixel) set(n, bias, p);
+  const columns = <usize>(kh * kw) * pixel;
   for (let iy = 0; iy < h; iy++) {
-    for (let ix = 0; ix < wd; ix++) {
-      const left = ix * sw - pl;
-      // Neighbouring taps that are all in the image are one run.
-      const taps = dw == 1 && left >= 0 && left + kw <= ow ? kw : 1;
-      for (let ky = 0; ky < kh; ky++) {
-        const oy = iy * sh - pt + ky * dh;
-        for (let kx = 0; kx < kw; kx += taps) {
-          const ox = left + kx * dw;
-          if (<u32>oy < <u32>oh && <u32>ox < <u32>ow) add(taps * n, x, y + <usize>(oy * ow + ox) * pixel);
-          x += <usize>taps * pixel;
+    for (let ky = 0; ky < kh; ky++) {
+      const oy = iy * sh - pt + ky * dh;
+      if (<u32>oy >= <u32>oh) continue;
+      const row = y + <usize>(oy * ow) * pixel;
+      let from = x + <usize>(iy * wd) * columns + <usize>(ky * kw) * pixel;
+      for (let ix = 0; ix < wd; ix++) {
+        const left = ix * sw - pl;
+        // Neighbouring taps that are all in the image are one run.
+        if (dw == 1 && left >= 0 && left + kw <= ow) add(kw * n, from, row + <usize>left * pixel);
+        else {
+          for (let kx = 0; kx < kw; kx++) {
+            const ox = left + kx * dw;
+            if (<u32>ox < <u32>ow) add(n, from + <usize>kx * pixel, row + <usize>ox * pixel);
+          }
         }
+        from += columns;
       }
     }
   }
