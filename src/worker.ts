@@ -11,13 +11,15 @@ export interface Env {
   /** Override the limits of these names (server/ports.ts). */
   STALL_SECONDS?: string;
   MAX_HASHED_BYTES?: string;
+  MAX_HOT_BYTES?: string;
+  MAX_INFER_BYTES?: string;
 }
+
+const NAMES = ["STALL_SECONDS", "MAX_HASHED_BYTES", "MAX_HOT_BYTES", "MAX_INFER_BYTES"] as const;
 
 /** Limits that the deployment's variables set. */
 const overrides = (env: Env): Partial<Limits> =>
-  Object.fromEntries(
-    (["STALL_SECONDS", "MAX_HASHED_BYTES"] as const).flatMap((name) => (env[name] === undefined ? [] : [[name, Number(env[name])]])),
-  );
+  Object.fromEntries(NAMES.flatMap((name) => (env[name] === undefined ? [] : [[name, Number(env[name])]])));
 
 /** workerd's own streams: bytes between them and the socket pass no JavaScript. */
 const openPipe: OpenPipe = (bytes) => {

@@ -67,6 +67,10 @@ export function applied(op: Op, node: Node, inputs: readonly (Tensor | undefined
   const values = inputs.map((x) => x && constantValue(x));
   const told = op.infer(node, values, { ...context, symbol: () => "", graph: () => [] }).map(bounded);
   const outputs = told.map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
-  const y = op.compute?.(node, inputs, { ...context, outputs })?.[0];
-  return isTensor(y) ? y : undefined;
+  if (op.compute) {
+    const y = op.compute(node, inputs, { ...context, outputs })?.[0];
+    return isTensor(y) ? y : undefined;
+  }
+  const isKnown = outputs.every(({ dtype, shape }) => dtype && isRoom(shape));
+  return isKnown ? op.fold?.(node, inputs, { ...context, outputs: outputs as FoldContext["outputs"] })?.[0] : undefined;
 }

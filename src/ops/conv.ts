@@ -2,6 +2,7 @@
 import type { Node } from "../graph/graph.ts";
 import { type DType, elements } from "../tensor.ts";
 import { type Compute, ofTensors, one, roomFor, stored } from "./compute.ts";
+import { deformed } from "./deform.ts";
 import { unknownDims } from "./dims.ts";
 import { numbersOf } from "./elements.ts";
 import { type Context, int, numbers, type Op, text } from "./op.ts";
@@ -87,7 +88,7 @@ const computeQLinear = ofTensors((node, inputs, { outputs: [y] }) => {
 });
 
 export const Conv = conv(1, ([x, w]) => x?.dtype ?? w?.dtype, computeConv);
-export const DeformConv = conv(1, ([x, w]) => x?.dtype ?? w?.dtype);
+export const DeformConv = conv(1, ([x, w]) => x?.dtype ?? w?.dtype, deformed);
 export const ConvInteger = conv(1, () => "int32", computeInteger);
 /** Inputs x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B. */
 export const QLinearConv = conv(3, (inputs) => inputs[7]?.dtype ?? inputs[0]?.dtype, computeQLinear);

@@ -6,9 +6,10 @@ import type { Node } from "../graph/graph.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { applied, type Compute, isRoom, ofTensors, one } from "./compute.ts";
 import { convShape, QLinearConv as qlinearConv } from "./conv.ts";
-import { broadcast, unknownDims } from "./dims.ts";
+import { broadcast } from "./dims.ts";
 import { eachPair } from "./each.ts";
 import { picked } from "./elements.ts";
+import { Where } from "./elementwise.ts";
 import { Concat } from "./layout.ts";
 import { Attention } from "./microsoft-attention.ts";
 import { EmbedLayerNormalization } from "./microsoft-normalization.ts";
@@ -72,6 +73,10 @@ export const QLinearWhere: Op = {
       ),
     },
   ],
+  compute: ofTensors((node, [condition, ...rest], context) => {
+    const [x, y] = [floats(rest.slice(0, 3)), floats(rest.slice(3, 6))];
+    return condition && x && y && integers(applied(Where, node, [condition, x, y], context), rest[6], rest[7], rest[0]?.dtype);
+  }),
 };
 
 /** Channels moved from the last axis to the second, and back. */
@@ -143,21 +148,12 @@ export const QLinearConcat: Op = {
       inputs.filter((_, i) => i % 3 === 2),
       context,
     ),
-  compute: ofTensors((node, [scale, zero, ...rest], { outputs: [told] }) => {
+  compute: ofTensors((node, [scale, zero, ...rest], context) => {
     const parts = Array.from({ length: Math.floor(rest.length / 3) }, (_, i) => floats(rest.slice(3 * i, 3 * i + 3)));
-    if (parts.includes(undefined) || !isRoom(told?.shape)) return undefined;
-    const outputs = [{ dtype: "float32" as const, shape: told.shape }];
-    const y = Concat.fold?.(node, parts, { opset: 13, tensor: () => undefined, outputs })?.[0];
-    return integers(y, scale, zero, zero?.dtype);
+    return parts.includes(undefined) ? undefined : integers(applied(Concat, node, parts, context), scale, zero, zero?.dtype);
   }),
 };
 export const QLinearReduceMean: Op = { infer: (node, [x], context) => ReduceMean.infer(node, [x], context) };
-
-export const GatherBlockQuantized: Op = {
-  infer: (_node, [data, indices, scales], context) => [
-    { dtype: scales?.dtype, shape: data?.shape && indices?.shape && unknownDims(data.shape.length + indices.shape.length - 1, context) },
-  ],
-};
 
 /** x, weight, bias, x's scale (which has the output's type), the weight's scale, mask, zero points, past. */
 export const QAttention: Op = {

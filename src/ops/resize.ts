@@ -74,6 +74,28 @@ function tapsOf(node: Node, { mode, coordinates, nearest }: How, axis: Axis): { 
   return { taps: places.map((x) => tapsAround(clamped(x), length, f, radius, widened, excludes)), outside };
 }
 
+/**
+ * For each axis of an image of `shape` channels first, from which elements each place is made, and how much of each; undefined for an axis that
+ * stays. Undefined in all where that is not all that the node does. `inputs` are those of Resize or Upsample behind the image.
+ */
+export function tapsOfResize(
+  node: Node,
+  shape: readonly number[],
+  inputs: readonly (Tensor | undefined)[],
+  opset: number,
+): readonly (readonly Taps[] | undefined)[] | undefined {
+  const told = node.op_type === "Upsample" ? upsampled(node, shape, inputs) : resizedBy(node, shape, inputs, opset);
+  if (!told || told.how.coordinates === "tf_crop_and_resize") return undefined;
+  const found = told.axes.map((axis) => axis && (tapsOf(node, told.how, axis)?.taps ?? null));
+  return found.includes(null) ? undefined : (found as (readonly Taps[] | undefined)[]);
+}
+
+/** What a node does to each axis. */
+interface Resizing {
+  axes: readonly (Axis | undefined)[];
+  how: How;
+}
+
 function resize(node: Node, x: Tensor, axes: readonly (Axis | undefined)[], how: How): Tensor | undefined {
   const shape = axes.map((axis, i) => axis?.size ?? (x.shape[i] as number));
   let data: ArrayLike<number> | undefined = numbersOf(x);
@@ -114,11 +136,16 @@ export const Upsample: Op = {
       return [{ dtype: x?.dtype, shape: x?.shape && unknownDims(x.shape.length, context) }];
     return [{ dtype: x.dtype, shape: scaled(x.shape, scales, context) }];
   },
-  compute: ofTensors((node, [x, list]) => {
-    const scales = list ? numbersOf(list) : numbers(node, "scales");
-    return x && scales && one(resizeBy(node, x, scales, [...x.shape.keys()], SIMPLE(node)));
+  compute: ofTensors((node, [x, ...rest]) => {
+    const told = x && upsampled(node, x.shape, rest);
+    return told && one(resize(node, x, told.axes, told.how));
   }),
 };
+
+function upsampled(node: Node, shape: readonly number[], [list]: readonly (Tensor | undefined)[]): Resizing | undefined {
+  const scales = list ? numbersOf(list) : numbers(node, "scales");
+  return scales && resizeBy(shape, scales, [...shape.keys()], SIMPLE(node));
+}
 
 const SIMPLE = (node: Node): How => ({
   mode: text(node, "mode", "nearest").replace(/^bi/, ""),
@@ -128,33 +155,32 @@ const SIMPLE = (node: Node): How => ({
 
 /** By scales of the chosen axes. */
 function resizeBy(
-  node: Node,
-  x: Tensor,
+  shape: readonly number[],
   scales: ArrayLike<number>,
   axes: readonly number[],
   how: How,
   roi?: ArrayLike<number>,
   sizes?: readonly number[],
-): Tensor | undefined {
+): Resizing | undefined {
   if (scales.length !== axes.length) return undefined;
-  const told = x.shape.map((length, i): Axis | undefined => {
+  const told = shape.map((length, i): Axis | undefined => {
     const at = axes.indexOf(i);
     const scale = Math.fround(scales[at] ?? 1);
     const size = sizes?.[at] ?? Math.floor(Math.fround(length) * scale);
     if (at < 0 || (scale === 1 && size === length && how.coordinates !== "tf_crop_and_resize")) return undefined;
     return { length, size, scale, start: roi?.[at] ?? 0, end: roi?.[at + axes.length] ?? 1 };
   });
-  return resize(node, x, told, how);
+  return { axes: told, how };
 }
 
 /** Sizes of the chosen axes, and the scales that they stand for. */
 function sizesBy(
   node: Node,
-  x: Tensor,
+  shape: readonly number[],
   wanted: readonly number[],
   axes: readonly number[],
 ): { sizes: readonly number[]; scales: number[] } | undefined {
-  const lengths = axes.map((axis) => x.shape[axis] as number);
+  const lengths = axes.map((axis) => shape[axis] as number);
   const scales = wanted.map((size, i) => size / (lengths[i] as number));
   const policy = text(node, "keep_aspect_ratio_policy", "stretch");
   if (policy === "stretch") return { sizes: wanted, scales };
@@ -163,20 +189,24 @@ function sizesBy(
   return { sizes: lengths.map((length) => Math.round(Math.fround(scale * length))), scales: lengths.map(() => scale) };
 }
 
-const computeResize: Compute = ofTensors((node, inputs, { opset }) => {
-  const [x] = inputs;
-  const [roi, scale, size] = opset < 11 ? [undefined, inputs[1], undefined] : inputs.slice(1);
-  const axes = x && axesOf(numbers(node, "axes") ?? [...x.shape.keys()], x.shape.length);
-  if (!x || !axes) return undefined;
+function resizedBy(node: Node, shape: readonly number[], inputs: readonly (Tensor | undefined)[], opset: number): Resizing | undefined {
+  const [roi, scale, size] = opset < 11 ? [undefined, inputs[0], undefined] : inputs;
+  const axes = axesOf(numbers(node, "axes") ?? [...shape.keys()], shape.length);
+  if (!axes) return undefined;
   const mode = text(node, "mode", "nearest");
   const coordinates = text(node, "coordinate_transformation_mode", "half_pixel");
   const how = opset < 11 ? SIMPLE(node) : { mode, coordinates, nearest: text(node, "nearest_mode", "round_prefer_floor") };
   const window = roi && numbersOf(roi);
   if (coordinates === "tf_crop_and_resize" && window?.length !== 2 * axes.length) return undefined;
-  if (scale && scale.data.length > 0) return one(resizeBy(node, x, numbersOf(scale) ?? [], axes, how, window));
+  if (scale && scale.data.length > 0) return resizeBy(shape, numbersOf(scale) ?? [], axes, how, window);
   const wanted = size && integersOf(constantValue(size));
-  const told = wanted?.length === axes.length && wanted.every((d) => d >= 0) ? sizesBy(node, x, wanted, axes) : undefined;
-  return told && one(resizeBy(node, x, told.scales, axes, how, window, told.sizes));
+  const told = wanted?.length === axes.length && wanted.every((d) => d >= 0) ? sizesBy(node, shape, wanted, axes) : undefined;
+  return told && resizeBy(shape, told.scales, axes, how, window, told.sizes);
+}
+
+const computeResize: Compute = ofTensors((node, [x, ...rest], { opset }) => {
+  const told = x && resizedBy(node, x.shape, rest, opset);
+  return told && one(resize(node, x, told.axes, told.how));
 });
 
 /** Scales or sizes; of the chosen axes, where `axes` is given (opset 18). https://onnx.ai/onnx/operators/onnx__Resize.html */

@@ -7,6 +7,7 @@ import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../t
 import { evaluate, type Surroundings } from "./evaluate.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
+import type { Call } from "./lower/lower.ts";
 import type { Operand } from "./operand.ts";
 import type { Program } from "./program.ts";
 
@@ -68,9 +69,8 @@ export class Plan {
   readonly #inner = new Map<Graph, Plans>();
   readonly #steps: Step[] = [];
   /** Small constants that kernels read, written before each run: other plans share the arena. */
-  readonly #preloads: { tensor: Tensor; address: number; bytes: Uint8Array }[] = [];
+  readonly #preloads: { of: unknown; address: number; bytes: Uint8Array }[] = [];
   readonly #base: number;
-  #end: number;
   /** The first byte behind the arena. */
   #top: number;
 
@@ -79,16 +79,33 @@ export class Plan {
     this.#graph = graph;
     this.#parent = parent;
     this.#base = base;
+    this.#top = base;
     this.#values = this.#infer(given);
     const nodes = this.#needed();
     const buffers = this.#buffers(nodes, given);
-    this.#end = base + place([...new Set(buffers.values())]);
-    for (const [name, buffer] of buffers) {
+    this.#setOperands(buffers);
+    // A first look tells what each step needs besides.
+    const temporaries = nodes.map((node, step): Buffer[] => {
+      const own: Buffer[] = [];
+      const temporary = (bytes: number) => own.push({ bytes, first: step, last: step, address: 0 }) * 0;
+      this.#lowered(node, { temporary, table: () => 0 });
+      return own;
+    });
+    this.#preloads.length = 0;
+    this.#top = base + place([...new Set(buffers.values()), ...temporaries.flat()]);
+    this.#setOperands(buffers);
+    nodes.forEach((node, step) => {
+      const own = temporaries[step]?.values();
+      const temporary = () => base + (own?.next().value?.address ?? 0);
+      this.#lower(node, { temporary, table: (values) => this.#preload(new Uint8Array(values.buffer), undefined) });
+    });
+  }
+
+  #setOperands(buffers: ReadonlyMap<string, Buffer>): void {
+    for (const [name, { address }] of buffers) {
       const { dtype, shape } = this.#values.get(name) as { dtype: DType; shape: readonly number[] };
-      this.#operands.set(name, { dtype, shape, address: base + buffer.address });
+      this.#operands.set(name, { dtype, shape, address: this.#base + address });
     }
-    this.#top = this.#end;
-    for (const node of nodes) this.#lower(node);
   }
 
   /** Bytes of the arena, with those of the graph around. */
@@ -230,27 +247,29 @@ export class Plan {
   /** Gives a small constant a place of its own. */
   #preloaded(tensor: Tensor): Operand {
     const bytes = tensorBytes(tensor);
-    const found = this.#preloads.find((preload) => preload.tensor === tensor);
-    const address = found?.address ?? this.#top;
-    if (!found) {
-      this.#top += Math.ceil(bytes.byteLength / ALIGN) * ALIGN;
-      this.#preloads.push({ tensor, address, bytes });
-    }
-    return { dtype: tensor.dtype, shape: tensor.shape, address, constant: tensor };
+    const found = this.#preloads.find((preload) => preload.of === tensor);
+    return { dtype: tensor.dtype, shape: tensor.shape, address: found?.address ?? this.#preload(bytes, tensor), constant: tensor };
+  }
+
+  #preload(bytes: Uint8Array, of: unknown): number {
+    const address = this.#top;
+    this.#top += Math.ceil(bytes.byteLength / ALIGN) * ALIGN;
+    this.#preloads.push({ of, address, bytes });
+    return address;
   }
 
   /** Adds the step of a node. */
-  #lower(node: Node): void {
+  #lower(node: Node, room: Pick<Call, "temporary" | "table">): void {
     const [x = ""] = node.input;
     const [y = ""] = node.output;
     const operand = this.#operands.get(y);
     if (operand && RESHAPES.has(node.op_type) && this.#operands.get(x)?.address === operand.address) return;
-    const step = this.#lowered(node);
+    const step = this.#lowered(node, room);
     this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => this.#evaluate(node, run)) });
   }
 
   /** What runs a node by kernels; undefined where none does, or where it stands on what is not in the memory. */
-  #lowered(node: Node): (() => void) | undefined {
+  #lowered(node: Node, room: Pick<Call, "temporary" | "table">): (() => void) | undefined {
     const lower = lowering(node);
     const names = node.output.map((name) => (name && !this.#fixed.has(name) ? name : ""));
     const outputs = names.map((name) => this.#operands.get(name));
@@ -259,16 +278,8 @@ export class Plan {
     if (!lower || !isPlaced) return undefined;
     const inputs = node.input.map((name, i) => (name ? this.#operand(name, node, i) : undefined));
     const { prepared, kernels, work } = this.#program;
-    let top = this.#top;
-    const temporary = (bytes: number): number => {
-      const address = top;
-      top += Math.ceil(bytes / ALIGN) * ALIGN;
-      return address;
-    };
     const opset = prepared.known.opsets.get(node.domain) ?? 1;
-    const step = lower({ node, opset, inputs, outputs, fn: kernels.fn, work, temporary });
-    this.#top = Math.max(this.#top, top);
-    return step;
+    return lower({ node, opset, inputs, outputs, fn: kernels.fn, work, ...room });
   }
 
   /** Computes a node on what is there. */

@@ -56,6 +56,7 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   const { document, definitions } = await readModel(reader, source, siblings);
   for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
   checkOperators(document);
+  document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
   for (const definition of definitions) spell(definition, document);
 

@@ -1,11 +1,13 @@
 import { type Context, Hono } from "hono";
 import { pipeSink } from "../io/sink.ts";
+import { HotModels } from "./hot.ts";
 import { Metrics, metricsRoute } from "./metrics.ts";
 import { type Ports, WORKER_LIMITS } from "./ports.ts";
 import { HttpProblem, problemOf, problemResponse, StallError } from "./problem.ts";
 import { deleteFiles, listFiles, listNames } from "./routes/collections.ts";
 import { compressRoute } from "./routes/compress.ts";
 import { live, ready, serverMetadata } from "./routes/health.ts";
+import { inferRoute, modelMetadata, modelReady } from "./routes/infer.ts";
 import { inspectRoute } from "./routes/inspect.ts";
 import { deleteObject, getObject, putObject } from "./routes/objects.ts";
 import { openapi } from "./routes/openapi.ts";
@@ -33,6 +35,8 @@ export type AppOptions = Pick<Ports, "engine"> & Partial<Omit<Ports, "limits">> 
 export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, limits }: AppOptions): Hono {
   const ports: Ports = { engine, store, openPipe, log, limits: { ...WORKER_LIMITS, ...limits } };
   const slots = new Slots(ports.limits);
+  const inferring = new Slots(ports.limits, "MAX_INFERRING");
+  const hot = new HotModels(ports);
   const metrics = new Metrics();
   const app = new Hono();
 
@@ -65,6 +69,12 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
   route("/v2", { GET: serverMetadata });
   route("/v2/health/live", { GET: live });
   route("/v2/health/ready", { GET: ready });
+
+  for (const model of ["/v2/models/:name", "/v2/models/:name/versions/:version"]) {
+    route(model, { GET: modelMetadata(ports, hot) });
+    route(`${model}/ready`, { GET: modelReady(ports, hot) });
+    route(`${model}/infer`, { POST: inferRoute(ports, hot, inferring) });
+  }
 
   app.notFound(() => {
     throw new HttpProblem(404, "There is nothing here; /openapi.json tells what there is");

@@ -1,5 +1,6 @@
+import { UnsupportedError } from "../errors.ts";
 import type { FindSibling } from "../formats/onnx/siblings.ts";
-import { siblingName } from "../io/folder.ts";
+import { filePart, siblingName } from "../io/folder.ts";
 import { Kept } from "../io/kept.ts";
 import type { Source } from "../io/source.ts";
 import type { Store, StoredInfo, StoredObject } from "./ports.ts";
@@ -18,6 +19,8 @@ export function requireStore(store: Store | undefined): Store {
 export interface StoredModel {
   name: string;
   files: Record<string, Source>;
+  /** Their entity tags. */
+  etags: Record<string, string>;
   /** Lets go of what is open. */
   close(): Promise<void>;
 }
@@ -27,10 +30,15 @@ export async function openModel(store: Store, name: string): Promise<StoredModel
   const prefix = `models/${name}/`;
   const kept = new Kept<StoredObject>(MAX_OPEN);
   const files = new Map<string, Source>();
-  for await (const info of store.list(prefix)) files.set(info.key.slice(prefix.length), storedSource(store, info, kept));
+  const etags = new Map<string, string>();
+  for await (const info of store.list(prefix)) {
+    const file = info.key.slice(prefix.length);
+    files.set(file, storedSource(store, info, kept));
+    etags.set(file, info.etag);
+  }
   if (![...files.keys()].some(isModel))
     throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
-  return { name, files: Object.fromEntries(files), close: () => kept.close() };
+  return { name, files: Object.fromEntries(files), etags: Object.fromEntries(etags), close: () => kept.close() };
 }
 
 /** A stored object that is opened when it is read. */
@@ -52,6 +60,28 @@ export function soleModel({ files }: StoredModel): string | undefined {
   const usual = models.filter((file) => file === "model.onnx" || file === "model.safetensors");
   const [first, second] = usual.length > 0 ? usual : models;
   return second === undefined ? first : undefined;
+}
+
+/** The ONNX files of a stored model by their names without folder and extension: the versions that can be run. */
+export const versionsOf = ({ files }: StoredModel): Map<string, string> =>
+  new Map(Object.keys(files).flatMap((file) => (file.endsWith(".onnx") ? [[filePart(file).slice(0, -5), file]] : [])));
+
+/** The ONNX file that a version names; without one model.onnx, else the only one. @throws {HttpProblem} 404 and 409, with what there is. */
+export function runnable(stored: StoredModel, version: string | undefined): string {
+  const { name, files } = stored;
+  const versions = versionsOf(stored);
+  const there = [...versions.keys()].join(", ") || "none";
+  const file = version === undefined ? undefined : versions.get(version);
+  if (file !== undefined) return file;
+  if (version !== undefined) throw new HttpProblem(404, `The model '${name}' has no version '${version}'; its versions are ${there}`);
+  if (versions.size === 0) throw new UnsupportedError(`The model '${name}' has no .onnx file: safetensors hold weights without a graph`);
+  const usual = ["model.onnx", "onnx/model.onnx"].find((each) => Object.hasOwn(files, each));
+  const [only] = versions.values();
+  if (usual ?? versions.size === 1) return usual ?? (only as string);
+  throw new HttpProblem(
+    409,
+    `The model '${name}' holds several: name one, as in /v2/models/${name}/versions/VERSION; its versions are ${there}`,
+  );
 }
 
 /** Finds the files beside one of a stored model. */

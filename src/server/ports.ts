@@ -2,6 +2,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Input } from "../io/input.ts";
 import type { Sink } from "../io/sink.ts";
 import type { Source } from "../io/source.ts";
+import type { Load } from "../runtime/load.ts";
 
 /** What a store tells of an object without reading it. */
 export interface StoredInfo {
@@ -52,7 +53,7 @@ export type OpenPipe = (bytes?: number) => { sink: Sink; readable: ReadableStrea
 
 /** What a door hands to the application. */
 export interface Ports {
-  engine: Engine;
+  engine: Engine & { load: Load };
   /** Without one there are no stored models, and no reports. */
   store?: Store | undefined;
   openPipe: OpenPipe;
@@ -71,10 +72,35 @@ export interface Limits {
   LOST_SECONDS: number;
   /** Longest model whose SHA-256 the report tells: hashing is the dearest part of a run, and a Worker's processor time is limited. */
   MAX_HASHED_BYTES: number;
+  /** Memory that the models kept for inference may take together, and each alone: weights and what its runs need. */
+  MAX_HOT_BYTES: number;
+  /** Inferences at once, the waiting ones too; more are answered 503. */
+  MAX_INFERRING: number;
+  /** Longest body of an inference. */
+  MAX_INFER_BYTES: number;
 }
 
-/** A Worker has 128 MB: a run may hold 32 MiB of look-ahead, its slabs and, on the way to R2, three parts. So two at once. */
-export const WORKER_LIMITS: Limits = { MAX_RUNNING: 2, STALL_SECONDS: 60, LOST_SECONDS: 180, MAX_HASHED_BYTES: 64 << 20 };
+/**
+ * A Worker has 128 MB: a run may hold 32 MiB of look-ahead, its slabs and, on the way to R2, three parts. So two at once. Models for inference
+ * get 72 MiB, so that a body, what is made of it and a run beside it find room.
+ */
+export const WORKER_LIMITS: Limits = {
+  MAX_RUNNING: 2,
+  STALL_SECONDS: 60,
+  LOST_SECONDS: 180,
+  MAX_HASHED_BYTES: 64 << 20,
+  MAX_HOT_BYTES: 72 << 20,
+  MAX_INFERRING: 4,
+  MAX_INFER_BYTES: 16 << 20,
+};
 
 /** A machine of one's own. Kernels run on one thread, so more runs at once would only share it. */
-export const HOST_LIMITS: Limits = { MAX_RUNNING: 16, STALL_SECONDS: 60, LOST_SECONDS: 180, MAX_HASHED_BYTES: Number.POSITIVE_INFINITY };
+export const HOST_LIMITS: Limits = {
+  MAX_RUNNING: 16,
+  STALL_SECONDS: 60,
+  LOST_SECONDS: 180,
+  MAX_HASHED_BYTES: Number.POSITIVE_INFINITY,
+  MAX_HOT_BYTES: 2 ** 31,
+  MAX_INFERRING: 64,
+  MAX_INFER_BYTES: 256 << 20,
+};

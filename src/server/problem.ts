@@ -74,7 +74,9 @@ export function problemOf(error: unknown): Problem {
 
 /** The answer to an error. */
 export function problemResponse(c: Context, error: unknown): Response {
-  const document = problemOf(error);
+  const problem = problemOf(error);
+  // The Open Inference Protocol wants the message under this name.
+  const document = new URL(c.req.url).pathname.startsWith("/v2") ? { ...problem, error: problem.detail } : problem;
   const headers = error instanceof HttpProblem ? error.headers : {};
   return c.body(JSON.stringify(document), document.status, {
     "content-type": "application/problem+json",

@@ -11,12 +11,10 @@ export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name
 /** The documents of the HTTP door, as openapi.json describes them. */
 export const schemas = (): Json => ({
   Recipe: RECIPE,
-  Problem: object({ type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text }, [
-    "type",
-    "title",
-    "status",
-    "detail",
-  ]),
+  Problem: object(
+    { type: text, title: text, status: integer, detail: text, limit: text, offset: integer, tensor: text, node: text, error: text },
+    ["type", "title", "status", "detail"],
+  ),
   Report: object(
     {
       edgeslim: text,

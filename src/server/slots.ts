@@ -19,11 +19,14 @@ export interface Slot {
  */
 export class Slots {
   readonly #limits: Limits;
+  readonly #most: "MAX_RUNNING" | "MAX_INFERRING";
   readonly #beats = new Map<Slot, number>();
   readonly #outputs = new Map<string, Slot>();
 
-  constructor(limits: Limits) {
+  /** `most` names the limit of how many. */
+  constructor(limits: Limits, most: "MAX_RUNNING" | "MAX_INFERRING" = "MAX_RUNNING") {
     this.#limits = limits;
+    this.#most = most;
   }
 
   /** Runs under way. */
@@ -35,9 +38,9 @@ export class Slots {
   take(): Slot {
     const now = Date.now();
     for (const [slot, beat] of this.#beats) if (now - beat > this.#limits.LOST_SECONDS * 1000) this.#beats.delete(slot);
-    const { MAX_RUNNING } = this.#limits;
-    if (this.#beats.size >= MAX_RUNNING) {
-      throw new HttpProblem(503, `${MAX_RUNNING} runs are under way [MAX_RUNNING]; try again later`, {
+    const most = this.#limits[this.#most];
+    if (this.#beats.size >= most) {
+      throw new HttpProblem(503, `${most} runs are under way [${this.#most}]; try again later`, {
         "retry-after": String(RETRY_SECONDS),
       });
     }

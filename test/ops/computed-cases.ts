@@ -163,6 +163,50 @@ const QUANTIZED: readonly Computed[] = [
   onnx("DynamicQuantizeLinear", 11, [f(3, 4)], {}, { outputs: 3 }),
 ];
 
+const FLOAT8: readonly Computed[] = (["float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"] as const).flatMap((dtype) => [
+  ...[0, 1].map((saturate) =>
+    onnx(
+      "QuantizeLinear",
+      19,
+      [
+        of(
+          "float32",
+          [22],
+          [
+            0,
+            -0,
+            1,
+            -1.0625,
+            1.1875,
+            0.001,
+            0.0019,
+            0.003,
+            440,
+            464,
+            465,
+            -500,
+            57344,
+            61000,
+            Number.POSITIVE_INFINITY,
+            1e9,
+            -1e9,
+            Number.NaN,
+            17,
+            19,
+            3e-5,
+            7e-6,
+          ],
+        ),
+        scale(1),
+        of(dtype, [], [0]),
+      ],
+      { saturate },
+      { isPacked: true },
+    ),
+  ),
+  onnx("DequantizeLinear", 19, [of(dtype, [256], (i) => i), scale(0.5)]),
+]);
+
 const lstm = { hidden_size: 4 };
 const RECURRENT: readonly Computed[] = [
   onnx(
@@ -204,6 +248,33 @@ const RECURRENT: readonly Computed[] = [
 ];
 
 const MICROSOFT_LINEAR: readonly Computed[] = [
+  microsoft("ExpandDims", [f(2, 3), ints([1], [-1], "int32")]),
+  microsoft("ExpandDims", [f(2, 3), ints([], [1], "int32")]),
+  microsoft("CDist", [f(3, 4), f(2, 4)], { metric: "euclidean" }),
+  microsoft("CDist", [f(3, 4), f(2, 4)], { metric: "sqeuclidean" }),
+  microsoft("Inverse", [f(2, 3, 3)]),
+  microsoft("Inverse", [of("float32", [3, 3], [0, 2, 1, 1, 0, 3, 4, 1, 0])]),
+  { ...microsoft("Unique", [of("float32", [7], [2, 1, 1, 3, 4, 3, 2])]), outputs: 3 },
+  microsoft("NGramRepeatBlock", [ints([2, 6], [1, 2, 3, 1, 2, 4, 5, 5, 0, 2, 5, 5]), f(2, 6)], { ngram_size: 3 }),
+  ...[undefined, "zero"].flatMap((zero) => [
+    ...(["int4", "uint4"] as const).map((dtype) =>
+      microsoft(
+        "GatherBlockQuantized",
+        [of(dtype, [3, 32]), ints([3], [2, 0, -1]), scaled(1, 3, 2), zero ? of(dtype, [3, 2]) : undefined],
+        {
+          block_size: 16,
+        },
+      ),
+    ),
+    microsoft("GatherBlockQuantized", [u8(4, 24), ints([2, 1], [3, 1]), scaled(1, 4, 3), zero ? u8(4, 2) : undefined], {
+      block_size: 16,
+      bits: 4,
+    }),
+    microsoft("GatherBlockQuantized", [u8(4, 40), ints([2], [3, 1]), scaled(1, 4, 3), zero ? u8(4, 3) : undefined], {
+      block_size: 16,
+      bits: 8,
+    }),
+  ]),
   microsoft("MatMulNBits", [f(2, 3, 40), u8(5, 3, 8), f(15), u8(10)], { K: 40, N: 5, bits: 4, block_size: 16 }),
   microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 16), positive(10), undefined, undefined, f(5)], { K: 64, N: 5, bits: 4, block_size: 32 }),
   microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 16), positive(10), positive(10)], { K: 64, N: 5, bits: 4, block_size: 32 }),
@@ -363,6 +434,18 @@ const IMAGES: readonly Computed[] = [
 
 const q = (fill: number, dtype: DType = "uint8"): Input => of(dtype, [], [fill]);
 const MICROSOFT: readonly Computed[] = [
+  microsoft("GatherBlockQuantized", [u8(4, 16), ints([2, 3], [1, 3, 0]), positive(4, 2)], { bits: 4, block_size: 16, quantize_axis: 1 }),
+  microsoft("GatherBlockQuantized", [u8(4, 32), ints([2], [1, 3]), positive(4, 2), u8(4, 2)], {
+    bits: 8,
+    block_size: 16,
+    quantize_axis: 1,
+  }),
+  microsoft(
+    "QLinearWhere",
+    [of("bool", [3, 1]), u8(3, 4), scale(0.02), q(100), u8(4), scale(0.03), q(50), scale(0.05), q(128)],
+    {},
+    { steps: 1 },
+  ),
   microsoft("Gelu", [f(3, 4)]),
   microsoft("FastGelu", [f(3, 4), f(4)], {}, { tolerance: 1e-4 }),
   microsoft("BiasGelu", [f(3, 4), f(4)]),
@@ -449,7 +532,49 @@ const ATTENTION: readonly Computed[] = [
   onnx("RMSNormalization", 23, [f(2, 3, 4), f(4)], { axis: -1, epsilon: { float: 1e-3 } }),
 ];
 
+const d = (...shape: number[]): Input => of("float64", shape);
+const ACTIVATED: readonly Computed[] = [
+  ...["Elu", "Selu", "Softplus", "Softsign", "HardSigmoid", "ThresholdedRelu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Celu"].map((op) =>
+    onnx(op, 17, [f(3, 7)]),
+  ),
+  ...["Sin", "Cos", "Tan", "Atan", "Sinh", "Cosh", "Asinh"].map((op) => onnx(op, 22, [f(3, 7)], {}, { tolerance: 1e-4 })),
+  ...["Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid"].map((op) => onnx(op, 17, [h(3, 7)])),
+  onnx("Gelu", 20, [f(3, 7)]),
+  onnx("Gelu", 20, [f(3, 7)], { approximate: "tanh" }),
+  onnx("Mish", 18, [f(3, 7)]),
+  onnx("HardSwish", 14, [f(3, 7)]),
+  onnx("PRelu", 16, [f(2, 3, 4), f(3, 1)]),
+  onnx("Shrink", 9, [of("int32", [9], (i) => i - 4)], { lambd: { float: 2 }, bias: { float: 1 } }),
+  onnx("Clip", 13, [h(3, 7), of("float16", [], [-0.5]), of("float16", [], [0.5])]),
+  onnx("Dropout", 13, [f(3, 4), scale(0.5)], {}, { outputs: 2 }),
+];
+
+const WIDTHS: readonly Computed[] = [
+  onnx("Conv", 11, [h(1, 2, 5, 5), h(3, 2, 3, 3), h(3)]),
+  onnx("MatMul", 13, [d(3, 4), d(4, 5)]),
+  onnx("Gemm", 13, [d(3, 4), d(4, 5)]),
+  onnx("MaxPool", 12, [d(1, 2, 5, 5)], { kernel_shape: [2, 2] }),
+  onnx("MaxPool", 12, [h(1, 2, 5, 5)], { kernel_shape: [2, 2] }),
+  onnx("Softmax", 13, [d(3, 4)]),
+  onnx("BatchNormalization", 9, [d(2, 3, 4), d(3), d(3), d(3), of("float64", [3], [0.5, 1, 2])]),
+  onnx("LayerNormalization", 17, [d(2, 3), d(3), d(3)]),
+  onnx("QuantizeLinear", 19, [h(3, 5), of("float16", [], [0.1]), ints([], [3], "int8")]),
+  onnx("DequantizeLinear", 19, [i8(3, 5), of("float16", [], [0.1]), ints([], [3], "int8")]),
+  onnx("DeformConv", 19, [f(2, 4, 5, 6), f(4, 2, 3, 2), f(2, 24, 3, 3), f(4), f(2, 12, 3, 3)], {
+    group: 2,
+    offset_group: 2,
+    strides: [2, 2],
+    pads: [1, 0, 1, 0],
+    kernel_shape: [3, 2],
+  }),
+  onnx("MaxUnpool", 11, [f(1, 1, 2, 2), ints([1, 1, 2, 2], [5, 7, 13, 15])], { kernel_shape: [2, 2], strides: [2, 2] }),
+  onnx("NegativeLogLikelihoodLoss", 13, [f(2, 4, 3), ints([2, 3], [0, 1, 2, 3, 1]), f(4)], { ignore_index: 2 }),
+  onnx("SoftmaxCrossEntropyLoss", 13, [f(2, 4, 3), ints([2, 3], [0, 1, 2, 3, 1]), positive(4)], { ignore_index: 2 }, { outputs: 2 }),
+];
+
 export const COMPUTED: readonly Computed[] = [
+  ...ACTIVATED,
+  ...WIDTHS,
   ...ATTENTION,
   ...MICROSOFT,
   ...IMAGES,
@@ -458,5 +583,6 @@ export const COMPUTED: readonly Computed[] = [
   ...PRODUCTS,
   ...NORMALIZED,
   ...QUANTIZED,
+  ...FLOAT8,
   ...RECURRENT,
 ];

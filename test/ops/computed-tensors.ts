@@ -22,6 +22,7 @@ function made({ dtype, shape, fill }: Input, random: () => number): Tensor {
   const at = (i: number): number =>
     fill === "any" ? element(dtype, random) : typeof fill === "function" ? fill(i) : (fill[i % fill.length] as number);
   const list = Array.from({ length: count(shape) }, (_, i) => at(i));
+  if (dtype.startsWith("float8")) return { dtype, shape, data: Uint8Array.from(list) };
   if (dtype !== "int4" && dtype !== "uint4") return tensorFrom(dtype, shape, list);
   const pair = (i: number) => ((list[2 * i] as number) & 15) | (((list[2 * i + 1] ?? 0) & 15) << 4);
   return { dtype, shape, data: Uint8Array.from({ length: Math.ceil(list.length / 2) }, (_, i) => pair(i)) };

@@ -54,12 +54,13 @@ export async function startWorker(
   const { entry = "src/worker.ts", bindings = {}, r2 = true, persist } = options;
   const wasm = async (variant: string) => ({
     type: "CompiledWasm" as const,
-    path: `compress.${variant}.wasm`,
-    contents: new Uint8Array(await readFile(file(`build/compress.${variant}.wasm`))),
+    path: `${variant}.wasm`,
+    contents: new Uint8Array(await readFile(file(`build/${variant}.wasm`))),
   });
+  const kernels = ["compress.simd", "compress.relaxed", "infer.simd", "infer.relaxed"];
   return new Miniflare(
     convertV4MiniflareOptions({
-      modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundle(entry) }, await wasm("simd"), await wasm("relaxed")],
+      modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundle(entry) }, ...(await Promise.all(kernels.map(wasm)))],
       compatibilityDate: "2026-11-17",
       compatibilityFlags: ["nodejs_compat"],
       bindings,

@@ -1,9 +1,9 @@
 /** What every door must do over a real connection: one suite for workerd, Node, Deno and Bun. */
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { compress, compressInto, MemorySink } from "../../src/index.ts";
+import { compress, compressInto, load, MemorySink } from "../../src/index.ts";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
-import { mlp } from "../kit/models.ts";
+import { encoder, mlp } from "../kit/models.ts";
 import { concat, eventually, open, read, send } from "./http.ts";
 
 export interface Door {
@@ -293,6 +293,49 @@ export function doorSuite(door: () => Door): void {
     }
     expect((await range(`bytes=${bytes.length}-`)).status).toBe(416);
     expect((await fetch(at("/v1/data/samples"), { method: "DELETE" })).status).toBe(204);
+    await settled();
+  });
+
+  test("runs a stored model, fed by JSON and by bytes, until another stands in its place", async () => {
+    const { bytes, inputs } = mlp();
+    const x = inputs.x as (typeof inputs)[string];
+    const put = async (body: Uint8Array<ArrayBuffer>): Promise<void> =>
+      void (await (await fetch(at("/v1/models/run/model.onnx"), { method: "PUT", body })).arrayBuffer());
+    await put(bytes);
+    expect(await json(at("/v2/models/run"))).toMatchObject({ inputs: [{ name: "x", datatype: "FP32", shape: [-1, 64] }] });
+    const expected = (await (await load(bytes)).run({ x: { dtype: "float32", shape: x.dims, data: x.data as Float32Array } })).y
+      ?.data as Float32Array;
+
+    const same = (got: ArrayLike<number>): void => {
+      expect(got.length).toBe(expected.length);
+      // To rounding: builds of the kernels fuse multiplications and additions of floats, or do not.
+      for (let i = 0; i < got.length; i++) expect(got[i]).toBeCloseTo(expected[i] as number, 5);
+    };
+
+    const input = { name: "x", datatype: "FP32", shape: x.dims };
+    const infer = (body: BodyInit, headers: Record<string, string> = {}) =>
+      fetch(at("/v2/models/run/infer"), { method: "POST", body, headers });
+    const plain = JSON.stringify({ inputs: [{ ...input, data: Array.from(x.data as Float32Array) }] });
+    const answers = await Promise.all([infer(plain), infer(plain), infer(plain)]);
+    for (const answer of answers) {
+      const { outputs } = (await answer.json()) as { outputs: { data: number[] }[] };
+      same(outputs[0]?.data ?? []);
+    }
+    const head = Buffer.from(
+      JSON.stringify({ inputs: [{ ...input, parameters: { binary_data_size: 1024 } }], parameters: { binary_data_output: true } }),
+    );
+    const data = Buffer.from(x.data.buffer as ArrayBuffer, x.data.byteOffset, 1024);
+    const answer = await infer(Buffer.concat([head, data]), { "inference-header-content-length": String(head.length) });
+    const body = Buffer.from(await answer.arrayBuffer());
+    const length = Number(answer.headers.get("inference-header-content-length"));
+    same(new Float32Array(new Uint8Array(body.subarray(length)).buffer));
+
+    await put(encoder().bytes);
+    const refused = await infer(plain);
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ error: expect.stringContaining("no input 'x'; it takes ids: int64") });
+    expect((await fetch(at("/v1/models/run"), { method: "DELETE" })).status).toBe(204);
+    expect((await infer(plain)).status).toBe(404);
     await settled();
   });
 

@@ -12,7 +12,7 @@ interface Turned {
 /** Operators that look at each element alone, or at elements of several tensors at the same place. */
 // biome-ignore format: a table
 const ELEMENTWISE: ReadonlySet<string> = new Set([
-  "Activate", "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Celu", "Cos", "Cosh", "Div", "Equal", "Floor",
+  "Activate", "QBinary", "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Celu", "Cos", "Cosh", "Div", "Equal", "Floor",
   "Greater", "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "Not", "Or", "PRelu",
   "Pow", "Reciprocal", "Round", "Selu", "Sign", "Sin", "Sinh", "Softsign", "Sqrt", "Sub", "Sum", "Tan", "ThresholdedRelu", "Where", "Xor",
 ]);
@@ -26,6 +26,10 @@ const isIdentity = (perm: readonly number[]): boolean => perm.every((axis, i) =>
 export function moveTransposes(model: Model): boolean {
   return new Mover(model).run();
 }
+
+/** Whether a node quantizes or dequantizes with one scale. */
+const isLinear = (model: Model, { op_type, input }: Node): boolean =>
+  /^(Quantize|Dequantize)Linear$/.test(op_type) && model.inferred.get(input[1] as string)?.shape?.length === 0;
 
 class Mover {
   readonly #model: Model;
@@ -59,16 +63,21 @@ class Mover {
 
   /** What stands for a node that lets a Transpose pass; undefined for one that does not. */
   #move(node: Node): Node[] | undefined {
-    const isOwn = node.domain === "edgeslim" && node.op_type === "Activate";
+    const isOwn = node.domain === "edgeslim" && /^(Activate|QBinary|QLookup)$/.test(node.op_type);
     if ((node.domain !== "" && !isOwn) || node.graphs.length > 0) return undefined;
     if (node.op_type === "Transpose") return this.#compose(node);
     const turned = node.input.map((name) => this.#turned.get(name)).find(Boolean);
     if (!turned) return undefined;
+    if (node.op_type === "QLookup" || isLinear(this.#model, node))
+      return this.#instead(node, [turned.of, ...node.input.slice(1)], turned.perm);
     if (ELEMENTWISE.has(node.op_type)) return this.#elementwise(node, turned.perm);
     if (node.op_type === "Concat") return this.#concat(node, turned.perm);
     if (this.#turned.get(node.input[0] as string) !== turned) return undefined;
     if (/^Reduce/.test(node.op_type)) return this.#reduce(node, turned);
-    if (/^(Log)?Softmax$/.test(node.op_type)) return this.#along(node, turned);
+    if (/^(Log)?Softmax$/.test(node.op_type)) return this.#model.opset < 13 ? undefined : this.#along(node, turned, -1);
+    if (node.op_type === "Split") return this.#along(node, turned, 0);
+    if (node.op_type === "Pad") return this.#pad(node, turned);
+    if (node.op_type === "Slice") return this.#slice(node, turned);
     return undefined;
   }
 
@@ -149,10 +158,39 @@ class Mover {
     });
   }
 
-  #along(node: Node, { of, perm }: Turned): Node[] | undefined {
-    if (this.#model.opset < 13) return undefined;
-    const { axis = -1 } = node.attributes as { axis?: number };
-    return this.#instead(node, [of], perm, { ...node.attributes, axis: perm[axis < 0 ? axis + perm.length : axis] as number });
+  /** One axis is another one now. */
+  #along(node: Node, { of, perm }: Turned, otherwise: number): Node[] {
+    const { axis = otherwise } = node.attributes as { axis?: number };
+    const attributes = { ...node.attributes, axis: perm[axis < 0 ? axis + perm.length : axis] as number };
+    return this.#instead(node, [of, ...node.input.slice(1)], perm, attributes);
+  }
+
+  #pad(node: Node, { of, perm }: Turned): Node[] | undefined {
+    const [, list, ...rest] = node.input;
+    const given = (list ? integersOf(this.#model.inferred.get(list)) : node.attributes.pads) as readonly number[] | undefined;
+    if (given?.length !== 2 * perm.length || rest[1]) return undefined;
+    const pads = new Array<number>(given.length);
+    perm.forEach((axis, i) => {
+      pads[axis] = given[i] as number;
+      pads[axis + perm.length] = given[i + perm.length] as number;
+    });
+    if (!list) return this.#instead(node, [of], perm, { ...node.attributes, pads });
+    return this.#instead(node, [of, this.#define(`${list}_moved`, int64(pads)), ...rest], perm);
+  }
+
+  #slice(node: Node, { of, perm }: Turned): Node[] | undefined {
+    const [, starts = "", end = "", list = "", steps] = node.input;
+    const counted = (axes: readonly number[]) => axes.map((axis) => perm[axis < 0 ? axis + perm.length : axis] as number);
+    const all = (length: number) => Array.from({ length }, (_, i) => i);
+    if (!starts) {
+      const { starts: from = [], axes = all((from as readonly number[]).length) } = node.attributes as Record<string, readonly number[]>;
+      return this.#instead(node, [of], perm, { ...node.attributes, axes: counted(axes) });
+    }
+    const count = this.#model.inferred.get(starts)?.shape?.[0];
+    const axes = list ? integersOf(this.#model.inferred.get(list)) : typeof count === "number" ? all(count) : undefined;
+    if (!axes) return undefined;
+    const moved = this.#define(`${list || starts}_moved`, int64(counted(axes)));
+    return this.#instead(node, [of, starts, end, moved, ...(steps ? [steps] : [])], perm);
   }
 
   /** Reduced axes leave the order of the others. */

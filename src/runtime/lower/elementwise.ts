@@ -86,7 +86,8 @@ const pairs =
       outputs: [y],
     } = call;
     const [a, b] = inputs;
-    if (!a || !b || !y || inputs.length !== 2 || !isFloat(a, b)) return undefined;
+    // Before opset 7 a second operand was broadcast in ways of its own.
+    if (!a || !b || !y || inputs.length !== 2 || !isFloat(a, b) || call.opset < 7) return undefined;
     const axes = axesOf(y.shape, [a, b]);
     const run = axes && make(call);
     if (!axes || !run) return undefined;

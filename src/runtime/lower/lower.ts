@@ -15,6 +15,8 @@ export interface Call {
   readonly work: number;
   /** The address of bytes that are the step's own while it runs. */
   temporary(bytes: number): number;
+  /** The address of numbers that stay. */
+  table(values: Int32Array | Float32Array): number;
 }
 
 /** What runs a node: calls of kernels with fixed arguments. Undefined where no kernel does what the node asks for. */

@@ -1,8 +1,8 @@
 /** Products with constant weights: convolutions and matrices. https://onnx.ai/onnx/operators/ */
 import { int } from "../../ops/op.ts";
-import { type Window, windowOf } from "../../ops/window.ts";
 import { elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
+import { type Pair, planeOf } from "./plane.ts";
 
 /** How a product ends. */
 function endOf({ node: { attributes }, inputs }: Call) {
@@ -17,26 +17,6 @@ function endOf({ node: { attributes }, inputs }: Call) {
   };
 }
 
-/** The window of a node over two axes: of an image with one spatial axis, the first has one row. */
-export function planeOf({ node }: Call, x: readonly number[], y: readonly number[], kernel: readonly number[]): Window | undefined {
-  const window = windowOf(node, x.slice(1, -1), y.slice(1, -1), kernel);
-  if (!window || window.dims.length > 2) return undefined;
-  if (window.dims.length === 2) return window;
-  const row = (list: readonly number[], of: number) => [of, ...list];
-  return {
-    dims: row(window.dims, 1),
-    places: row(window.places, 1),
-    kernel: row(window.kernel, 1),
-    strides: row(window.strides, 1),
-    dilations: row(window.dilations, 1),
-    before: row(window.before, 0),
-    after: row(window.after, 0),
-  };
-}
-
-/** Two numbers of each list. */
-type Pair = [number, number];
-
 export const Conv: Lower = (call) => {
   const { inputs, outputs, fn, work, node } = call;
   const [x, w] = inputs;
@@ -47,14 +27,14 @@ export const Conv: Lower = (call) => {
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
   const group = int(node, "group", 1);
-  const [[h, wd], [oh, ow], [kh, kw], [sh, sw], [dh, dw], [pt, pl]] = [
-    window.dims,
-    window.places,
-    window.kernel,
-    window.strides,
-    window.dilations,
-    window.before,
-  ] as unknown as [Pair, Pair, Pair, Pair, Pair, Pair];
+  const {
+    dims: [h, wd],
+    places: [oh, ow],
+    kernel: [kh, kw],
+    strides: [sh, sw],
+    dilations: [dh, dw],
+    before: [pt, pl],
+  } = window;
   const { bias, z, z_first, kind, alpha, beta } = endOf(call);
   const [sizeX, sizeY] = [h * wd * c * 4, oh * ow * n * 4];
   if (isDepthwise(group, w.shape) && c === n && !z) {
@@ -118,14 +98,14 @@ export const ConvTranspose: Lower = (call) => {
   if (!window || (node.attributes.auto_pad ?? "NOTSET") !== "NOTSET" || node.attributes.output_shape) return undefined;
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
-  const [[oh, ow], [h, wd], [kh, kw], [sh, sw], [dh, dw], [pt, pl]] = [
-    window.dims,
-    window.places,
-    window.kernel,
-    window.strides,
-    window.dilations,
-    window.before,
-  ] as unknown as [Pair, Pair, Pair, Pair, Pair, Pair];
+  const {
+    dims: [oh, ow],
+    places: [h, wd],
+    kernel: [kh, kw],
+    strides: [sh, sw],
+    dilations: [dh, dw],
+    before: [pt, pl],
+  } = window;
   const { bias, kind, alpha, beta } = endOf(call);
   const columns = kh * kw * n;
   const at = temporary(h * wd * columns * 4);

@@ -1,6 +1,5 @@
 import type { Context } from "hono";
 import type { Plan } from "../../engine/compress.ts";
-import type { Engine } from "../../engine/engine.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { Gate } from "../gate.ts";
 import type { Metrics } from "../metrics.ts";
@@ -42,7 +41,7 @@ export function compressRoute(ports: Ports, slots: Slots, metrics: Metrics): (c:
 }
 
 /** The engine, its runs counted. */
-const counted = (engine: Engine, metrics: Metrics): Engine => ({
+const counted = (engine: Ports["engine"], metrics: Metrics): Ports["engine"] => ({
   ...engine,
   async compressInto(...run) {
     try {

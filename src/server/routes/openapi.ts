@@ -1,36 +1,12 @@
 import type { Context } from "hono";
 import { ALL_WEB, SCHEME_NAMES } from "../../engine/recipe.ts";
 import { VERSION } from "../../version.ts";
+import { binary, FILE, header, inPath, inQuery, json, model, NAME, problems } from "../describe.ts";
+import { inferencePaths, inferenceSchemas } from "../describe-inference.ts";
 import { array, integer, type Json, object, ref, schemas, text } from "../schemas.ts";
 
 // Put together by hand around the recipe's own schema: @hono/zod-openapi would double the size of the Worker.
 
-const json = (schema: Json, description: string, type = "application/json"): Json => ({ description, content: { [type]: { schema } } });
-const binary = (description: string, headers: Json = {}): Json => ({ description, headers, content: { "application/octet-stream": {} } });
-const header = (description: string): Json => ({ description, schema: text });
-const inQuery = (name: string, schema: Json, description: string): Json => ({ name, in: "query", schema, description });
-const inPath = (name: string, schema: Json, description: string): Json => ({ name, in: "path", required: true, schema, description });
-
-const problem = (description: string): Json => json(ref("Problem"), description, "application/problem+json");
-const problems = (...statuses: (keyof typeof PROBLEMS)[]): Json =>
-  Object.fromEntries(statuses.map((status) => [status, problem(PROBLEMS[status])]));
-
-const PROBLEMS = {
-  400: "The bytes break their format (`offset` tells where), or the recipe or query its schema.",
-  404: "There is no such thing, or no store.",
-  408: "The client neither sent nor took bytes for STALL_SECONDS.",
-  409: "The request conflicts with what is stored.",
-  412: "A precondition (If-Match, If-None-Match) does not hold.",
-  413: "Over a limit: `limit` names it, `detail` tells what to do instead.",
-  415: "The body is empty, or its leading bytes match no format.",
-  416: "The range lies outside the file.",
-  422: "Valid, but it cannot be done: `tensor` or `node` and `detail` tell which and why.",
-  503: "Busy; Retry-After tells when to ask again.",
-};
-
-const NAME = inPath("NAME", { type: "string", pattern: "^[A-Za-z0-9._-]+$" }, "One segment.");
-const FILE = inPath("FILE", text, "May hold slashes.");
-const model = { content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } } };
 const form = object({ recipe: ref("Recipe"), model: { type: "string", format: "binary" } }, ["model"]);
 
 const compress: Json = {
@@ -92,7 +68,7 @@ const store = (room: string): Json => ({
 
 const document = (): Json => ({
   openapi: "3.1.0",
-  info: { title: "Edgeslim", version: VERSION, description: "Compresses ONNX and safetensors models as streams." },
+  info: { title: "Edgeslim", version: VERSION, description: "Compresses ONNX and safetensors models as streams, and runs ONNX models." },
   paths: {
     "/v1/compress": { post: compress },
     "/v1/inspect": {
@@ -131,16 +107,9 @@ const document = (): Json => ({
         responses: { 200: { description: "OpenMetrics text.", content: { "application/openmetrics-text": { schema: text } } } },
       },
     },
-    "/v2": {
-      get: {
-        summary: "Server metadata (Open Inference Protocol)",
-        responses: { 200: json({ type: "object" }, "Name, version, extensions.") },
-      },
-    },
-    "/v2/health/live": { get: { summary: "Liveness", responses: { 200: json(object({ live: { type: "boolean" } }), "Alive.") } } },
-    "/v2/health/ready": { get: { summary: "Readiness", responses: { 200: json(object({ ready: { type: "boolean" } }), "Ready.") } } },
+    ...inferencePaths(),
   },
-  components: { schemas: schemas() },
+  components: { schemas: { ...schemas(), ...inferenceSchemas() } },
 });
 
 let made: string | undefined;
