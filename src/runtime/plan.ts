@@ -5,6 +5,7 @@ import { type Datum, isTensor } from "../ops/op.ts";
 import { elementsOf, isStatic, type Value } from "../ops/value.ts";
 import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../tensor.ts";
 import { evaluate, type Surroundings } from "./evaluate.ts";
+import { runLate } from "./late.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
 import type { Call } from "./lower/lower.ts";
@@ -286,10 +287,11 @@ export class Plan {
   #evaluate(node: Node, run: Run): void {
     const { prepared } = this.#program;
     const graph: Surroundings["graph"] = (inner, inputs) => this.#runInner(inner, inputs, run);
-    const inputs = node.input.map((name) => (name ? this.#datum(name) : undefined));
+    const late = node.graphs.length === 0 ? this.#late(node) : undefined;
+    const inputs = late ? [] : node.input.map((name) => (name ? this.#datum(name) : undefined));
     // The memory may grow while a subgraph runs, and views of it are lost.
     const lasting = node.graphs.length > 0 ? inputs.map((input) => this.#kept(input)) : inputs;
-    const results = evaluate(node, lasting, { known: prepared.known, graph });
+    const results = late ?? evaluate(node, lasting, { known: prepared.known, graph });
     node.output.forEach((name, i) => {
       if (!name || this.#fixed.has(name)) return;
       const operand = this.#operands.get(name);
@@ -297,6 +299,16 @@ export class Plan {
       if (!operand) this.#data.set(name, this.#kept(result));
       else if (isTensor(result)) this.#write(operand, result, node);
     });
+  }
+
+  /** What kernels make of inputs that were not in the memory when the plan was made. */
+  #late(node: Node): readonly (Datum | undefined)[] | undefined {
+    const given = node.input.map((name, i) => {
+      if (!name) return undefined;
+      const operand = this.#operands.has(name) || this.#isThere(name) ? this.#operand(name, node, i) : undefined;
+      return operand ? { operand } : { datum: this.#datum(name) };
+    });
+    return given.some((each) => each && "datum" in each) ? runLate(this.#program, node, given, this.#top) : undefined;
   }
 
   #runInner(graph: Graph, inputs: readonly (Datum | undefined)[], run: Run): readonly (Datum | undefined)[] {
