@@ -3,7 +3,7 @@ import { q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
-import { isDepthwise, packedBytes } from "./lower/products.ts";
+import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
 export interface Packing {
@@ -11,16 +11,18 @@ export interface Packing {
   readonly key: string;
   /** The most that it takes. */
   readonly bytes: number;
-  /** Packs the tensor at `from` to `to`; says how, where that depends on the data. */
-  pack(kernels: InferKernels, from: number, to: number, variant: "simd" | "relaxed"): Packed | void;
+  /** Looks at the tensor at `from`, where the layout depends on its elements. */
+  look?(kernels: InferKernels, from: number, variant: "simd" | "relaxed"): Form;
+  /** Packs the tensor at `from` to `to`. */
+  pack(kernels: InferKernels, from: number, to: number, form?: Form): void;
 }
 
-export interface Packed {
-  /** The bytes taken. */
-  bytes: number;
-  form: number;
-  /** Bytes from group to group. */
-  stride: number;
+/** A layout that was chosen for the elements. */
+export interface Form {
+  readonly form: number;
+  /** The bytes it takes, and those from group to group. */
+  readonly bytes: number;
+  readonly stride: number;
 }
 
 /** The packing of input `index` of a node, where it has one. */
@@ -32,6 +34,10 @@ const conv: Pack = (node, index, { shape }) => {
   const [group, taps] = [int(node, "group", 1), elements(kernel)];
   if (isDepthwise(group, shape))
     return { key: "depthwise", bytes: Math.ceil(n / 4) * 16 * taps, pack: (fn, from, to) => fn.f32_pack_depthwise(n, taps, from, to) };
+  if (isWinograd(node, shape)) {
+    const bytes = 36 * Math.ceil(n / 8) * 8 * c * 4;
+    return { key: "winograd", bytes, pack: (fn, from, to) => fn.f32_winograd_pack(n, c, from, to) };
+  }
   const [ng, from_group, to_group] = [n / group, (n / group) * c * taps * 4, packedBytes(c * taps, n / group)];
   return {
     key: `conv${group}`,
@@ -74,15 +80,23 @@ const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   return {
     key: `q8 conv${group}`,
     bytes: q8PackedBytes(ng, c * taps, false) * group,
-    pack(fn, from, to, variant) {
-      const narrow = variant === "relaxed" && signed && fn.q8_is_narrow(n * c * taps, from) ? 1 : 0;
-      const stride = q8PackedBytes(ng, c * taps, narrow === 1);
+    look(fn, from, variant) {
+      const form = narrow(fn, from, n * c * taps, dtype, variant);
+      const stride = q8PackedBytes(ng, c * taps, form === 1);
+      return { form, bytes: stride * group, stride };
+    },
+    pack(fn, from, to, { form, stride } = WIDE) {
       for (let g = 0; g < group; g++)
-        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, narrow, to + g * stride);
-      return { bytes: stride * group, form: narrow, stride };
+        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, form, to + g * stride);
     },
   };
 };
+
+const WIDE: Form = { form: 0, bytes: 0, stride: 0 };
+
+/** 1 for weights that the relaxed build takes in a byte each. */
+const narrow = (fn: InferKernels, from: number, n: number, dtype: string, variant: string): number =>
+  variant === "relaxed" && dtype === "int8" && fn.q8_is_narrow(n, from) ? 1 : 0;
 
 const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dtype }) => {
   if (index !== 1) return undefined;
@@ -92,11 +106,11 @@ const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dt
   return {
     key: isTurned ? "q8 bt" : "q8 b",
     bytes: q8PackedBytes(n, k, false),
-    pack(fn, from, to, variant) {
-      const narrow = variant === "relaxed" && signed && fn.q8_is_narrow(k * n, from) ? 1 : 0;
-      fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, narrow, to);
-      return { bytes: q8PackedBytes(n, k, narrow === 1), form: narrow, stride: 0 };
+    look(fn, from, variant) {
+      const form = narrow(fn, from, k * n, dtype, variant);
+      return { form, bytes: q8PackedBytes(n, k, form === 1), stride: 0 };
     },
+    pack: (fn, from, to, { form } = WIDE) => fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, form, to),
   };
 };
 
