@@ -155,6 +155,13 @@ const subjects: Subject[] = [
   },
   ...[binary("Add", "Add", 0, IMAGE, [C, 1]), binary("Mul by channels", "Mul", 2, [C, 1, 1], [0, 1])],
   ...[binary("Sub one", "Sub", 1, [1], [0, 0]), binary("PRelu by channels", "PRelu", 7, [C, 1, 1], [0, 1])],
+  {
+    name: "Sub of 3 channels",
+    x: [400, 400, 3],
+    operators: [["Sub", {}, [], ["b"]]],
+    weights: [f32("b", [3], [0.5, 0.4, 0.3])],
+    run: (x, y, [b]) => fn.f32_binary(1, x, b!, y, 1, 1, 160_000, 3, 0, 0, 3, 1, 0, 0, 0, 1),
+  },
   ...[[1536, 128] as const, [40, 6625] as const].map(
     ([count, n]): Subject => ({
       name: `Softmax ${count}×${n}`,

@@ -12,6 +12,8 @@ export interface Role {
   matmul?: { besides: boolean };
   /** For a weight that dynamic quantization takes. */
   dynamic?: DynamicRole;
+  /** For a constant that static quantization takes. */
+  static?: StaticRole;
   /** A reason to leave it in float32 where the model computes in float16. */
   single?: string;
   /** Whether it is of a subgraph, which computes in float32 whatever the main graph does. */
@@ -31,6 +33,13 @@ export interface DynamicRole {
   /** Whether all that reads it wants its last two axes the other way round. */
   transposed: boolean;
   /** The axis of output channels, where all that take it agree on one. */
+  channel_axis?: number;
+}
+
+export interface StaticRole {
+  /** Whether it is the weight of a product with an activation. */
+  product: boolean;
+  /** The axis of a product's output channels, where each may have a scale. */
   channel_axis?: number;
 }
 
@@ -58,8 +67,25 @@ export type Encoding =
    * uint8 over [min, max], int8 over ±absmax, with a scale and zero point for every index of the axes `from` to `to` (less 1): one for all
    * where there are none. `transposed`: the last two axes are stored the other way round.
    * `watch` is the axis of the channels where one scale is for all of them.
+   * `static`: what reads it reads activations that are quantized by scales of the file; `bits` are then those of int8 that are used, 8 unless
+   * said, and no scale is less than those of `least`.
    */
-  | { kind: "affine8"; dtype: "int8" | "uint8"; channels: readonly [from: number, to: number]; transposed: boolean; watch?: number };
+  | {
+      kind: "affine8";
+      dtype: "int8" | "uint8";
+      channels: readonly [from: number, to: number];
+      transposed: boolean;
+      watch?: number;
+      static?: true;
+      bits?: 7;
+      least?: Float32Array;
+    };
+
+/** An affine quantization: x ≈ scale · (q − zero_point). */
+export interface Affine {
+  scale: number;
+  zero_point: number;
+}
 
 /** Elements that share a scale in int4. */
 export const BLOCK_SIZE = 32;

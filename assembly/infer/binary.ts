@@ -117,6 +117,22 @@ function binary_row(op: i32, n: i32, a: usize, b: usize, y: usize, a_step: i32, 
   }
 }
 
+/** Floats in a tile. */
+const TILE_SIZE = 256;
+const TILE = memory.data(1024, 16);
+
+/** Rows of `a` that are short and stand together, with one of `b`: of `b` repeated, so that several are a long one. */
+function short_rows(op: i32, count: i32, n: i32, a: usize, b: usize, y: usize): void {
+  const rows = min(TILE_SIZE / n, count);
+  for (let i: usize = 0; i < <usize>(rows * n); i++) store<f32>(TILE + (i << 2), load<f32>(b + ((i % n) << 2)));
+  for (; count > 0; count -= rows) {
+    const together = min(rows, count) * n;
+    binary_row(op, together, a, TILE, y, 1, 1);
+    a += (<usize>together) << 2;
+    y += (<usize>together) << 2;
+  }
+}
+
 /** One of eight operators on f32[n0, n1, n2, n3]. */
 export function f32_binary(
   op: i32,
@@ -136,10 +152,16 @@ export function f32_binary(
   b2: i32,
   b3: i32,
 ): void {
+  const is_short = n3 > 0 && n3 < 32 && n2 > 1 && a2 == n3 && a3 == 1 && b2 == 0 && b3 == 1;
   for (let i = 0; i < n0; i++) {
     for (let j = 0; j < n1; j++) {
       let p = a + ((<usize>i * a0 + <usize>j * a1) << 2);
       let q = b + ((<usize>i * b0 + <usize>j * b1) << 2);
+      if (is_short) {
+        short_rows(op, n2, n3, p, q, y);
+        y += (<usize>(n2 * n3)) << 2;
+        continue;
+      }
       for (let k = 0; k < n2; k++) {
         binary_row(op, n3, p, q, y, a3, b3);
         p += a2 << 2;

@@ -1,250 +1,36 @@
-import { madd } from "../lanes";
-import { load_or_zero } from "./lanes";
+import { five_by_1, five_by_2 } from "./depthwise_five";
+import { three_by_1, three_by_2 } from "./depthwise_three";
 
-// Four neighbouring pixels at once, four channels after four, with taps that are neighbours too, so that what they share is loaded once.
-// `rows` counts the kernel's rows that are in the image, `skip` the bytes of weights of those that are not, `line` and `pixel` the bytes to
-// the next row of taps and to the next pixel.
-
-/** Four pixels, 3 taps a row, stride 1. */
-export function four_3_1(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
-  for (; c >= 4; c -= 4) {
-    let a = load_or_zero(bias);
-    let b = a,
-      d = a,
-      e = a;
-    let row = x;
-    for (let ky = rows; ky > 0; ky--) {
-      const w0 = v128.load(w, 0);
-      const w1 = v128.load(w, 16);
-      const w2 = v128.load(w, 32);
-      let p = row;
-      let v: v128;
-      v = v128.load(p);
-      a = madd(v, w0, a);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w1, a);
-      b = madd(v, w0, b);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w2, a);
-      b = madd(v, w1, b);
-      d = madd(v, w0, d);
-      p += pixel;
-      v = v128.load(p);
-      b = madd(v, w2, b);
-      d = madd(v, w1, d);
-      e = madd(v, w0, e);
-      p += pixel;
-      v = v128.load(p);
-      d = madd(v, w2, d);
-      e = madd(v, w1, e);
-      p += pixel;
-      v = v128.load(p);
-      e = madd(v, w2, e);
-      row += line;
-      w += 48;
-    }
-    w += skip;
-    v128.store(y, a);
-    v128.store(y + pixel, b);
-    v128.store(y + pixel * 2, d);
-    v128.store(y + pixel * 3, e);
-    x += 16;
-    y += 16;
-    bias += bias != 0 ? 16 : 0;
-  }
+/** Whether {@link four} knows the taps of a kernel row and the stride; `c` counts channels. */
+// @ts-ignore: decorator
+@inline
+export function knows_four(c: i32, kw: i32, sw: i32, dw: i32): bool {
+  return dw == 1 && (kw == 3 || kw == 5) && (sw == 1 || sw == 2) && c >= 8;
 }
 
-/** Four pixels, 3 taps a row, stride 2. */
-export function four_3_2(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
-  for (; c >= 4; c -= 4) {
-    let a = load_or_zero(bias);
-    let b = a,
-      d = a,
-      e = a;
-    let row = x;
-    for (let ky = rows; ky > 0; ky--) {
-      const w0 = v128.load(w, 0);
-      const w1 = v128.load(w, 16);
-      const w2 = v128.load(w, 32);
-      let p = row;
-      let v: v128;
-      v = v128.load(p);
-      a = madd(v, w0, a);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w1, a);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w2, a);
-      b = madd(v, w0, b);
-      p += pixel;
-      v = v128.load(p);
-      b = madd(v, w1, b);
-      p += pixel;
-      v = v128.load(p);
-      b = madd(v, w2, b);
-      d = madd(v, w0, d);
-      p += pixel;
-      v = v128.load(p);
-      d = madd(v, w1, d);
-      p += pixel;
-      v = v128.load(p);
-      d = madd(v, w2, d);
-      e = madd(v, w0, e);
-      p += pixel;
-      v = v128.load(p);
-      e = madd(v, w1, e);
-      p += pixel;
-      v = v128.load(p);
-      e = madd(v, w2, e);
-      row += line;
-      w += 48;
-    }
-    w += skip;
-    v128.store(y, a);
-    v128.store(y + pixel, b);
-    v128.store(y + pixel * 2, d);
-    v128.store(y + pixel * 3, e);
-    x += 16;
-    y += 16;
-    bias += bias != 0 ? 16 : 0;
-  }
-}
-
-/** Four pixels, 5 taps a row, stride 1. */
-export function four_5_1(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
-  for (; c >= 4; c -= 4) {
-    let a = load_or_zero(bias);
-    let b = a,
-      d = a,
-      e = a;
-    let row = x;
-    for (let ky = rows; ky > 0; ky--) {
-      const w0 = v128.load(w, 0);
-      const w1 = v128.load(w, 16);
-      const w2 = v128.load(w, 32);
-      const w3 = v128.load(w, 48);
-      const w4 = v128.load(w, 64);
-      let p = row;
-      let v: v128;
-      v = v128.load(p);
-      a = madd(v, w0, a);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w1, a);
-      b = madd(v, w0, b);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w2, a);
-      b = madd(v, w1, b);
-      d = madd(v, w0, d);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w3, a);
-      b = madd(v, w2, b);
-      d = madd(v, w1, d);
-      e = madd(v, w0, e);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w4, a);
-      b = madd(v, w3, b);
-      d = madd(v, w2, d);
-      e = madd(v, w1, e);
-      p += pixel;
-      v = v128.load(p);
-      b = madd(v, w4, b);
-      d = madd(v, w3, d);
-      e = madd(v, w2, e);
-      p += pixel;
-      v = v128.load(p);
-      d = madd(v, w4, d);
-      e = madd(v, w3, e);
-      p += pixel;
-      v = v128.load(p);
-      e = madd(v, w4, e);
-      row += line;
-      w += 80;
-    }
-    w += skip;
-    v128.store(y, a);
-    v128.store(y + pixel, b);
-    v128.store(y + pixel * 2, d);
-    v128.store(y + pixel * 3, e);
-    x += 16;
-    y += 16;
-    bias += bias != 0 ? 16 : 0;
-  }
-}
-
-/** Four pixels, 5 taps a row, stride 2. */
-export function four_5_2(c: i32, rows: i32, x: usize, line: usize, w: usize, skip: usize, bias: usize, y: usize, pixel: usize): void {
-  for (; c >= 4; c -= 4) {
-    let a = load_or_zero(bias);
-    let b = a,
-      d = a,
-      e = a;
-    let row = x;
-    for (let ky = rows; ky > 0; ky--) {
-      const w0 = v128.load(w, 0);
-      const w1 = v128.load(w, 16);
-      const w2 = v128.load(w, 32);
-      const w3 = v128.load(w, 48);
-      const w4 = v128.load(w, 64);
-      let p = row;
-      let v: v128;
-      v = v128.load(p);
-      a = madd(v, w0, a);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w1, a);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w2, a);
-      b = madd(v, w0, b);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w3, a);
-      b = madd(v, w1, b);
-      p += pixel;
-      v = v128.load(p);
-      a = madd(v, w4, a);
-      b = madd(v, w2, b);
-      d = madd(v, w0, d);
-      p += pixel;
-      v = v128.load(p);
-      b = madd(v, w3, b);
-      d = madd(v, w1, d);
-      p += pixel;
-      v = v128.load(p);
-      b = madd(v, w4, b);
-      d = madd(v, w2, d);
-      e = madd(v, w0, e);
-      p += pixel;
-      v = v128.load(p);
-      d = madd(v, w3, d);
-      e = madd(v, w1, e);
-      p += pixel;
-      v = v128.load(p);
-      d = madd(v, w4, d);
-      e = madd(v, w2, e);
-      p += pixel;
-      v = v128.load(p);
-      e = madd(v, w3, e);
-      p += pixel;
-      v = v128.load(p);
-      e = madd(v, w4, e);
-      row += line;
-      w += 80;
-    }
-    w += skip;
-    v128.store(y, a);
-    v128.store(y + pixel, b);
-    v128.store(y + pixel * 2, d);
-    v128.store(y + pixel * 3, e);
-    x += 16;
-    y += 16;
-    bias += bias != 0 ? 16 : 0;
-  }
+/**
+ * Four neighbouring pixels at once, so that what they share is loaded once: `c` channels less those that do not fill a vector, `rows` rows of
+ * `kw` taps. `line` and `pixel` are bytes from row to row and from pixel to pixel in the image, `next` those from pixel to pixel in the output,
+ * `taps` the weights of a channel, some of which may be skipped. Eight sums run side by side, as each waits for itself: of eight channels, or
+ * where the weights of those would not fit the registers, of even and odd rows.
+ */
+export function four(
+  c: i32,
+  rows: i32,
+  kw: i32,
+  sw: i32,
+  x: usize,
+  line: usize,
+  pixel: usize,
+  w: usize,
+  taps: usize,
+  bias: usize,
+  y: usize,
+  next: usize,
+): void {
+  const whole = c & ~3;
+  if (kw == 3 && sw == 1) three_by_1(whole, rows, x, line, pixel, w, taps, bias, y, next);
+  else if (kw == 3) three_by_2(whole, rows, x, line, pixel, w, taps, bias, y, next);
+  else if (sw == 1) five_by_1(whole, rows, x, line, pixel, w, taps, bias, y, next);
+  else five_by_2(whole, rows, x, line, pixel, w, taps, bias, y, next);
 }

@@ -17,6 +17,8 @@ export function finish(m: i32, n: i32, y: usize, ldy: i32, z: usize, ldz: i32, z
 }
 
 /** y += x */
+// @ts-ignore: decorator
+@inline
 export function add(n: i32, x: usize, y: usize): void {
   for (; n >= 4; n -= 4) {
     v128.store(y, f32x4.add(v128.load(y), v128.load(x)));

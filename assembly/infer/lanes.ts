@@ -33,8 +33,8 @@ export function repeated(p: usize, step: i32, place: usize): usize {
 /** What sums start from: four floats of a bias, or zeros where there is none. */
 // @ts-ignore: decorator
 @inline
-export function load_or_zero(bias: usize): v128 {
-  return bias != 0 ? v128.load(bias) : f32x4.splat(0);
+export function load_or_zero(bias: usize, offset: usize = 0): v128 {
+  return bias != 0 ? v128.load(bias + offset) : f32x4.splat(0);
 }
 
 /** The last two floats as doubles. */

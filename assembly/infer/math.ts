@@ -18,29 +18,27 @@ function with_sign(magnitude: v128, x: v128): v128 {
   return v128.xor(magnitude, v128.xor(x, f32x4.abs(x)));
 }
 
-const CONSTANTS = memory.data<f32>([1, 2, 0.5, Infinity]);
-const ONE: usize = CONSTANTS;
-const TWO: usize = CONSTANTS + 4;
-const HALF: usize = CONSTANTS + 8;
-const INFINITY: usize = CONSTANTS + 12;
+const CONSTANTS = memory.data<f32>([1, Infinity]);
+export const ONE: usize = CONSTANTS;
+const INFINITY: usize = CONSTANTS + 4;
 
 /** Coefficients of (e^r - 1 - r) / r^2 for |r| ≤ ln 2 / 2, https://www.netlib.org/cephes/, expf; then what reduces the range. */
-const EXP = memory.data<f32>([
+export const EXP = memory.data<f32>([
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.44269504, 12582912, 12583039,
   -0.693359375, 2.1219444e-4, -104, 89, -88,
 ]);
-const LOG2_E: usize = EXP + 24;
+export const LOG2_E: usize = EXP + 24;
 /** 1.5 * 2^23, which rounds a sum to the nearest integer n and leaves it in the low bits of the mantissa. */
 const ROUND: usize = EXP + 28;
 /** That and 127: a shift then makes 2^n. */
-const ROUND_BIASED: usize = EXP + 32;
+export const ROUND_BIASED: usize = EXP + 32;
 /** -ln 2 in two parts, the first of few enough bits that its product with n is exact. */
-const LN2_HIGH: usize = EXP + 36;
-const LN2_LOW: usize = EXP + 40;
+export const LN2_HIGH: usize = EXP + 36;
+export const LN2_LOW: usize = EXP + 40;
 /** Below it e^x is 0, above it Infinity; below the last its exponent would be less than -126. */
 const EXP_LEAST: usize = EXP + 44;
 const EXP_MOST: usize = EXP + 48;
-const EXP_NORMAL: usize = EXP + 52;
+export const EXP_NORMAL: usize = EXP + 52;
 
 /** `e^r - 1` for the r with `x = n ln 2 + r`. */
 // @ts-ignore: decorator
@@ -59,7 +57,7 @@ function expm1_reduced(x: v128, n: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  x = f32x4.min(f32x4.max(x, v128.load32_splat(EXP_LEAST)), v128.load32_splat(EXP_MOST));
+  x = f32x4.pmin(f32x4.pmax(x, v128.load32_splat(EXP_LEAST)), v128.load32_splat(EXP_MOST));
   const round = v128.load32_splat(ROUND);
   const sum = madd(x, v128.load32_splat(LOG2_E), round);
   const p = f32x4.add(expm1_reduced(x, f32x4.sub(sum, round)), v128.load32_splat(ONE));
@@ -80,41 +78,45 @@ function power(n: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp_negative(x: v128): v128 {
-  x = f32x4.max(x, v128.load32_splat(EXP_NORMAL));
+  x = f32x4.pmax(x, v128.load32_splat(EXP_NORMAL));
   const round = v128.load32_splat(ROUND_BIASED);
   const sum = madd(x, v128.load32_splat(LOG2_E), round);
   const scale = i32x4.shl(sum, 23);
   return madd(expm1_reduced(x, f32x4.sub(sum, round)), scale, scale);
 }
 
-/** `e^x - 1` for x ≤ 0, to the last digits near 0 too. */
+/** `1 / (1 + e^-x)`, of `x` and e = e^-|x|. */
 // @ts-ignore: decorator
 @inline
-export function expm1_negative(x: v128): v128 {
-  x = f32x4.max(x, v128.load32_splat(EXP_NORMAL));
-  const round = v128.load32_splat(ROUND_BIASED);
-  const sum = madd(x, v128.load32_splat(LOG2_E), round);
-  const scale = i32x4.shl(sum, 23);
-  return madd(expm1_reduced(x, f32x4.sub(sum, round)), scale, f32x4.sub(scale, v128.load32_splat(ONE)));
+export function sigmoid_of(x: v128, e: v128, one: v128): v128 {
+  // A shift spreads the sign over its lane.
+  return f32x4.div(v128.bitselect(e, one, i32x4.shr_s(x, 31)), f32x4.add(one, e));
+}
+
+/** The hyperbolic tangent, of `x` and e = e^-2|x| - 1. */
+// @ts-ignore: decorator
+@inline
+export function tanh_of(x: v128, e: v128, one: v128): v128 {
+  return with_sign(f32x4.div(f32x4.neg(e), f32x4.add(f32x4.add(e, one), one)), x);
 }
 
 /** `1 / (1 + e^-x)`. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  const e = exp_negative(f32x4.neg(f32x4.abs(x)));
-  const one = v128.load32_splat(ONE);
-  // A shift spreads the sign over its lane.
-  return f32x4.div(v128.bitselect(e, one, i32x4.shr_s(x, 31)), f32x4.add(one, e));
+  return sigmoid_of(x, exp_negative(f32x4.neg(f32x4.abs(x))), v128.load32_splat(ONE));
 }
 
 /** The hyperbolic tangent. */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  const t = f32x4.abs(x);
-  const e = expm1_negative(f32x4.neg(f32x4.add(t, t)));
-  return with_sign(f32x4.div(f32x4.neg(e), f32x4.add(e, v128.load32_splat(TWO))), x);
+  const one = v128.load32_splat(ONE);
+  const t = f32x4.pmax(f32x4.neg(f32x4.add(f32x4.abs(x), f32x4.abs(x))), v128.load32_splat(EXP_NORMAL));
+  const round = v128.load32_splat(ROUND_BIASED);
+  const sum = madd(t, v128.load32_splat(LOG2_E), round);
+  const scale = i32x4.shl(sum, 23);
+  return tanh_of(x, madd(expm1_reduced(t, f32x4.sub(sum, round)), scale, f32x4.sub(scale, one)), one);
 }
 
 /** Coefficients of erf below a bound, then of log(1 - erf) from there on to 4, where erf is 1; the bound; 4. */
@@ -123,25 +125,39 @@ const ERF = memory.data<f32>([
   2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1, 0.927734375, 4,
 ]);
 
-/** The error function. */
+/** `|x|`, at most 4. */
 // @ts-ignore: decorator
 @inline
-export function erf(x: v128): v128 {
-  const t = f32x4.min(f32x4.abs(x), v128.load32_splat(ERF + 56));
+function erf_range(x: v128): v128 {
+  return f32x4.pmin(f32x4.abs(x), v128.load32_splat(ERF + 56));
+}
+
+/** `log(1 - erf |x|)` where |x| is not small. */
+// @ts-ignore: decorator
+@inline
+export function erf_log(x: v128): v128 {
+  const t = erf_range(x);
+  let p = step(v128.load32_splat(ERF + 24), t, ERF + 28);
+  p = madd(p, f32x4.mul(t, t), step(v128.load32_splat(ERF + 32), t, ERF + 36));
+  p = step(p, t, ERF + 40);
+  p = step(p, t, ERF + 44);
+  p = step(p, t, ERF + 48);
+  return madd(p, t, f32x4.neg(t));
+}
+
+/** The error function, of `x` and e = e^erf_log(x) - 1; an odd polynomial where |x| is small. */
+// @ts-ignore: decorator
+@inline
+export function erf_of(x: v128, e: v128): v128 {
+  const t = erf_range(x);
   const s = f32x4.mul(t, t);
-  let near = step(v128.load32_splat(ERF), s, ERF + 4);
-  near = step(near, s, ERF + 8);
-  near = step(near, s, ERF + 12);
-  near = step(near, s, ERF + 16);
-  near = step(near, s, ERF + 20);
-  near = madd(near, t, t);
-  let far = step(v128.load32_splat(ERF + 24), t, ERF + 28);
-  far = madd(far, s, step(v128.load32_splat(ERF + 32), t, ERF + 36));
-  far = step(far, t, ERF + 40);
-  far = step(far, t, ERF + 44);
-  far = step(far, t, ERF + 48);
-  far = f32x4.neg(expm1_negative(madd(far, t, f32x4.neg(t))));
-  return with_sign(v128.bitselect(far, near, f32x4.gt(t, v128.load32_splat(ERF + 52))), x);
+  let p = step(v128.load32_splat(ERF), s, ERF + 4);
+  p = step(p, s, ERF + 8);
+  p = step(p, s, ERF + 12);
+  p = step(p, s, ERF + 16);
+  p = step(p, s, ERF + 20);
+  p = madd(p, t, t);
+  return with_sign(v128.bitselect(f32x4.neg(e), p, f32x4.gt(t, v128.load32_splat(ERF + 52))), x);
 }
 
 /** Coefficients of (log(1 + r) - r + r^2 / 2) / r^3, https://www.netlib.org/cephes/, logf; ln 2 in two parts; -1/2; the least normal; 2^23. */

@@ -1,5 +1,8 @@
+import { madd } from "../lanes";
+import { exponential } from "./exponential";
 import { load_part, store_part } from "./lanes";
 import { exp_negative } from "./math";
+import { sum } from "./reduce";
 
 /** The greatest of four; a NaN may hide, and shows in the exponential. */
 // @ts-ignore: decorator
@@ -7,13 +10,6 @@ import { exp_negative } from "./math";
 function greatest(v: v128): f32 {
   v = f32x4.pmax(v, v128.shuffle<i64>(v, v, 1, 0));
   return f32x4.extract_lane(f32x4.pmax(v, v128.shuffle<i32>(v, v, 1, 0, 3, 2)), 0);
-}
-
-// @ts-ignore: decorator
-@inline
-function total(v: v128): f32 {
-  v = f32x4.add(v, v128.shuffle<i64>(v, v, 1, 0));
-  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1);
 }
 
 function row_max(n: i32, x: usize): f32 {
@@ -33,26 +29,17 @@ function row_max(n: i32, x: usize): f32 {
   return greatest(a);
 }
 
-/** Writes `e^(x - shift)` where there is a `y`, and returns the sum: of blocks, so that long rows keep their digits. */
-function row_exp(n: i32, x: usize, y: usize, shift: v128): f32 {
-  let all = f32x4.splat(0);
-  while (n >= 4) {
-    let sum = f32x4.splat(0);
-    for (let end = x + 1024; n >= 4 && x < end; n -= 4) {
-      const e = exp_negative(f32x4.sub(v128.load(x), shift));
-      sum = f32x4.add(sum, e);
-      if (y) {
-        v128.store(y, e);
-        y += 16;
-      }
-      x += 16;
-    }
-    all = f32x4.add(all, sum);
+/** `e^(v - alpha)`, where alpha is the greatest. */
+@unmanaged
+class Shifted {
+  @inline
+  argument(v: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.sub(v, alpha);
   }
-  if (n == 0) return total(all);
-  const e = exp_negative(f32x4.sub(load_part(x, n, f32x4.splat(-Infinity)), shift));
-  if (y) store_part(y, e, n);
-  return total(f32x4.add(all, e));
+  @inline
+  of(v: v128, p: v128, s: v128, one: v128, alpha: v128, beta: v128): v128 {
+    return madd(p, s, s);
+  }
 }
 
 /** `x * factor` */
@@ -83,22 +70,22 @@ function columns(n: i32, ld: usize, width: i32, x: usize, y: usize, logarithm: i
   const zero = f32x4.splat(0);
   let shift = f32x4.splat(-Infinity);
   for (let i = 0, p = x; i < n; i++, p += ld) shift = f32x4.pmax(shift, width == 4 ? v128.load(p) : load_part(p, width, zero));
-  let sum = zero;
+  let total = zero;
   for (let i = 0, p = x, q = y; i < n; i++, p += ld, q += ld) {
     const e = exp_negative(f32x4.sub(width == 4 ? v128.load(p) : load_part(p, width, zero), shift));
-    sum = f32x4.add(sum, e);
+    total = f32x4.add(total, e);
     if (logarithm) continue;
     if (width == 4) v128.store(q, e);
     else store_part(q, e, width);
   }
   if (logarithm) {
     for (let i = 0; i < width; i++) {
-      const s = <f32>Math.log(<f64>lane(sum, i));
+      const s = <f32>Math.log(<f64>lane(total, i));
       for (let j = 0, at = (<usize>i) << 2; j < n; j++, at += ld) store<f32>(y + at, load<f32>(x + at) - lane(shift, i) - s);
     }
     return;
   }
-  const factor = f32x4.div(f32x4.splat(1), sum);
+  const factor = f32x4.div(f32x4.splat(1), total);
   for (let i = 0; i < n; i++, y += ld) {
     if (width == 4) v128.store(y, f32x4.mul(v128.load(y), factor));
     else store_part(y, f32x4.mul(load_part(y, width, zero), factor), width);
@@ -118,9 +105,10 @@ function softmax(outer: i32, n: i32, inner: i32, x: usize, y: usize, logarithm: 
   for (; outer > 0; outer--) {
     if (inner == 1) {
       const shift = row_max(n, x);
-      const sum = row_exp(n, x, logarithm ? 0 : y, f32x4.splat(shift));
-      if (logarithm) row_log(n, x, y, shift, <f32>Math.log(<f64>sum));
-      else row_scale(n, y, y, 1 / sum);
+      exponential<Shifted>(n, x, y, shift, 0);
+      const total = sum(n, y);
+      if (logarithm) row_log(n, x, y, shift, <f32>Math.log(total));
+      else row_scale(n, y, y, <f32>(1 / total));
     } else {
       for (let j = 0; j < inner; j += 4) {
         const at = (<usize>j) << 2;

@@ -156,7 +156,7 @@ export function tile2(k: i32, a: usize, b: usize, from: usize, ldf: usize, y: us
   v128.store(y, f32x4.add(y1, v1), 16);
 }
 
-/** One row, four steps at a time: as fast as b comes from memory. */
+/** One row, four steps at a time: as fast as b comes from memory. Four of a in a load, since loads are what limits it in the second cache. */
 export function tile1(k: i32, a: usize, b: usize, from: usize, y: usize): void {
   let x0 = v128.load(from),
     y0 = v128.load(from, 16);
@@ -167,16 +167,17 @@ export function tile1(k: i32, a: usize, b: usize, from: usize, y: usize): void {
     x3 = x1,
     y3 = x1;
   for (; k > 3; k -= 4) {
-    let s = v128.load32_splat(a);
+    const v = v128.load(a);
+    let s = v128.shuffle<i32>(v, v, 0, 0, 0, 0);
     x0 = madd(s, v128.load(b), x0);
     y0 = madd(s, v128.load(b, 16), y0);
-    s = v128.load32_splat(a, 4);
+    s = v128.shuffle<i32>(v, v, 1, 1, 1, 1);
     x1 = madd(s, v128.load(b, 32), x1);
     y1 = madd(s, v128.load(b, 48), y1);
-    s = v128.load32_splat(a, 8);
+    s = v128.shuffle<i32>(v, v, 2, 2, 2, 2);
     x2 = madd(s, v128.load(b, 64), x2);
     y2 = madd(s, v128.load(b, 80), y2);
-    s = v128.load32_splat(a, 12);
+    s = v128.shuffle<i32>(v, v, 3, 3, 3, 3);
     x3 = madd(s, v128.load(b, 96), x3);
     y3 = madd(s, v128.load(b, 112), y3);
     a += 16;

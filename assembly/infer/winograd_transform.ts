@@ -156,11 +156,11 @@ function value(f: i32, w: usize, stride: usize): f64 {
 
 /** `g0 + g1 p + g2 p²` at point `f`, over the product of its distances from the others. */
 function at_point(f: i32, g0: f64, g1: f64, g2: f64): f64 {
-  if (f == 0) return g0 / PRODUCT;
+  if (f == 0) return g0 * (1 / <f64>PRODUCT);
   if (f == 5) return g2;
   const p: f64 = f < 3 ? A : B;
   const even = g0 + g2 * p * p;
   const odd = g1 * p;
-  const distances: f64 = f < 3 ? 2 * AA * (AA - BB) : 2 * BB * (BB - AA);
-  return ((f & 1) != 0 ? even + odd : even - odd) / distances;
+  const sum = (f & 1) != 0 ? even + odd : even - odd;
+  return sum * (f < 3 ? 1 / <f64>(2 * AA * (AA - BB)) : 1 / <f64>(2 * BB * (BB - AA)));
 }

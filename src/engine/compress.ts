@@ -8,6 +8,7 @@ import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { VERSION } from "../version.ts";
+import type { Calibration } from "./calibrate.ts";
 import { type DataFile, DataFiles, type ExternalSink } from "./data-files.ts";
 import { Decider } from "./decide.ts";
 import { Lookahead, type Spool } from "./lookahead.ts";
@@ -52,6 +53,8 @@ export interface CompressOptions {
   maxHashedBytes?: number | undefined;
   /** Whether the report tells any SHA-256, of the source or of the output. By default it does. */
   hash?: boolean | undefined;
+  /** Samples to calibrate on, and what runs the model on them: for w8a8. */
+  calibration?: Calibration | undefined;
   /** Where tensor data goes that must be held and does not fit in memory. */
   spool?: Spool | undefined;
   /** The files beside an ONNX model, where its external data is. */
@@ -111,6 +114,8 @@ export async function compressInto(
       lookahead,
       decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor), options.onUnmatched),
       log,
+      calibration: options.calibration,
+      signal: options.signal,
       runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
       optimizes: parsed.optimize === true,
       recipe: canonicalRecipe(parsed),
@@ -123,8 +128,14 @@ export async function compressInto(
       throw new UnsupportedError(
         "The result is to be split, and a safetensors file comes out as one file; give a folder as the output, which takes shards",
       );
-    // The optimizer looks at all of a graph before it decides, and at some weights again; a result is split by the sizes of all its parts.
-    const again = source ?? (format === "onnx" && (parsed.optimize || data?.isAsked) ? await lookahead.whole(reader) : undefined);
+    if (format === "safetensors" && run.decider.observer !== undefined)
+      throw new UnsupportedError(
+        "The scheme w8a8 looks at activations, and safetensors hold no graph that gives any; give an ONNX model, or use w8",
+      );
+    // The optimizer and calibration look at all of a graph before they decide, and at some weights again; a result is split by the sizes of all
+    // its parts.
+    const isWhole = parsed.optimize === true || data?.isAsked === true || run.decider.observer !== undefined;
+    const again = source ?? (format === "onnx" && isWhole ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";
     let opset: number | undefined;
     if (format === "safetensors") await compressSafetensors(run, source);
@@ -157,6 +168,7 @@ export async function compressInto(
       tensors: log.tensors,
       layers: log.layerReports(),
       ...(log.optimization ? { optimization: log.optimization } : {}),
+      ...(log.calibration ? { calibration: log.calibration } : {}),
       warnings: log.warnings,
       timing: {
         seconds: Math.round(seconds * 1e4) / 1e4,

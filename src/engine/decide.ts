@@ -5,6 +5,7 @@ import { half, halfArithmetic } from "../quantize/half.ts";
 import { q4, w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
+import { w8a8 } from "../quantize/static.ts";
 import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
 import { ALL_WEB, type QuantizeRecipe, type Recipe, type SchemeName } from "./recipe.ts";
@@ -16,7 +17,8 @@ export const MIN_ELEMENTS = 1024;
 export const MAX_PATTERN_WORK = 1e10;
 
 type Warn = (code: string, message: string, tensor: string) => void;
-type Choose = (weight: Weight, recipe: Partial<QuantizeRecipe>) => Decision;
+/** `runtime` is where the result will run, if the recipe says so. */
+type Choose = (weight: Weight, recipe: Partial<QuantizeRecipe>, runtime: string | undefined) => Decision;
 
 interface Scheme {
   choose: Choose;
@@ -45,6 +47,7 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
   q4: faithful(q4),
   q4f16: faithful(halfArithmetic(true)),
   bnb4: faithful(bnb4),
+  w8a8: faithful((weight, { granularity }, runtime) => w8a8(weight, granularity, runtime === "edgeslim" ? 7 : undefined)),
 };
 
 /** `fp16` of a graph that is optimized: its arithmetic is converted too. */
@@ -54,9 +57,10 @@ const HALF = faithful(halfArithmetic(false));
 const NONE = faithful(() => keep("the recipe does not quantize"));
 
 /** Schemes that can have a scale a channel or one for all. */
-const GRANULAR: readonly string[] = ["w8", "q8", "int8", "uint8"];
+const GRANULAR: readonly string[] = ["w8", "q8", "int8", "uint8", "w8a8"];
 
-export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
+/** The schemes that look at weights alone. */
+export const AVAILABLE: readonly string[] = Object.keys(SCHEMES).filter((name) => name !== "w8a8");
 
 /** Decides about tensors by a recipe, and remembers which of its patterns have matched. */
 export class Decider {
@@ -64,6 +68,7 @@ export class Decider {
   readonly #exclude: readonly Pattern[];
   readonly #overrides: readonly (readonly [Pattern, Scheme])[];
   readonly #scheme: Scheme;
+  readonly #runtime: string | undefined;
   readonly #unmatched: Set<Pattern>;
   readonly #names = new Map<string, { scheme: Scheme; excluded: boolean }>();
   #work = 0;
@@ -88,7 +93,9 @@ export class Decider {
     if (!recipe.quantize && !recipe.optimize)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
     this.#quantize = recipe.quantize ?? {};
-    if (this.#quantize.observer) throw new UnsupportedError("The recipe names an observer, which only calibrated schemes have");
+    if (this.#quantize.observer && this.#quantize.scheme !== "w8a8")
+      throw new UnsupportedError("The recipe names an observer, which only calibrated schemes have");
+    this.#runtime = recipe.target?.runtime;
     if (this.#quantize.granularity && !GRANULAR.includes(this.#quantize.scheme as string)) {
       throw new UnsupportedError(`granularity cannot be chosen for ${this.#quantize.scheme}, only for ${GRANULAR.join(", ")}`);
     }
@@ -96,6 +103,10 @@ export class Decider {
     this.#scheme = scheme === undefined ? NONE : scheme === "fp16" && recipe.optimize ? HALF : schemeOf(scheme);
     this.#exclude = (this.#quantize.exclude ?? []).map((p) => new Pattern(p));
     this.#overrides = (this.#quantize.overrides ?? []).map(({ match, scheme }) => [new Pattern(match), schemeOf(scheme)] as const);
+    if (this.#scheme !== SCHEMES.w8a8 && this.#overrides.some(([, each]) => each === SCHEMES.w8a8))
+      throw new UnsupportedError(
+        "w8a8 is of the whole graph: name it as the scheme, and let overrides name what some tensors become instead",
+      );
     this.#unmatched = new Set([...this.#exclude, ...this.#overrides.map(([match]) => match)]);
   }
 
@@ -109,13 +120,23 @@ export class Decider {
     return this.#scheme === HALF || this.#scheme === SCHEMES.q4f16;
   }
 
+  /** How activations are observed, where the scheme quantizes them by samples. */
+  get observer(): string | undefined {
+    return this.#scheme === SCHEMES.w8a8 ? (this.#quantize.observer ?? "minmax") : undefined;
+  }
+
+  /** Whether the recipe's patterns leave all of these names to its scheme. */
+  leavesToScheme(names: readonly string[]): boolean {
+    return names.map((name) => this.#chosen(name)).every(({ scheme, excluded }) => !excluded && scheme === this.#scheme);
+  }
+
   /** What becomes of a weight. */
   decide(weight: Weight): Decision {
     const { scheme, excluded } = this.#chosen(weight.name);
     const plain = plainReason(weight, scheme.faithful);
     if (plain) return keep(plain);
     if (excluded) return keep("excluded by the recipe");
-    const decision = scheme.choose(weight, this.#quantize);
+    const decision = scheme.choose(weight, this.#quantize, this.#runtime);
     if (!scheme.faithful && decision.kind !== "keep" && encodedBytes(weight.shape, decision) >= byteLength(weight.dtype, weight.shape)) {
       return keep(`would not be smaller: ${decision.kind} and its scales take ${encodedBytes(weight.shape, decision)} bytes`);
     }
@@ -126,6 +147,7 @@ export class Decider {
         weight.name,
       );
     }
+    if (decision.kind === "affine8" && decision.static) return decision;
     if (decision.kind === "affine8" && decision.channels[1] === 0 && this.#quantize.granularity === "per_channel") {
       this.#warn("per-tensor", "One scale for all: per_channel is for the weights of MatMul, Gemm and LSTM alone", weight.name);
     }
@@ -230,6 +252,6 @@ export function actionOf(encoding: Encoding): string {
     case "nf4":
       return "bnb4";
     case "affine8":
-      return encoding.dtype;
+      return encoding.static ? "w8a8" : encoding.dtype;
   }
 }

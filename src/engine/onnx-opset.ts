@@ -37,11 +37,16 @@ export function typesOf(document: Document): Model["typeOf"] {
 
 /** Upgrades the whole graph where the encoded weights need a newer opset than it has. Call it before their nodes are made. */
 export function raiseOpset(document: Document, encoded: readonly Encoded[], names: Names, log: Log): void {
-  const from = document.opset;
   if (encoded.length === 0) return;
   const needs = encoded.map((each) => ({ ...needOf(document, each), tensor: each.definition.info.name }));
   const need = needs.reduce((most, each) => (each.opset > most.opset ? each : most));
-  const made = naming(need.tensor, () => planUpgrade(document, need, names.fresh));
+  naming(need.tensor, () => raiseTo(document, need, names, log));
+}
+
+/** Upgrades the whole graph where it has an older opset than is needed. */
+export function raiseTo(document: Document, need: Need, names: Names, log: Log): void {
+  const from = document.opset;
+  const made = planUpgrade(document, need, names.fresh);
   if (!made) return;
   document.apply(made.patch);
   document.importOpset(need.opset);

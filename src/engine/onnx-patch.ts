@@ -1,3 +1,4 @@
+import type { Encoding } from "../encoding.ts";
 import { LEADING_ONES, withLeadingOnes } from "../formats/onnx/batched.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { quantizeDynamically } from "../formats/onnx/dynamic.ts";
@@ -46,7 +47,7 @@ function patchFloat(document: Document, encoded: Encoded, patch: Patch, names: N
     return;
   }
   if (!constant) patch.undefine(home, info.name);
-  const isRewritten = isPacked(encoding) || encoding.kind === "affine8";
+  const isRewritten = isPacked(encoding) || isDynamic(encoding);
   const isRead = isRewritten
     ? values.uses(info.name, home).length > 0 || values.isOutput(info.name, home)
     : !(encoding.kind === "half" && encoding.computes);
@@ -68,11 +69,14 @@ function restoreFloat(document: Document, { definition, encoding, parts, local }
   else patch.prepend(home, identity);
 }
 
+/** Whether what reads a weight so encoded quantizes what it is multiplied by as the model runs. */
+const isDynamic = (encoding: Encoding): encoding is Encoding & { kind: "affine8" } => encoding.kind === "affine8" && !encoding.static;
+
 /** The weights of dynamic quantization, by the graph they stand in. */
 function quantizedWeights(encoded: readonly Encoded[]): Map<Graph, Map<string, QuantizedWeight>> {
   const weights = new Map<Graph, Map<string, QuantizedWeight>>();
   for (const { definition, encoding, parts } of encoded) {
-    if (encoding.kind !== "affine8") continue;
+    if (!isDynamic(encoding)) continue;
     const { info, home } = definition;
     const [values = "", scale = "", zero_point = ""] = parts.map(({ name }) => name);
     const { transposed, channels } = encoding;

@@ -6,6 +6,7 @@ import { GraphProto, Model } from "../formats/onnx/proto.ts";
 import { nestedDefinitions, readModel } from "../formats/onnx/read.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import { Names } from "../graph/names.ts";
+import type { StaticPlan } from "../graph/static.ts";
 import type { Source } from "../io/source.ts";
 import { DataPlan } from "./data-files.ts";
 import { standsTwice } from "./decide.ts";
@@ -16,6 +17,7 @@ import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
+import { calibrateOnnx, quantizeOnnx } from "./onnx-static.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
@@ -36,7 +38,8 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) all.push(definition);
 
   const definitions = run.optimizes ? await optimizeOnnx(document, all, names, log) : all;
-  const { encoded, weights } = await decideAll(run, document, definitions, names);
+  const calibrated = await calibrateOnnx(run, document, definitions, names);
+  const { encoded, weights } = await decideAll(run, document, definitions, names, calibrated?.plan);
   noteUntouched(document, log);
   decider.finish();
   if (encoded.length === 0 && (log.quantizes || !log.changed))
@@ -44,6 +47,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   log.layers = layersOf(document.values, definitions);
   warnUnpacked(decider, encoded, log);
   raiseOpset(document, encoded, names, log);
+  if (calibrated) await quantizeOnnx(run, document, calibrated, encoded, definitions, names);
   patchGraph(document, encoded, names);
   for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
   warnOfOperators(document, run.runtime, log);
@@ -63,12 +67,14 @@ async function decideAll(
   document: Document,
   definitions: readonly Definition[],
   names: Names,
+  plan: StaticPlan | undefined,
 ): Promise<{ encoded: Encoded[]; weights: Weight[] }> {
   const encoded: Encoded[] = [];
   const weights: Weight[] = [];
+  const biases = new Set(plan?.biased.map(({ bias }) => bias));
   for (const definition of definitions) {
     const { payload } = definition;
-    const decision = decide(decider, document, definition);
+    const decision = decide(decider, document, definition, plan);
     if (decision.kind !== "keep" && payload) {
       const made = encodedParts(definition, decision, names);
       encoded.push(made);
@@ -78,7 +84,8 @@ async function decideAll(
       continue;
     }
     if (decider.computesInHalf) await noteUnfit(document, definition);
-    noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
+    const isBias = definition.home === document.main && biases.has(definition.info.name); // whose products know what becomes of it
+    if (!isBias) noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
     const field = fieldOf(definition);
     if (field) weights.push({ piece: field, name: definition.info.name });
   }

@@ -4,6 +4,7 @@ import type { TensorDefinition } from "../formats/onnx/read.ts";
 import { partsOf } from "../formats/onnx/represent.ts";
 import type { Names } from "../graph/names.ts";
 import { roleOf } from "../graph/role.ts";
+import type { StaticPlan } from "../graph/static.ts";
 import type { Scaling } from "../optimize/model.ts";
 import type { TensorInfo } from "../tensor.ts";
 import type { Decider } from "./decide.ts";
@@ -34,9 +35,17 @@ export interface Encoded {
   local: boolean;
 }
 
-export function decide(decider: Decider, document: Document, { info, home, kept }: Pick<Definition, "info" | "home" | "kept">): Decision {
+/** `plan` is there where activations are quantized too. */
+export function decide(
+  decider: Decider,
+  document: Document,
+  { info, home, kept }: Pick<Definition, "info" | "home" | "kept">,
+  plan?: StaticPlan,
+): Decision {
   const convolves = document.values.operators.has("Conv");
-  if (kept === undefined) return decider.decide({ ...info, role: roleOf(document.values, info, home), convolves });
+  const taken = home === document.main ? plan?.constants.get(info.name) : undefined;
+  const role = { ...roleOf(document.values, info, home), ...(taken ? { static: taken } : {}) };
+  if (kept === undefined) return decider.decide({ ...info, role, convolves });
   decider.decide({ ...info, role: { op: "" } }); // patterns that name it have matched
   return keep(kept);
 }

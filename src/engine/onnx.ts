@@ -12,6 +12,7 @@ import type { Reader } from "../io/reader.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
+import type { Calibration } from "./calibrate.ts";
 import type { DataFile, DataFiles } from "./data-files.ts";
 import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
@@ -31,6 +32,9 @@ export interface OnnxRun {
   decider: Decider;
   log: Log;
   lookahead: Lookahead;
+  /** What schemes that look at activations run. */
+  calibration: Calibration | undefined;
+  signal: AbortSignal | undefined;
   /** Where the result will run, if the recipe says so. */
   runtime: Runtime | undefined;
   /** Whether the graph is optimized first. */

@@ -42,6 +42,8 @@ export interface Report {
   layers: LayerReport[];
   /** Where the recipe asks to optimize. */
   optimization?: Optimization;
+  /** Where the scheme looks at activations. */
+  calibration?: CalibrationReport;
   warnings: Warning[];
   timing: { seconds: number; bytes_per_second: number; peak_memory_bytes: number };
 }
@@ -49,6 +51,13 @@ export interface Report {
 export interface Optimization {
   /** Nodes of the main graph. */
   nodes: [before: number, after: number];
+}
+
+export interface CalibrationReport {
+  observer: string;
+  samples: number;
+  /** Activations that became integers. */
+  activations: number;
 }
 
 /** Signal to noise below which a weight does not do its work: noise of half the signal's size. */
@@ -66,6 +75,7 @@ export class Log {
   layers: ReadonlyMap<string, Layer> | undefined;
   /** What the optimizer did. */
   optimization: Optimization | undefined;
+  calibration: CalibrationReport | undefined;
   readonly #warnings = new Map<string, Warning>();
 
   kept(info: TensorInfo, reason: string, bytes: number): void {

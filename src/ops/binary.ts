@@ -6,7 +6,7 @@ import { ofKnown, one } from "./compute.ts";
 import { broadcast, computed, product } from "./dims.ts";
 import { type Each, eachOf, eachPair, foldPairs } from "./each.ts";
 import { larger, smaller } from "./elements.ts";
-import { type Context, type FoldContext, type Inputs, int, type Op, text } from "./op.ts";
+import { type Context, type FoldContext, type Inputs, int, type Op } from "./op.ts";
 import { type Dim, elementsOf, type Value } from "./value.ts";
 
 const dtypeOf = (inputs: Inputs) => inputs.find((value) => value?.dtype)?.dtype;
@@ -38,7 +38,7 @@ interface Rules {
 }
 
 /** Tensors in that are broadcast, one out. */
-const pairs = ({ dtype, fold, compute, known }: Rules): Op => ({
+export const pairs = ({ dtype, fold, compute, known }: Rules): Op => ({
   infer: (_node, inputs, context) => [
     { dtype: dtype ?? dtypeOf(inputs), shape: shapeOf(inputs, context), elements: elementsBy(known, inputs, context) },
   ],
@@ -154,33 +154,6 @@ function raised(inputs: readonly (Tensor | undefined)[], y: FoldContext["outputs
   const result = base && power && y && eachPair(base, power, "float64", y.shape, { number: Math.pow });
   return result && one(cast(result, y.dtype));
 }
-
-const isInteger = (dtype: DType) => isNumber(dtype) && !isFloat(dtype);
-
-/** Nothing is left of what is shifted by all its bits. */
-export const BitShift = pairs({
-  compute: ofKnown((node, inputs, context) => {
-    const isLeft = text(node, "direction", "") === "LEFT";
-    const number = (a: number, b: number) => (b > 31 ? 0 : isLeft ? a << b : a >>> b);
-    const bigint = (a: bigint, b: bigint) => (b > 63n ? 0n : isLeft ? a << b : a >> b);
-    return foldPairs({ number, bigint, accepts: (dtype) => dtype.startsWith("uint") })(node, inputs, context);
-  }),
-});
-
-const bitwise = (number: (a: number, b: number) => number, bigint: (a: bigint, b: bigint) => bigint) =>
-  pairs({ compute: ofKnown(foldPairs({ number, bigint, accepts: isInteger })) });
-export const BitwiseAnd = bitwise(
-  (a, b) => a & b,
-  (a, b) => a & b,
-);
-export const BitwiseOr = bitwise(
-  (a, b) => a | b,
-  (a, b) => a | b,
-);
-export const BitwiseXor = bitwise(
-  (a, b) => a ^ b,
-  (a, b) => a ^ b,
-);
 
 export const And = pairs({ dtype: "bool", fold: { number: (a, b) => a & b, accepts: isBool } });
 export const Or = pairs({ dtype: "bool", fold: { number: (a, b) => a | b, accepts: isBool } });

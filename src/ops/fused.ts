@@ -3,6 +3,7 @@
  * weights, scales and sizes stay as ONNX has them, channels first.
  */
 
+import { DATA_TYPES } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
@@ -65,3 +66,22 @@ export const MatMul: Op = {
     return [{ dtype: a?.dtype, shape: z?.shape ? broadcast([shape, z.shape], context) : shape }];
   },
 };
+
+/** What an operator gives, as the type that its attribute `to` names. */
+const typed = (op: Op): Op => ({
+  infer: (node, inputs, context) => op.infer(node, inputs, context).map((value) => ({ ...value, dtype: DATA_TYPES[int(node, "to", 0)] })),
+});
+const like: Op = { infer: (_node, [x]) => [{ shape: x?.shape }] };
+
+/** Inputs x, w, bias, scale and a table: bytes in; sums, floats or bytes out. */
+export const QConv = typed(Conv);
+export const QMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });
+/** Bytes through a table of 256. */
+export const QLookup = typed(like);
+/** Add or Mul of bytes. */
+export const QBinary = typed({ infer: (_node, [a, b], context) => [{ shape: broadcast([a?.shape, b?.shape], context) }] });
+export const QAveragePool = typed(AveragePool);
+export const QGlobalAveragePool = typed(GlobalAveragePool);
+export const QMaxPool = typed(MaxPool);
+/** A product with a constant matrix of bytes, for which x is quantized by its range. */
+export const DynamicMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });

@@ -3,6 +3,7 @@ import type { Node } from "../graph/graph.ts";
 import * as along from "./along.ts";
 import * as attention from "./attention.ts";
 import * as binary from "./binary.ts";
+import * as bits from "./bits.ts";
 import * as cast from "./cast.ts";
 import * as control from "./control.ts";
 import * as conv from "./conv.ts";
@@ -16,6 +17,7 @@ import * as linear from "./linear.ts";
 import * as loss from "./loss.ts";
 import * as microsoft from "./microsoft.ts";
 import * as microsoft_attention from "./microsoft-attention.ts";
+import * as microsoft_data from "./microsoft-data.ts";
 import * as microsoft_fused from "./microsoft-fused.ts";
 import * as microsoft_linear from "./microsoft-linear.ts";
 import * as microsoft_normalization from "./microsoft-normalization.ts";
@@ -42,10 +44,18 @@ import * as unary from "./unary.ts";
 
 // biome-ignore format: a table
 const ONNX = [
-  along, attention, binary, cast, control, conv, create, detect, elementwise, image, layout, linear, loss, normalization, pad, pool, quantize, random, recurrent,
+  along, attention, binary, bits, cast, control, conv, create, detect, elementwise, image, layout, linear, loss, normalization, pad, pool, quantize, random, recurrent,
   reduce, regions, resize, scatter, search, select, sequence, shape, signal, softmax, strings, unary,
 ];
-const MICROSOFT = [microsoft, microsoft_attention, microsoft_fused, microsoft_linear, microsoft_normalization, microsoft_quantized];
+const MICROSOFT = [
+  microsoft,
+  microsoft_attention,
+  microsoft_data,
+  microsoft_fused,
+  microsoft_linear,
+  microsoft_normalization,
+  microsoft_quantized,
+];
 
 /** An operator's name starts with a capital; what else a family exports does not. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Op> =>

@@ -6,19 +6,17 @@ import type { Node } from "../graph/graph.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import { applied, type Compute, isRoom, ofTensors, one } from "./compute.ts";
 import { convShape, QLinearConv as qlinearConv } from "./conv.ts";
-import { broadcast, unknownDims } from "./dims.ts";
+import { broadcast } from "./dims.ts";
 import { eachPair } from "./each.ts";
 import { picked } from "./elements.ts";
 import { Where } from "./elementwise.ts";
 import { Concat } from "./layout.ts";
 import { Attention } from "./microsoft-attention.ts";
 import { EmbedLayerNormalization } from "./microsoft-normalization.ts";
-import { storedAny } from "./narrow.ts";
-import { axisOf, type ComputeContext, dtypeAttribute, int, type Op } from "./op.ts";
+import { type ComputeContext, dtypeAttribute, int, type Op } from "./op.ts";
 import { AveragePool, GlobalAveragePool, MaxPool } from "./pool.ts";
 import { dequantized, quantizedBy } from "./quantize.ts";
 import { ReduceMean } from "./reduce.ts";
-import { Gather } from "./select.ts";
 import { Softmax } from "./softmax.ts";
 import { offsets, strides } from "./strides.ts";
 import { LeakyRelu, Sigmoid } from "./unary.ts";
@@ -156,31 +154,6 @@ export const QLinearConcat: Op = {
   }),
 };
 export const QLinearReduceMean: Op = { infer: (node, [x], context) => ReduceMean.infer(node, [x], context) };
-
-export const GatherBlockQuantized: Op = {
-  infer: (_node, [data, indices, scales], context) => [
-    { dtype: scales?.dtype, shape: data?.shape && indices?.shape && unknownDims(data.shape.length + indices.shape.length - 1, context) },
-  ],
-  /** The elements are dequantized in blocks along one axis, and gathered along another. Bytes hold one code, or two with the first below. */
-  compute: ofTensors((node, [data, indices, scales, zeros], context) => {
-    const isHalved = data?.dtype === "uint8" && int(node, "bits", 4) === 4;
-    const unpacked = (x: Tensor | undefined): Tensor | undefined =>
-      x && isHalved ? { ...x, dtype: "uint4", shape: [...x.shape.slice(0, -1), 2 * (x.shape.at(-1) ?? 0)] } : x;
-    const codes = unpacked(data);
-    const axis = codes && axisOf(int(node, "quantize_axis", 1), codes.shape.length);
-    if (!data || !codes || !indices || !scales || axis === undefined) return undefined;
-    const middle = data.dtype === "uint8" ? 1 << (int(node, "bits", 4) - 1) : 0;
-    const zero = zeros
-      ? unpacked(zeros)
-      : middle
-        ? storedAny(codes.dtype, scales.shape, new Float64Array(scales.data.length).fill(middle))
-        : undefined;
-    const blocks = { ...node, attributes: { axis, block_size: int(node, "block_size", 128) } };
-    const rows = dequantized(blocks, codes, scales, zero, scales.dtype);
-    const gathered = { ...node, attributes: { axis: int(node, "gather_axis", 0) } };
-    return rows && one(applied(Gather, gathered, [rows, indices], context));
-  }),
-};
 
 /** x, weight, bias, x's scale (which has the output's type), the weight's scale, mask, zero points, past. */
 export const QAttention: Op = {

@@ -21,13 +21,10 @@ export const BiasSoftmax = likeFirst;
 export const ComplexMul = likeFirst;
 export const ComplexMulConj = likeFirst;
 export const GroupNorm = likeFirst;
-export const Inverse = likeFirst;
 export const MoE = likeFirst;
-export const NGramRepeatBlock: Op = { infer: (_node, [, scores]) => [{ dtype: scores?.dtype, shape: scores?.shape }] };
 
 export const AttnLSTM: Op = { infer: (node, [x]) => node.output.map(() => ({ dtype: x?.dtype })) };
 export const ConvTransposeWithDynamicPads = typeOfFirst;
-export const ExpandDims = typeOfFirst;
 export const GemmFastGelu = typeOfFirst;
 export const Irfft = typeOfFirst;
 export const Rfft = typeOfFirst;
@@ -54,9 +51,6 @@ export const GemmFloat8: Op = {
 export const IsAllFinite: Op = { infer: () => [{ dtype: "bool", shape: [] }] };
 export const Tokenizer: Op = { infer: () => [{ dtype: "string" }] };
 export const MurmurHash3: Op = { infer: (node, [x]) => [{ dtype: int(node, "positive", 1) ? "uint32" : "int32", shape: x?.shape }] };
-export const CDist: Op = {
-  infer: (_node, [a, b]) => [{ dtype: a?.dtype, shape: a?.shape && b?.shape && [a.shape[0] as Dim, b.shape[0] as Dim] }],
-};
 
 /** Half of the last axis gates the other. */
 export const BiasSplitGelu: Op = {
@@ -74,18 +68,6 @@ export const BiasDropout: Op = {
 };
 
 export const SkipGroupNorm: Op = { infer: (_node, [x]) => Array.from({ length: 2 }, () => ({ dtype: x?.dtype, shape: x?.shape })) };
-
-/** Values, which of them each element is, and how many of each. */
-export const Unique: Op = {
-  infer(_node, [x], context) {
-    const count = context.symbol();
-    return [
-      { dtype: x?.dtype, shape: [count] },
-      { dtype: "int64", shape: x?.shape },
-      { dtype: "int64", shape: [count] },
-    ];
-  },
-};
 
 export const CropAndResize: Op = {
   infer: (_node, [x, rois], context) => [

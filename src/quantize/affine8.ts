@@ -1,6 +1,7 @@
 import { aroundAxes, type Decision, type Encoding, keep, type Weight } from "../encoding.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { elements } from "../tensor.ts";
+import { integers, parameters } from "./affine.ts";
 import { pieces } from "./channels.ts";
 import { type Encoder, NOTHING, type Pass, readError } from "./encoder.ts";
 
@@ -31,25 +32,9 @@ export const dynamic =
     };
   };
 
-/** The least scale that is used as it is: the smallest normal float32. */
-const TINY = 2 ** -126;
-
-/** Scale and zero point as numpy computes them in onnxruntime's tools: the range in float32, the quotient in float64. */
-function parameters(min: number, max: number, dtype: "int8" | "uint8"): [scale: number, zero_point: number] {
-  const absmax = Math.max(-min, max);
-  const scale = dtype === "int8" ? Math.fround(2 * absmax) / 254 : Math.fround(max - min) / 255;
-  if (!(scale >= TINY)) return [1, 0];
-  return [Math.fround(scale), dtype === "int8" ? 0 : roundHalfEven(-min / scale)];
-}
-
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
-}
-
 /** A pass for the ranges of the channels, a pass for the values. */
-export function affine8Encoder(kernels: Kernels, shape: readonly number[], { dtype, channels: axes, transposed }: Affine8): Encoder {
+export function affine8Encoder(kernels: Kernels, shape: readonly number[], encoding: Affine8): Encoder {
+  const { channels: axes, transposed, least: leastScales } = encoding;
   const { arena, fn } = kernels;
   const total = elements(shape);
   const around = aroundAxes(shape, axes);
@@ -63,7 +48,7 @@ export function affine8Encoder(kernels: Kernels, shape: readonly number[], { dty
   const acc = arena.alloc(24);
   for (const state of [least, most]) arena.u8(state, channels * 4).fill(0); // zero must be among the values that are exact
   arena.u8(acc, 24).fill(0);
-  const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
+  const [low, high] = integers(encoding);
   let [y, capacity] = [0, 0];
 
   const first = pieces(around);
@@ -81,7 +66,11 @@ export function affine8Encoder(kernels: Kernels, shape: readonly number[], { dty
         arena.f32(scale, channels),
         arena.u8(zero_point, channels),
       ];
-      for (let i = 0; i < channels; i++) [scales[i], zeros[i]] = parameters(mins[i] as number, maxs[i] as number, dtype);
+      for (let i = 0; i < channels; i++) {
+        const { scale, zero_point } = parameters({ min: mins[i] as number, max: maxs[i] as number }, encoding);
+        scales[i] = Math.max(scale, leastScales?.[i] ?? 0);
+        zeros[i] = zero_point;
+      }
     },
   };
   const second = pieces(around);

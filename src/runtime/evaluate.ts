@@ -1,5 +1,6 @@
-import { UnsupportedError } from "../errors.ts";
+import { LimitError, UnsupportedError } from "../errors.ts";
 import { describe, type Graph, type Node } from "../graph/graph.ts";
+import { isRoom } from "../ops/compute.ts";
 import { symbols } from "../ops/dims.ts";
 import { foldNode } from "../ops/fold.ts";
 import { operator } from "../ops/index.ts";
@@ -33,6 +34,12 @@ export function evaluate(
   const { opsets, tensor } = known;
   const outputs = inferNode(node, values, known).map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
   const context = { opset: opsets.get(node.domain) ?? 1, tensor, outputs, graph, random: Math.random };
+  const huge = outputs.find(({ shape }) => shape && !isRoom(shape));
+  if (huge)
+    throw new LimitError(
+      "MAX_ELEMENTS",
+      `${describe(node)} makes a tensor of [${huge.shape}], which is more than fits; give it smaller inputs`,
+    );
   const results = op.compute ? op.compute(node, inputs, context) : foldNode(node, values, known, Number.POSITIVE_INFINITY);
   if (results) return results;
   throw new UnsupportedError(

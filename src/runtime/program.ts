@@ -19,6 +19,8 @@ interface Wanted {
   packing: Packing | undefined;
 }
 
+type Placed = Pick<Operand, "address" | "form" | "stride">;
+
 const keyOf = (packing: Packing | undefined): string => packing?.key ?? "";
 
 /** A prepared model with its constants in the memory of kernels of its own. */
@@ -27,7 +29,7 @@ export class Program {
   readonly kernels: Kernels<InferKernels>;
   /** Address of `WORK_BYTES` that any kernel may use while it runs. */
   readonly work: number;
-  readonly #addresses = new Map<Held, Map<string, number>>();
+  readonly #addresses = new Map<Held, Map<string, Placed>>();
   readonly #defined: ReadonlyMap<Graph, ReadonlySet<string>>;
 
   private constructor(prepared: Prepared, kernels: Kernels<InferKernels>) {
@@ -63,8 +65,8 @@ export class Program {
   /** Where a constant lies, as input `index` of a node, or as it is. */
   operand(held: Held, node?: Node, index = 0): Operand | undefined {
     const packing = node && packingOf(node, index, held.info);
-    const address = this.#addresses.get(held)?.get(keyOf(packing));
-    return address === undefined ? undefined : { dtype: held.info.dtype, shape: held.info.shape, address };
+    const placed = this.#addresses.get(held)?.get(keyOf(packing));
+    return placed && { dtype: held.info.dtype, shape: held.info.shape, ...placed };
   }
 
   /** The elements of a constant: a view that lasts until the memory grows. */
@@ -105,10 +107,11 @@ export class Program {
     const mark = arena.mark();
     const to = packing ? arena.alloc(bytes) : address;
     await this.#write(held, to, bytes);
-    packing?.pack(fn, to, address);
-    arena.reset(mark);
-    const addresses = this.#addresses.get(held) ?? new Map<string, number>();
-    this.#addresses.set(held, addresses.set(keyOf(packing), address));
+    const packed = packing?.pack(fn, to, address, this.kernels.variant);
+    arena.reset(packed ? address : mark);
+    if (packed) arena.alloc(packed.bytes);
+    const addresses = this.#addresses.get(held) ?? new Map<string, Placed>();
+    this.#addresses.set(held, addresses.set(keyOf(packing), { address, form: packed?.form, stride: packed?.stride }));
   }
 
   async #write(held: Held, address: number, bytes: number): Promise<void> {

@@ -1,12 +1,13 @@
 /** Runs a model plainly, a node at a time: the oracle of the operators' `compute`, and through them of kernels. */
 import { fromBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema } from "onnx-buf";
+import { type GraphProto, ModelProtoSchema } from "onnx-buf";
 import { describe, type Graph, type Node, topological } from "../../src/graph/graph.ts";
 import { symbols } from "../../src/ops/dims.ts";
 import { foldNode } from "../../src/ops/fold.ts";
 import { operator } from "../../src/ops/index.ts";
 import { type Context, type Datum, isTensor } from "../../src/ops/op.ts";
 import { bounded, constantValue, isStatic, type Value } from "../../src/ops/value.ts";
+import type { Tensor } from "../../src/tensor.ts";
 import { tensorOf } from "./conformance.ts";
 import { inferModel } from "./inferred.ts";
 
@@ -14,6 +15,20 @@ import { inferModel } from "./inferred.ts";
 const MAX_STARTED = 10_000;
 
 const valued = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
+
+/** Initializers of a graph by name, and tensors of its Constants by node; and those of the graphs within it. */
+function* constantsOf(graph: Graph, proto: GraphProto): Generator<[Graph | Node, ReadonlyMap<string, Tensor | undefined>]> {
+  yield [graph, new Map(proto.initializer.map((tensor) => [tensor.name, tensorOf(tensor)]))];
+  const made = new Map(proto.node.map((node) => [node.output.join(), node.attribute]));
+  for (const node of graph.nodes) {
+    const attributes = made.get(node.output.join()) ?? [];
+    yield [node, new Map(attributes.flatMap(({ name, t }) => (t ? [[name, tensorOf(t)] as const] : [])))];
+    for (const inner of node.graphs) {
+      const own = attributes.find(({ name }) => name === inner.attribute)?.g;
+      if (own) yield* constantsOf(inner, own);
+    }
+  }
+}
 
 /** The outputs of the main graph, by name. Throws where a node is not computed. */
 export async function interpret(
@@ -23,8 +38,7 @@ export async function interpret(
 ): Promise<Map<string, Datum | undefined>> {
   const { document, known } = await inferModel(model);
   const proto = fromBinary(ModelProtoSchema, model).graph;
-  const initializers = new Map(proto?.initializer.map((tensor) => [tensor.name, tensorOf(tensor)]));
-  const constants = new Map(proto?.node.flatMap((node) => node.attribute.map(({ t }) => [node.output[0], t && tensorOf(t)] as const)));
+  const constants = new Map(proto ? constantsOf(document.main, proto) : []);
   const scopes = new Map<Graph, Map<string, Datum | undefined>>();
   let started = 0;
 
@@ -38,7 +52,7 @@ export async function interpret(
 
   const tensor: Context["tensor"] = (node, attribute) => {
     const told = known.tensor(node, attribute);
-    const whole = node.op_type === "Constant" ? constants.get(node.output[0]) : undefined;
+    const whole = constants.get(node)?.get(attribute);
     return told && !told.constant && whole ? constantValue(whole) : told;
   };
 
@@ -46,8 +60,7 @@ export async function interpret(
     if (++started > MAX_STARTED) throw new Error("Too many subgraphs are run.");
     const values = new Map<string, Datum | undefined>();
     scopes.set(graph, values);
-    for (const name of graph.initializers)
-      values.set(name, graph === document.main ? initializers.get(name) : known.value(graph, name)?.constant);
+    for (const name of graph.initializers) values.set(name, constants.get(graph)?.get(name));
     graph.inputs.forEach((name, i) => {
       if (inputs[i] || !values.has(name)) values.set(name, inputs[i]);
     });

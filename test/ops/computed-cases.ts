@@ -248,6 +248,33 @@ const RECURRENT: readonly Computed[] = [
 ];
 
 const MICROSOFT_LINEAR: readonly Computed[] = [
+  microsoft("ExpandDims", [f(2, 3), ints([1], [-1], "int32")]),
+  microsoft("ExpandDims", [f(2, 3), ints([], [1], "int32")]),
+  microsoft("CDist", [f(3, 4), f(2, 4)], { metric: "euclidean" }),
+  microsoft("CDist", [f(3, 4), f(2, 4)], { metric: "sqeuclidean" }),
+  microsoft("Inverse", [f(2, 3, 3)]),
+  microsoft("Inverse", [of("float32", [3, 3], [0, 2, 1, 1, 0, 3, 4, 1, 0])]),
+  { ...microsoft("Unique", [of("float32", [7], [2, 1, 1, 3, 4, 3, 2])]), outputs: 3 },
+  microsoft("NGramRepeatBlock", [ints([2, 6], [1, 2, 3, 1, 2, 4, 5, 5, 0, 2, 5, 5]), f(2, 6)], { ngram_size: 3 }),
+  ...[undefined, "zero"].flatMap((zero) => [
+    ...(["int4", "uint4"] as const).map((dtype) =>
+      microsoft(
+        "GatherBlockQuantized",
+        [of(dtype, [3, 32]), ints([3], [2, 0, -1]), scaled(1, 3, 2), zero ? of(dtype, [3, 2]) : undefined],
+        {
+          block_size: 16,
+        },
+      ),
+    ),
+    microsoft("GatherBlockQuantized", [u8(4, 24), ints([2, 1], [3, 1]), scaled(1, 4, 3), zero ? u8(4, 2) : undefined], {
+      block_size: 16,
+      bits: 4,
+    }),
+    microsoft("GatherBlockQuantized", [u8(4, 40), ints([2], [3, 1]), scaled(1, 4, 3), zero ? u8(4, 3) : undefined], {
+      block_size: 16,
+      bits: 8,
+    }),
+  ]),
   microsoft("MatMulNBits", [f(2, 3, 40), u8(5, 3, 8), f(15), u8(10)], { K: 40, N: 5, bits: 4, block_size: 16 }),
   microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 16), positive(10), undefined, undefined, f(5)], { K: 64, N: 5, bits: 4, block_size: 32 }),
   microsoft("MatMulNBits", [f(2, 64), u8(5, 2, 16), positive(10), positive(10)], { K: 64, N: 5, bits: 4, block_size: 32 }),

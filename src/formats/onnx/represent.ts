@@ -43,10 +43,14 @@ export interface Need {
 
 /** What the nodes around a weight so encoded need. */
 export function opsetNeeded(encoding: Encoding): Need {
+  if (encoding.kind === "affine8" && encoding.static) return STATIC_NEED;
   if (encoding.kind === "affine8") return { opset: 11, by: "DynamicQuantizeLinear" };
   if (encoding.kind === "half" && encoding.dtype === "bfloat16") return { opset: NEWEST_NEED, by: "a Cast from bfloat16" };
   return { opset: 7, by: "a compressed weight" };
 }
+
+/** What static quantization needs, for its scales of channels. */
+export const STATIC_NEED: Need = { opset: 13, by: "DequantizeLinear along an axis" };
 
 /** The newest opset that any encoding needs. */
 export const NEWEST_NEED = 13;

@@ -37,6 +37,7 @@ function* functions(): Iterable<Case> {
 const BROADCASTS: readonly (readonly [dims: readonly [number, number, number, number], a: string, b: string])[] = [
   ...COUNTS.map((n) => [[1, 1, 1, n], "3", "3"] as const),
   ...[1, 4, 9, 18].flatMap((n) => [[[1, 1, 3, n], "23", "2"] as const, [[1, 1, 3, n], "3", "23"] as const]),
+  ...[1, 3, 31, 32].map((n) => [[2, 1, 300, n], "023", "3"] as const),
   [[2, 3, 1, 7], "013", "1"],
   [[2, 3, 2, 5], "02", "13"],
   [[2, 3, 2, 5], "", "0123"],

@@ -123,8 +123,11 @@ function depthwise(geometry: Geometry, bias: boolean, kind: number): Case {
 }
 
 function* depthwises(): Iterable<Case> {
+  yield depthwise({ h: 9, wd: 13, c: 256, kh: 5, kw: 5, strides: [2, 2], pads: [2, 2, 2, 2] }, true, 1);
+  yield depthwise({ h: 70, wd: 30, c: 16, kh: 5, kw: 5, dilations: [2, 1], pads: [4, 2, 4, 2] }, false, 0);
+  yield depthwise({ h: 3, wd: 28, c: 16, kh: 5, kw: 5, dilations: [7, 1], strides: [2, 1], pads: [14, 2, 14, 2] }, true, 2);
   for (const [i, geometry] of GEOMETRIES.entries())
-    for (const c of [geometry.c, 1, 4, 7, 17]) yield depthwise({ ...geometry, c }, i % 2 === 0, i % 3);
+    for (const c of [geometry.c, 1, 4, 7, 17, 20, 32]) yield depthwise({ ...geometry, c }, i % 2 === 0, i % 3);
 }
 
 /** A geometry turned round: columns of the image of its output, added up to its input. */

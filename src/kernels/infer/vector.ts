@@ -68,7 +68,7 @@ export interface VectorKernels {
   f32_arg(least: number, last: number, outer: number, n: number, inner: number, x: number, y: number): void;
   /** Softmax along `n` of f32[outer, n, inner]. Results below 2^-126 are 0. `y` may be `x`. */
   f32_softmax(outer: number, n: number, inner: number, x: number, y: number): void;
-  /** Its logarithm; `y` may be `x`. */
+  /** Its logarithm. */
   f32_log_softmax(outer: number, n: number, inner: number, x: number, y: number): void;
   /**
    * `(x - mean) / sqrt(variance + epsilon) * scale + bias` of each row of f32[rows, n]; `scale` and `bias` are f32[n], no bias where 0.

@@ -1,4 +1,5 @@
 import { makeNode, type Node } from "../../graph/graph.ts";
+import { ACTIVATIONS, erf, geluTanh } from "../../ops/activation.ts";
 import { floatsOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { either, find, made, number, type Pattern, value } from "./pattern.ts";
@@ -60,11 +61,11 @@ const product = (...factors: [Pattern, Pattern, Pattern]): Pattern => {
   const [a, b, c] = factors;
   return either(made("Mul", made("Mul", a, b), c), made("Mul", made("Mul", a, c), b), made("Mul", made("Mul", b, c), a));
 };
-const erf = made("Add", made("Erf", either(made("Div", x, number(Math.SQRT2)), made("Mul", x, number(Math.SQRT1_2)))), number(1));
-const gelu = either(product(x, erf, number(0.5)), made("Div", made("Mul", x, erf), number(2)));
+const onePlusErf = made("Add", made("Erf", either(made("Div", x, number(Math.SQRT2)), made("Mul", x, number(Math.SQRT1_2)))), number(1));
+const gelu = either(product(x, onePlusErf, number(0.5)), made("Div", made("Mul", x, onePlusErf), number(2)));
 const cubed = either(made("Pow", x, number(3)), made("Mul", made("Mul", x, x), x));
 const inner = made("Mul", made("Add", x, made("Mul", cubed, number(0.044715))), number(Math.sqrt(2 / Math.PI)));
-const geluTanh = product(x, made("Add", made("Tanh", inner), number(1)), number(0.5));
+const spelledTanh = product(x, made("Add", made("Tanh", inner), number(1)), number(0.5));
 /** A Clip of what `inner` finds, its bounds attributes or inputs. */
 const clipped =
   (inner: Pattern, low: number, high: number): Pattern =>
@@ -87,7 +88,7 @@ const COMPOSED: readonly (readonly [Pattern, (numbers: Readonly<Record<string, n
   [quickGelu, ({ alpha = 0 }) => of("QuickGelu", alpha)],
   [hardSwish, () => of("HardSwish", 1 / 6, 0.5)],
   [gelu, () => of("Gelu")],
-  [geluTanh, () => of("GeluTanh")],
+  [spelledTanh, () => of("GeluTanh")],
   [made("Mul", x, made("Tanh", made("Softplus", x))), () => of("Mish")],
 ];
 
@@ -129,4 +130,17 @@ function composed(model: Model, node: Node): [string, Activation] | undefined {
 function single(model: Model, node: Node): [string, Activation] | undefined {
   const activation = activationOf(model, node);
   return activation && [node.input[0] as string, activation];
+}
+
+/** What an Activate node makes of a number, in double precision. */
+export function applied({ attributes }: Node): (x: number) => number {
+  const { kind, alpha, beta } = attributes as unknown as Activation;
+  const name = Object.keys(KINDS).find((key) => KINDS[key as keyof typeof KINDS] === kind) as keyof typeof KINDS;
+  if (name === "none") return (v) => v;
+  if (name === "Exp") return Math.exp;
+  if (name === "Erf") return erf;
+  if (name === "GeluTanh") return geluTanh;
+  if (name === "SiLU" || name === "QuickGelu") return ACTIVATIONS.Swish.of(name === "SiLU" ? 1 : alpha);
+  const gate = ACTIVATIONS.HardSigmoid.of(alpha, beta);
+  return name === "HardSwish" ? (v) => v * gate(v) : ACTIVATIONS[name].of(alpha, beta);
 }

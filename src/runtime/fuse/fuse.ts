@@ -7,12 +7,16 @@ import { channelsLast } from "./channels-last.ts";
 import { ends } from "./ends.ts";
 import { type Made, madeOnce } from "./made.ts";
 import { products } from "./products.ts";
+import { quantizedProducts } from "./quantized-products.ts";
+import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
 import { moveTransposes } from "./transposes.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
-const FUSIONS: readonly Fusion[] = [activations, dead, channelsLast, products, moveTransposes, dead, ends];
+/** What looks at weights as they stand in the file. */
+const BEFORE: readonly Fusion[] = [activations, quantizedProducts, quantizedValues, dead];
+const FUSIONS: readonly Fusion[] = [channelsLast, products, moveTransposes, dead, joinedLookups, dead, tables, ends];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(
@@ -24,6 +28,7 @@ export async function fuse(
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
   };
   await infer();
+  for (const fusion of BEFORE) if (await fusion(model)) await infer();
   const made = madeOnce(model);
   for (const fusion of FUSIONS) if (await fusion(model)) await infer();
   return made;

@@ -12,7 +12,7 @@ interface Turned {
 /** Operators that look at each element alone, or at elements of several tensors at the same place. */
 // biome-ignore format: a table
 const ELEMENTWISE: ReadonlySet<string> = new Set([
-  "Activate", "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Celu", "Cos", "Cosh", "Div", "Equal", "Floor",
+  "Activate", "QBinary", "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Celu", "Cos", "Cosh", "Div", "Equal", "Floor",
   "Greater", "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "Not", "Or", "PRelu",
   "Pow", "Reciprocal", "Round", "Selu", "Sign", "Sin", "Sinh", "Softsign", "Sqrt", "Sub", "Sum", "Tan", "ThresholdedRelu", "Where", "Xor",
 ]);
@@ -26,6 +26,10 @@ const isIdentity = (perm: readonly number[]): boolean => perm.every((axis, i) =>
 export function moveTransposes(model: Model): boolean {
   return new Mover(model).run();
 }
+
+/** Whether a node quantizes or dequantizes with one scale. */
+const isLinear = (model: Model, { op_type, input }: Node): boolean =>
+  /^(Quantize|Dequantize)Linear$/.test(op_type) && model.inferred.get(input[1] as string)?.shape?.length === 0;
 
 class Mover {
   readonly #model: Model;
@@ -59,11 +63,13 @@ class Mover {
 
   /** What stands for a node that lets a Transpose pass; undefined for one that does not. */
   #move(node: Node): Node[] | undefined {
-    const isOwn = node.domain === "edgeslim" && node.op_type === "Activate";
+    const isOwn = node.domain === "edgeslim" && /^(Activate|QBinary|QLookup)$/.test(node.op_type);
     if ((node.domain !== "" && !isOwn) || node.graphs.length > 0) return undefined;
     if (node.op_type === "Transpose") return this.#compose(node);
     const turned = node.input.map((name) => this.#turned.get(name)).find(Boolean);
     if (!turned) return undefined;
+    if (node.op_type === "QLookup" || isLinear(this.#model, node))
+      return this.#instead(node, [turned.of, ...node.input.slice(1)], turned.perm);
     if (ELEMENTWISE.has(node.op_type)) return this.#elementwise(node, turned.perm);
     if (node.op_type === "Concat") return this.#concat(node, turned.perm);
     if (this.#turned.get(node.input[0] as string) !== turned) return undefined;

@@ -1,0 +1,85 @@
+/** What quantized graphs say of their tensors: https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html */
+import type { Node } from "../../graph/graph.ts";
+import { axisOf } from "../../ops/op.ts";
+import type { Model } from "../../optimize/model.ts";
+import type { Tensor } from "../../tensor.ts";
+
+/** Scales and zero points that are read, at most. */
+const MAX_VECTOR = 1 << 22;
+
+/** How bytes stand for floats: (byte − zero) · scale, with one of each or one a channel. */
+export interface Quantization {
+  dtype: "int8" | "uint8";
+  scale: Float32Array;
+  zero: Int32Array;
+  /** Of the channels, where there is more than one scale. */
+  axis: number;
+}
+
+/** A tensor of bytes and how it is read. */
+export interface Quantized extends Quantization {
+  name: string;
+}
+
+export const range = (dtype: "int8" | "uint8"): [low: number, high: number] => (dtype === "int8" ? [-128, 127] : [0, 255]);
+
+async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {
+  if (!name) return undefined;
+  return model.inferred.get(name)?.constant ?? (await model.read(name, MAX_VECTOR));
+}
+
+/** Scales and zero points, which must be constants; zero points that are absent are zeros of `dtype`. */
+export async function quantizationOf(
+  model: Model,
+  scale: string | undefined,
+  zero: string | undefined,
+  dtype: string | undefined,
+  axis: number,
+): Promise<Quantization | undefined> {
+  const [scales, zeros] = [await constant(model, scale), await constant(model, zero)];
+  if (scales?.dtype !== "float32" || (zero && !zeros)) return undefined;
+  const type = zeros?.dtype ?? dtype;
+  if ((type !== "int8" && type !== "uint8") || scales.shape.length > 1 || (zeros && zeros.data.length !== scales.data.length))
+    return undefined;
+  const data = Float32Array.from(scales.data as Float32Array);
+  return { dtype: type, scale: data, zero: zeros ? Int32Array.from(zeros.data as Uint8Array) : new Int32Array(data.length), axis };
+}
+
+const isPlain = ({ attributes: { block_size = 0 } }: Node): boolean => block_size === 0;
+
+/** The bytes that a value is dequantized from. */
+export async function dequantized(model: Model, name: string): Promise<Quantized | undefined> {
+  const node = model.producer(name);
+  if (node?.op_type !== "DequantizeLinear" || node.domain !== "" || !isPlain(node)) return undefined;
+  const [q = "", scale, zero] = node.input;
+  const { dtype, shape } = model.inferred.get(q) ?? {};
+  const axis = axisOf(typeof node.attributes.axis === "number" ? node.attributes.axis : 1, Math.max(1, shape?.length ?? 1)) ?? 0;
+  const found = await quantizationOf(model, scale, zero, dtype, axis);
+  return found && { ...found, name: q };
+}
+
+/** The QuantizeLinear that is the only reader of a value, and what it makes: one scale for all. */
+export async function quantizedBy(model: Model, name: string): Promise<{ node: Node; q: Quantized } | undefined> {
+  const [use] = model.isPrivate(name) ? model.uses(name) : [];
+  const node = use?.node;
+  if (node?.op_type !== "QuantizeLinear" || node.domain !== "" || use?.index !== 0 || !isPlain(node)) return undefined;
+  const found = await quantizationOf(model, node.input[1], node.input[2], "uint8", 0);
+  return found?.scale.length === 1 ? { node, q: { ...found, name: node.output[0] as string } } : undefined;
+}
+
+/** Int32 constants with a scale each, as floats. */
+export async function dequantizedBias(
+  model: Model,
+  name: string,
+): Promise<{ q: string; scale: Float32Array; floats: Float32Array } | undefined> {
+  const node = model.producer(name);
+  if (node?.op_type !== "DequantizeLinear" || node.domain !== "") return undefined;
+  const [q = "", scale, zero] = node.input;
+  const [values, scales, zeros] = [await constant(model, q), await constant(model, scale), await constant(model, zero)];
+  if (values?.dtype !== "int32" || scales?.dtype !== "float32" || (zeros && !Array.from(zeros.data as Int32Array).every((z) => z === 0)))
+    return undefined;
+  const own = scales.data as Float32Array;
+  const at = (i: number) => own[own.length === 1 ? 0 : i] as number;
+  const list = values.data as Int32Array;
+  return { q, scale: Float32Array.from(list, (_, i) => at(i)), floats: Float32Array.from(list, (x, i) => x * at(i)) };
+}

@@ -1,0 +1,197 @@
+import { makeNode, type Node } from "../../graph/graph.ts";
+import { dataType } from "../../graph/types.ts";
+import { roundEven } from "../../ops/half.ts";
+import { Edits, type Model } from "../../optimize/model.ts";
+import { applied } from "./activations.ts";
+import { toFirst, toLast } from "./channels-last.ts";
+import { dequantized, type Quantized, quantizedBy, range } from "./quantization.ts";
+
+/** Operators that hand on what they are given, so that bytes do as well as floats. */
+const MOVES = /^(Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Slice|Split|Concat|MaxPool|Expand|Gather|Resize|Upsample)$/;
+
+/** What stands between dequantized tensors and a QuantizeLinear, done on bytes: a function of one, a sum or product of two, a move. */
+export async function quantizedValues(model: Model): Promise<boolean> {
+  const edits = new Edits(model);
+  for (const node of model.main.nodes) {
+    if (edits.isTouched(node) || node.output.slice(1).some(Boolean)) continue;
+    const end = await quantizedBy(model, node.output[0] as string);
+    if (!end || edits.isTouched(end.node)) continue;
+    const nodes = await onBytes(model, edits, node, end.q);
+    if (!nodes) continue;
+    edits.replace(end.node, []);
+    edits.replace(node, nodes);
+  }
+  return edits.apply();
+}
+
+async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized): Promise<Node[] | undefined> {
+  const inputs = await Promise.all(node.input.map((name) => (name ? dequantized(model, name) : undefined)));
+  const [a, b] = inputs;
+  if (!a || a.scale.length !== 1) return undefined;
+  if (node.domain === "edgeslim" && node.op_type === "Activate") return lookup(model, edits, a, q, applied(node));
+  if (node.domain !== "") return undefined;
+  if ((node.op_type === "Add" || node.op_type === "Mul") && b?.scale.length === 1) return binary(model, node, a, b, q);
+  if (/^(Average|GlobalAverage)Pool$/.test(node.op_type)) return pool(model, node, a, q);
+  if (!MOVES.test(node.op_type) || (/^(Resize|Upsample)$/.test(node.op_type) && (node.attributes.mode ?? "nearest") !== "nearest"))
+    return undefined;
+  return moved(model, edits, node, inputs, q);
+}
+
+/** A table of what becomes of each byte. */
+function lookup(model: Model, edits: Edits, x: Quantized, q: Quantized, f: (x: number) => number): Node[] {
+  const table = model.fresh(`${q.name}_table`);
+  model.define(table, { dtype: "uint8", shape: [256], data: tableOf(x, q, f) }, edits);
+  return [makeNode("QLookup", [x.name, table], [q.name], { to: dataType(q.dtype) }, "edgeslim")];
+}
+
+function tableOf(x: Quantized, q: Quantized, f: (x: number) => number): Uint8Array {
+  const [low, high] = range(q.dtype);
+  const [[x_scale = 1], [x_zero = 0], [y_scale = 1], [y_zero = 0]] = [x.scale, x.zero, q.scale, q.zero];
+  return Uint8Array.from({ length: 256 }, (_, byte) => {
+    const value = x.dtype === "int8" ? (byte << 24) >> 24 : byte;
+    const y = Math.fround(f(Math.fround((value - x_zero) * x_scale)));
+    return Math.min(high, Math.max(low, roundEven(Math.fround(y / y_scale)) + y_zero)) & 255;
+  });
+}
+
+/** Both of one type, of the same shape or one of them a number or a row. */
+function binary(model: Model, node: Node, a: Quantized, b: Quantized, q: Quantized): Node[] | undefined {
+  if (a.dtype !== b.dtype || a.dtype !== q.dtype) return undefined;
+  const [shape, other] = [a, b].map(({ name }) => model.inferred.get(name)?.shape);
+  if (!shape || shape.length !== other?.length || !shape.every((d, i) => d === other[i])) return undefined;
+  const attributes = {
+    to: dataType(q.dtype),
+    kind: node.op_type,
+    ...{ a_scale: a.scale[0] as number, a_zero: a.zero[0] as number, b_scale: b.scale[0] as number, b_zero: b.zero[0] as number },
+    ...{ y_scale: q.scale[0] as number, y_zero: q.zero[0] as number },
+  };
+  return [makeNode("QBinary", [a.name, b.name], [q.name], attributes, "edgeslim")];
+}
+
+function pool(model: Model, node: Node, x: Quantized, q: Quantized): Node[] | undefined {
+  const rank = model.inferred.get(x.name)?.shape?.length;
+  if (x.dtype !== q.dtype || (rank !== 3 && rank !== 4)) return undefined;
+  const attributes = {
+    ...node.attributes,
+    to: dataType(q.dtype),
+    ...{ x_zero: x.zero[0] as number, y_zero: q.zero[0] as number, scale: Math.fround((x.scale[0] as number) / (q.scale[0] as number)) },
+  };
+  return channelsLastOnBytes(model, node, `Q${node.op_type}`, x, q, attributes, rank);
+}
+
+function channelsLastOnBytes(
+  model: Model,
+  node: Node,
+  op_type: string,
+  x: Quantized,
+  q: Quantized,
+  attributes: Node["attributes"],
+  rank: number,
+): Node[] {
+  const [image, result] = [model.fresh(`${x.name}_channels_last`), model.fresh(`${q.name}_channels_last`)];
+  return [
+    makeNode("Transpose", [x.name], [image], { perm: toLast(rank) }),
+    { ...makeNode(op_type, [image, ...node.input.slice(1)], [result], attributes as never, "edgeslim"), name: node.name },
+    makeNode("Transpose", [result], [q.name], { perm: toFirst(rank) }),
+  ];
+}
+
+/** Bytes that are moved as they are, where their scales are the result's, or after they have been turned into what those say. */
+function moved(model: Model, edits: Edits, node: Node, inputs: readonly (Quantized | undefined)[], q: Quantized): Node[] | undefined {
+  const count = node.op_type === "Concat" ? node.input.length : 1;
+  const before: Node[] = [];
+  const names: string[] = [];
+  for (const [i, x] of inputs.slice(0, count).entries()) {
+    if (!x || x.scale.length !== 1) return undefined;
+    const isSame = x.dtype === q.dtype && x.scale[0] === q.scale[0] && x.zero[0] === q.zero[0];
+    const name = isSame ? x.name : model.fresh(`${q.name}_${i}`);
+    if (!isSame) before.push(...lookup(model, edits, x, { ...q, name }, (value) => value));
+    names.push(name);
+  }
+  if (node.op_type === "MaxPool") {
+    const x = { ...q, name: names[0] as string };
+    const rank = model.inferred.get(node.input[0] as string)?.shape?.length;
+    if (rank !== 3 && rank !== 4) return undefined;
+    return [...before, ...channelsLastOnBytes(model, node, "QMaxPool", x, q, { ...node.attributes, to: dataType(q.dtype) }, rank)];
+  }
+  return [...before, { ...node, input: [...names, ...node.input.slice(count)], output: [q.name], from: node.from ?? node }];
+}
+
+/** Joins functions of bytes: of what such a function gave, or of a byte and what such a function made of it. */
+export async function joinedLookups(model: Model): Promise<boolean> {
+  const edits = new Edits(model);
+  for (const node of model.main.nodes) {
+    if (node.domain !== "edgeslim" || edits.isTouched(node)) continue;
+    const table =
+      node.op_type === "QLookup" ? await chained(model, node) : node.op_type === "QBinary" ? await squared(model, node) : undefined;
+    if (!table) continue;
+    const name = model.fresh(`${node.output[0]}_table`);
+    model.define(name, { dtype: "uint8", shape: [256], data: table.data }, edits);
+    const { to } = node.attributes;
+    edits.replace(node, [makeNode("QLookup", [table.of, name], [node.output[0] as string], { to: to as number }, "edgeslim")]);
+  }
+  return edits.apply();
+}
+
+interface Table {
+  of: string;
+  data: Uint8Array;
+}
+
+async function madeByTable(model: Model, name: string): Promise<Table | undefined> {
+  const node = model.producer(name);
+  if (node?.op_type !== "QLookup" || node.domain !== "edgeslim") return undefined;
+  const data = (await model.read(node.input[1] as string, 256))?.data as Uint8Array | undefined;
+  return data && { of: node.input[0] as string, data };
+}
+
+async function chained(model: Model, node: Node): Promise<Table | undefined> {
+  const before = await madeByTable(model, node.input[0] as string);
+  const own = before && ((await model.read(node.input[1] as string, 256))?.data as Uint8Array | undefined);
+  return before && own && { of: before.of, data: before.data.map((byte) => own[byte] as number) };
+}
+
+/** a · f(a), as SiLU is in a graph of bytes. */
+async function squared(model: Model, { input: [a = "", b = ""], attributes }: Node): Promise<Table | undefined> {
+  const [left, right] = [await madeByTable(model, a), await madeByTable(model, b)];
+  const of = left && left.of === b ? b : right && right.of === a ? a : left && right && left.of === right.of ? left.of : undefined;
+  if (of === undefined) return undefined;
+  const same = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const { kind, a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = attributes as Record<string, number>;
+  const isSigned = model.inferred.get(of)?.dtype === "int8";
+  const [low, high] = range(isSigned ? "int8" : "uint8");
+  const value = (byte: number) => (isSigned ? (byte << 24) >> 24 : byte);
+  const [p, q] = [a === of ? same : left?.data, b === of ? same : right?.data] as [Uint8Array, Uint8Array];
+  const isSum = (kind as unknown) === "Add";
+  return {
+    of,
+    data: Uint8Array.from(same, (i) => {
+      const [x, y] = [value(p[i] as number) - (a_zero as number), value(q[i] as number) - (b_zero as number)];
+      const sum = isSum
+        ? Math.fround(
+            Math.fround(x * Math.fround((a_scale as number) / (y_scale as number))) +
+              Math.fround(y * Math.fround((b_scale as number) / (y_scale as number))),
+          )
+        : Math.fround(x * y * Math.fround(Math.fround((a_scale as number) * (b_scale as number)) / (y_scale as number)));
+      return Math.min(high, Math.max(low, roundEven(sum) + (y_zero as number))) & 255;
+    }),
+  };
+}
+
+/** Gives the table of what follows a product to its kernel. */
+export function tables(model: Model): boolean {
+  const edits = new Edits(model);
+  for (const node of model.main.nodes) {
+    if (node.domain !== "edgeslim" || node.op_type !== "QLookup" || edits.isTouched(node)) continue;
+    const [x = "", table = ""] = node.input;
+    const before = model.producer(x);
+    if (before?.domain !== "edgeslim" || !/^Q(Conv|MatMul)$/.test(before.op_type) || !model.isPrivate(x) || before.input[4]) continue;
+    if (edits.isTouched(before) || !/byte/.test(String(before.attributes.out))) continue;
+    const input = [...before.input.slice(0, 4), table];
+    edits.replace(before, []);
+    edits.replace(node, [
+      { ...before, input, output: node.output, attributes: { ...before.attributes, to: node.attributes.to as number } },
+    ]);
+  }
+  return edits.apply();
+}
