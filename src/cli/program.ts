@@ -48,7 +48,7 @@ export function program(signal: AbortSignal): Command {
     .addOption(new Option("--optimize", "simplify the graph first: fold constants and normalizations, drop what does nothing"))
     .option("--recipe <file>", "a recipe in JSON; the flags above override its parts")
     .option("--report <file>", "what was done to every tensor, as .json or .html")
-    .addOption(new Option("--calibrate <samples>").hideHelp())
+    .option("--calibrate <samples>", "for w8a8, what the model will see: a folder of .npz or .npy, a sample each, or one such file")
     .addOption(new Option("--shard <size>", "bytes that a file of weights may have, as in 25MiB, 2GB or 500000").argParser(bytes))
     .action((model: string, flags: CompressFlags) => compressCommand(model, flags, signal));
 

@@ -11,6 +11,7 @@ import type { Feeds, InferenceModel } from "../runtime/model.ts";
 import { prepare } from "../runtime/prepare.ts";
 import { isFloat, type Tensor } from "../tensor.ts";
 import { VERSION } from "../version.ts";
+import { inFile } from "./file-error.ts";
 
 /** Values of the graph that are kept at a time. */
 const LAYERS_AT_ONCE = 64;
@@ -24,8 +25,6 @@ export interface Compared {
   name: string;
   source: Source;
   siblings?: FindSibling | undefined;
-  /** Bytes of its files, those beside it once they have been read. */
-  bytes(): number;
 }
 
 export interface ModelFigures {
@@ -83,7 +82,10 @@ export async function compareModels(a: Compared, b: Compared, options: CompareOp
   const times: [number[], number[]] = [[], []];
   let count = 0;
   for await (const feeds of samples) {
-    const results = [await timed(first.model, feeds, times[0], options), await timed(second.model, feeds, times[1], options)] as const;
+    const results = [
+      await inFile(a.name, () => timed(first.model, feeds, times[0], options)),
+      await inFile(b.name, () => timed(second.model, feeds, times[1], options)),
+    ] as const;
     for (const [name, other] of pairs) {
       const [wanted, given] = [results[0][name], results[1][other]];
       if (!isTensor(wanted) || !isTensor(given)) throw new UnsupportedError(`The output '${name}' is no tensor, and cannot be compared`);
@@ -117,12 +119,18 @@ export async function compareModels(a: Compared, b: Compared, options: CompareOp
   };
 }
 
-type TimedModel = { model: InferenceModel; load_ms: number };
+type TimedModel = { model: InferenceModel; bytes: number; load_ms: number };
 
-async function timedLoad({ source, siblings }: Compared, { load, maxBytes, signal }: CompareOptions): Promise<TimedModel> {
+async function timedLoad({ name, source, siblings }: Compared, { load, maxBytes, signal }: CompareOptions): Promise<TimedModel> {
   const start = performance.now();
-  const model = await load(source, { findSibling: siblings, maxBytes, signal });
-  return { model, load_ms: performance.now() - start };
+  let bytes = source.size;
+  const findSibling: FindSibling = async (location) => {
+    const found = await siblings?.(location);
+    bytes += found?.size ?? 0;
+    return found;
+  };
+  const model = await inFile(name, () => load(source, { findSibling: siblings && findSibling, maxBytes, signal }));
+  return { model, bytes, load_ms: performance.now() - start };
 }
 
 async function timed(model: InferenceModel, feeds: Feeds, times: number[], { signal }: CompareOptions) {
@@ -132,9 +140,9 @@ async function timed(model: InferenceModel, feeds: Feeds, times: number[], { sig
   return results;
 }
 
-const figures = ({ name, bytes }: Compared, { model, load_ms }: TimedModel, [first = 0, ...times]: number[]): ModelFigures => ({
+const figures = ({ name }: Compared, { model, bytes, load_ms }: TimedModel, [first = 0, ...times]: number[]): ModelFigures => ({
   name,
-  bytes: bytes(),
+  bytes,
   load_ms,
   latency: latencyOf(first, times),
   memory_bytes: model.memory,
