@@ -26,6 +26,7 @@ export { q8_average_pool, q8_max_pool } from "./q8_pool";
 export { f32_dynamic_quantize, q8_add, q8_lookup, q8_mul } from "./q8_vector";
 export { f32_pack_b, f32_pack_bt, f32_pack_conv, f32_pack_conv_transpose, f32_pack_depthwise } from "./weights";
 export { q8_conv, q8_gemm } from "./q8_gemm";
+export { q8_winograd_conv, q8_winograd_fits, q8_winograd_pack } from "./q8_winograd";
 export { f32_qbw_gemm } from "./qbw";
 export { qbw_pack } from "./qbw_weights";
 export { q8_is_narrow, q8_pack } from "./q8_weights";

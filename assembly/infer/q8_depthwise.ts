@@ -97,7 +97,7 @@ function subtract_zero(n: i32, zero: i32, group_sums: usize, group: usize, start
 }
 
 /** Notes where the taps of output pixel `i` are, and once more the last one where their number is odd. Outside of the image they are `pad`. */
-function locate(v: Window, x: usize, n: i32, i: i32, taps: i32, pad: usize, to: usize): void {
+export function locate(v: Window, x: usize, n: i32, i: i32, taps: i32, pad: usize, to: usize): void {
   const h = v.h,
     w = v.w,
     kw = v.kw,

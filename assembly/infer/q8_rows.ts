@@ -42,33 +42,28 @@ export function pack_four(
   }
 }
 
-/** Four vectors of four words transposed. */
 // @ts-ignore: decorator
 @inline
-function store_transposed(y: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5),
-    ab2 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-  const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5),
-    cd2 = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-  v128.store(y, v128.shuffle<i64>(ab, cd, 0, 2));
-  v128.store(y, v128.shuffle<i64>(ab, cd, 1, 3), 16);
-  v128.store(y, v128.shuffle<i64>(ab2, cd2, 0, 2), 32);
-  v128.store(y, v128.shuffle<i64>(ab2, cd2, 1, 3), 48);
+function store4(y: usize, a: v128, b: v128, c: v128, d: v128): void {
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(y, c, 32);
+  v128.store(y, d, 48);
 }
 
 /** Eight bytes as int16 less the zero point. */
 // @ts-ignore: decorator
 @inline
-function wide8(p: usize, flip: v128, zero: v128): v128 {
+export function wide8(p: usize, flip: v128, zero: v128): v128 {
   return i16x8.sub(i16x8.extend_low_i8x16_s(v128.xor(v128.load64_zero(p), flip)), zero);
 }
 
-/** To int16[k/2][4][2]; `k` is a multiple of 16. */
+/** To int16[k/8][4][8]; `k` is a multiple of 16. */
 function wide_four(k: i32, a: usize, b: usize, c: usize, d: usize, flip: i32, zero: i32, y: usize): void {
   const f = i8x16.splat(<i8>flip);
   const z = i16x8.splat(<i16>zero);
   for (; k > 0; k -= 8) {
-    store_transposed(y, wide8(a, f, z), wide8(b, f, z), wide8(c, f, z), wide8(d, f, z));
+    store4(y, wide8(a, f, z), wide8(b, f, z), wide8(c, f, z), wide8(d, f, z));
     a += 8;
     b += 8;
     c += 8;
@@ -91,7 +86,7 @@ function note(sums: usize, sum: v128): void {
   store<i32>(sums, load<i32>(sums) + ((i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1)) << 6));
 }
 
-/** To int8[k/4][4][4]; `k` is a multiple of 16. */
+/** To int8[k/16][4][16]; `k` is a multiple of 16. */
 function narrow_four(k: i32, a: usize, b: usize, c: usize, d: usize, flip: i32, y: usize, sums: usize): void {
   const f = i8x16.splat(<i8>flip);
   let as = i32x4.splat(0),
@@ -107,7 +102,7 @@ function narrow_four(k: i32, a: usize, b: usize, c: usize, d: usize, flip: i32, 
     bs = add16(bs, bv);
     cs = add16(cs, cv);
     ds = add16(ds, dv);
-    store_transposed(y, av, bv, cv, dv);
+    store4(y, av, bv, cv, dv);
     a += 16;
     b += 16;
     c += 16;

@@ -1,7 +1,8 @@
 // Tiles of the int8 products: packed rows times a panel of eight columns. `from` holds what the sums start from, `step` bytes from row to row; `c`
-// receives them, `ldc` bytes from row to row. One function a tile, so that V8 has all registers for its sums.
+// receives them, `ldc` bytes from row to row. One function a tile, so that V8 has all registers for its sums. `k` is
+// rounded up to whole groups of a.
 
-/** Four rows of int16[k/2][4][2] times `wide` weights. */
+/** Four rows of int16[k/8][4][8] times `wide` weights. */
 export function tile_wide(k: i32, a: usize, b: usize, from: usize, step: usize, c: usize, ldc: usize): void {
   let x0 = v128.load(from),
     y0 = v128.load(from, 16);
@@ -14,23 +15,62 @@ export function tile_wide(k: i32, a: usize, b: usize, from: usize, step: usize, 
   from += step;
   let x3 = v128.load(from),
     y3 = v128.load(from, 16);
-  for (; k > 0; k -= 2) {
-    const l = v128.load(b),
+  for (; k > 0; k -= 8) {
+    let l = v128.load(b),
       r = v128.load(b, 16);
     let s = v128.load32_splat(a);
     x0 = i32x4.add(x0, i32x4.dot_i16x8_s(s, l));
     y0 = i32x4.add(y0, i32x4.dot_i16x8_s(s, r));
-    s = v128.load32_splat(a, 4);
+    s = v128.load32_splat(a, 16);
     x1 = i32x4.add(x1, i32x4.dot_i16x8_s(s, l));
     y1 = i32x4.add(y1, i32x4.dot_i16x8_s(s, r));
-    s = v128.load32_splat(a, 8);
+    s = v128.load32_splat(a, 32);
     x2 = i32x4.add(x2, i32x4.dot_i16x8_s(s, l));
     y2 = i32x4.add(y2, i32x4.dot_i16x8_s(s, r));
-    s = v128.load32_splat(a, 12);
+    s = v128.load32_splat(a, 48);
     x3 = i32x4.add(x3, i32x4.dot_i16x8_s(s, l));
     y3 = i32x4.add(y3, i32x4.dot_i16x8_s(s, r));
-    a += 16;
-    b += 32;
+    ((l = v128.load(b, 32)), (r = v128.load(b, 48)));
+    s = v128.load32_splat(a, 4);
+    x0 = i32x4.add(x0, i32x4.dot_i16x8_s(s, l));
+    y0 = i32x4.add(y0, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 20);
+    x1 = i32x4.add(x1, i32x4.dot_i16x8_s(s, l));
+    y1 = i32x4.add(y1, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 36);
+    x2 = i32x4.add(x2, i32x4.dot_i16x8_s(s, l));
+    y2 = i32x4.add(y2, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 52);
+    x3 = i32x4.add(x3, i32x4.dot_i16x8_s(s, l));
+    y3 = i32x4.add(y3, i32x4.dot_i16x8_s(s, r));
+    ((l = v128.load(b, 64)), (r = v128.load(b, 80)));
+    s = v128.load32_splat(a, 8);
+    x0 = i32x4.add(x0, i32x4.dot_i16x8_s(s, l));
+    y0 = i32x4.add(y0, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 24);
+    x1 = i32x4.add(x1, i32x4.dot_i16x8_s(s, l));
+    y1 = i32x4.add(y1, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 40);
+    x2 = i32x4.add(x2, i32x4.dot_i16x8_s(s, l));
+    y2 = i32x4.add(y2, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 56);
+    x3 = i32x4.add(x3, i32x4.dot_i16x8_s(s, l));
+    y3 = i32x4.add(y3, i32x4.dot_i16x8_s(s, r));
+    ((l = v128.load(b, 96)), (r = v128.load(b, 112)));
+    s = v128.load32_splat(a, 12);
+    x0 = i32x4.add(x0, i32x4.dot_i16x8_s(s, l));
+    y0 = i32x4.add(y0, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 28);
+    x1 = i32x4.add(x1, i32x4.dot_i16x8_s(s, l));
+    y1 = i32x4.add(y1, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 44);
+    x2 = i32x4.add(x2, i32x4.dot_i16x8_s(s, l));
+    y2 = i32x4.add(y2, i32x4.dot_i16x8_s(s, r));
+    s = v128.load32_splat(a, 60);
+    x3 = i32x4.add(x3, i32x4.dot_i16x8_s(s, l));
+    y3 = i32x4.add(y3, i32x4.dot_i16x8_s(s, r));
+    a += 64;
+    b += 128;
   }
   store8(c, x0, y0);
   c += ldc;
@@ -55,7 +95,7 @@ function dot(s: v128, b: v128, one: v128): v128 {
   return i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(s, b), one);
 }
 
-/** Four rows of int8[k/4][4][4] times `narrow` weights, less 64 times the sums of the rows. */
+/** Four rows of int8[k/16][4][16] times `narrow` weights, less 64 times the sums of the rows. */
 export function tile_narrow(k: i32, a: usize, b: usize, from: usize, step: usize, c: usize, ldc: usize, sums: usize): void {
   if (!ASC_FEATURE_RELAXED_SIMD) return;
   const one = i16x8.splat(1);
@@ -70,23 +110,62 @@ export function tile_narrow(k: i32, a: usize, b: usize, from: usize, step: usize
   from += step;
   let x3 = v128.load(from),
     y3 = v128.load(from, 16);
-  for (; k > 0; k -= 4) {
-    const l = v128.load(b),
+  for (; k > 0; k -= 16) {
+    let l = v128.load(b),
       r = v128.load(b, 16);
     let s = v128.load32_splat(a);
     x0 = i32x4.add(x0, dot(s, l, one));
     y0 = i32x4.add(y0, dot(s, r, one));
-    s = v128.load32_splat(a, 4);
+    s = v128.load32_splat(a, 16);
     x1 = i32x4.add(x1, dot(s, l, one));
     y1 = i32x4.add(y1, dot(s, r, one));
-    s = v128.load32_splat(a, 8);
+    s = v128.load32_splat(a, 32);
     x2 = i32x4.add(x2, dot(s, l, one));
     y2 = i32x4.add(y2, dot(s, r, one));
-    s = v128.load32_splat(a, 12);
+    s = v128.load32_splat(a, 48);
     x3 = i32x4.add(x3, dot(s, l, one));
     y3 = i32x4.add(y3, dot(s, r, one));
-    a += 16;
-    b += 32;
+    ((l = v128.load(b, 32)), (r = v128.load(b, 48)));
+    s = v128.load32_splat(a, 4);
+    x0 = i32x4.add(x0, dot(s, l, one));
+    y0 = i32x4.add(y0, dot(s, r, one));
+    s = v128.load32_splat(a, 20);
+    x1 = i32x4.add(x1, dot(s, l, one));
+    y1 = i32x4.add(y1, dot(s, r, one));
+    s = v128.load32_splat(a, 36);
+    x2 = i32x4.add(x2, dot(s, l, one));
+    y2 = i32x4.add(y2, dot(s, r, one));
+    s = v128.load32_splat(a, 52);
+    x3 = i32x4.add(x3, dot(s, l, one));
+    y3 = i32x4.add(y3, dot(s, r, one));
+    ((l = v128.load(b, 64)), (r = v128.load(b, 80)));
+    s = v128.load32_splat(a, 8);
+    x0 = i32x4.add(x0, dot(s, l, one));
+    y0 = i32x4.add(y0, dot(s, r, one));
+    s = v128.load32_splat(a, 24);
+    x1 = i32x4.add(x1, dot(s, l, one));
+    y1 = i32x4.add(y1, dot(s, r, one));
+    s = v128.load32_splat(a, 40);
+    x2 = i32x4.add(x2, dot(s, l, one));
+    y2 = i32x4.add(y2, dot(s, r, one));
+    s = v128.load32_splat(a, 56);
+    x3 = i32x4.add(x3, dot(s, l, one));
+    y3 = i32x4.add(y3, dot(s, r, one));
+    ((l = v128.load(b, 96)), (r = v128.load(b, 112)));
+    s = v128.load32_splat(a, 12);
+    x0 = i32x4.add(x0, dot(s, l, one));
+    y0 = i32x4.add(y0, dot(s, r, one));
+    s = v128.load32_splat(a, 28);
+    x1 = i32x4.add(x1, dot(s, l, one));
+    y1 = i32x4.add(y1, dot(s, r, one));
+    s = v128.load32_splat(a, 44);
+    x2 = i32x4.add(x2, dot(s, l, one));
+    y2 = i32x4.add(y2, dot(s, r, one));
+    s = v128.load32_splat(a, 60);
+    x3 = i32x4.add(x3, dot(s, l, one));
+    y3 = i32x4.add(y3, dot(s, r, one));
+    a += 64;
+    b += 128;
   }
   let s = v128.load32_splat(sums);
   store8(c, i32x4.sub(x0, s), i32x4.sub(y0, s));

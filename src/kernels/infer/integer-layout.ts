@@ -65,6 +65,12 @@ export const q8PackedBytes = (n: number, k: number, narrow: boolean): number =>
 /** Bytes of the weights of `c` channels that `q8_pack_depthwise` packs. */
 export const q8DepthwiseBytes = (c: number, taps: number): number => (roundUp(c, 8) / 8) * (roundUp(taps, 2) * 16 + 32);
 
+/** Bytes of the scratch `work` of `q8_winograd_conv` on `c` channels. */
+export const q8WinogradWorkBytes = (c: number): number => INTEGER_WORK_BYTES + 147_456 + roundUp(c, 8) * 1152;
+
+/** Bytes of the weights [n, c, 3, 3] that `q8_winograd_pack` packs: eight times as many as int8. */
+export const q8WinogradBytes = (n: number, c: number): number => 72 * roundUp(n, 8) * roundUp(c, 8);
+
 /** Bytes of the scratch `work` of `f32_qbw_gemm`. */
 export const QBW_WORK_BYTES = 2 ** 19;
 

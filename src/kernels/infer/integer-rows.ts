@@ -4,6 +4,7 @@ import type { IntegerKernels } from "./integer.ts";
 import { bytes, FINISHES, type Finish, finishing, square, WINDOWS } from "./integer-cases.ts";
 import { q8PackedBytes, type Window, windowWords } from "./integer-layout.ts";
 import * as reference from "./integer-reference.ts";
+import * as winograd from "./q8-winograd-rows.ts";
 import * as quantized from "./quantized-rows.ts";
 
 function packed(n: number, k: number, w: Uint8Array, w_signed: number, zero: Uint8Array | 0): Int16Array {
@@ -129,6 +130,7 @@ export const rows: readonly Row<string & keyof IntegerKernels>[] = [
       return { args, bytes: data(args, 0).byteLength };
     },
   },
+  ...winograd.rows,
   ...quantized.rows,
   ...block.rows,
 ];
