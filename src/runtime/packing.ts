@@ -1,5 +1,5 @@
 import type { Node } from "../graph/graph.ts";
-import { q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
+import { Q8_FORMS, type Q8Form, q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
@@ -60,7 +60,16 @@ const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {
   return { key: "b", bytes: packedBytes(rows, columns), pack: (fn, from, to) => fn.f32_pack_b(rows, columns, from, columns, to) };
 };
 
-/** Groups one after the other, narrow where every weight is. Weights with zero points have them in the node. */
+/** The quickest form that int8 or uint8 weights can be packed in, all of one tensor. */
+function q8Form(fn: InferKernels, variant: string, signed: number, count: number, from: number): Q8Form {
+  if (!signed) return Q8_FORMS.wide;
+  return variant === "relaxed" && fn.q8_is_narrow(count, from) ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+}
+
+/** Most bytes of any form. */
+const q8Bytes = (n: number, k: number, signed: number): number => q8PackedBytes(n, k, signed ? Q8_FORMS.narrow : Q8_FORMS.wide);
+
+/** Groups one after the other. Weights with zero points have them in the node. */
 const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   if (index !== 1) return undefined;
   const [n = 0, c = 0, ...kernel] = shape;
@@ -73,13 +82,13 @@ const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   const ng = n / group;
   return {
     key: `q8 conv${group}`,
-    bytes: q8PackedBytes(ng, c * taps, false) * group,
+    bytes: q8Bytes(ng, c * taps, signed) * group,
     pack(fn, from, to, variant) {
-      const narrow = variant === "relaxed" && signed && fn.q8_is_narrow(n * c * taps, from) ? 1 : 0;
-      const stride = q8PackedBytes(ng, c * taps, narrow === 1);
+      const form = q8Form(fn, variant, signed, n * c * taps, from);
+      const stride = q8PackedBytes(ng, c * taps, form);
       for (let g = 0; g < group; g++)
-        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, narrow, to + g * stride);
-      return { bytes: stride * group, form: narrow, stride };
+        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, form, to + g * stride);
+      return { bytes: stride * group, form, stride };
     },
   };
 };
@@ -91,11 +100,11 @@ const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dt
   const signed = dtype === "int8" ? 1 : 0;
   return {
     key: isTurned ? "q8 bt" : "q8 b",
-    bytes: q8PackedBytes(n, k, false),
+    bytes: q8Bytes(n, k, signed),
     pack(fn, from, to, variant) {
-      const narrow = variant === "relaxed" && signed && fn.q8_is_narrow(k * n, from) ? 1 : 0;
-      fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, narrow, to);
-      return { bytes: q8PackedBytes(n, k, narrow === 1), form: narrow, stride: 0 };
+      const form = q8Form(fn, variant, signed, k * n, from);
+      fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, form, to);
+      return { bytes: q8PackedBytes(n, k, form), form, stride: 0 };
     },
   };
 };
