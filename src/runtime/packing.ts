@@ -1,5 +1,5 @@
 import type { Node } from "../graph/graph.ts";
-import { q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
+import { Q8_FORMS, type Q8Form, q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
@@ -19,7 +19,7 @@ export interface Packing {
 
 /** A layout that was chosen for the elements. */
 export interface Form {
-  readonly form: number;
+  readonly form: Q8Form;
   /** The bytes it takes, and those from group to group. */
   readonly bytes: number;
   readonly stride: number;
@@ -66,7 +66,16 @@ const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {
   return { key: "b", bytes: packedBytes(rows, columns), pack: (fn, from, to) => fn.f32_pack_b(rows, columns, from, columns, to) };
 };
 
-/** Groups one after the other, narrow where every weight is. Weights with zero points have them in the node. */
+/** The quickest form that int8 or uint8 weights can be packed in, all of one tensor. */
+function q8Form(fn: InferKernels, variant: string, signed: number, count: number, from: number): Q8Form {
+  if (!signed) return Q8_FORMS.wide;
+  return variant === "relaxed" && fn.q8_is_narrow(count, from) ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+}
+
+/** Most bytes of any form. */
+const q8Bytes = (n: number, k: number, signed: number): number => q8PackedBytes(n, k, signed ? Q8_FORMS.narrow : Q8_FORMS.wide);
+
+/** Groups one after the other. Weights with zero points have them in the node. */
 const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   if (index !== 1) return undefined;
   const [n = 0, c = 0, ...kernel] = shape;
@@ -79,10 +88,10 @@ const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   const ng = n / group;
   return {
     key: `q8 conv${group}`,
-    bytes: q8PackedBytes(ng, c * taps, false) * group,
+    bytes: q8Bytes(ng, c * taps, signed) * group,
     look(fn, from, variant) {
-      const form = narrow(fn, from, n * c * taps, dtype, variant);
-      const stride = q8PackedBytes(ng, c * taps, form === 1);
+      const form = q8Form(fn, variant, signed, n * c * taps, from);
+      const stride = q8PackedBytes(ng, c * taps, form);
       return { form, bytes: stride * group, stride };
     },
     pack(fn, from, to, { form, stride } = WIDE) {
@@ -92,11 +101,7 @@ const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   };
 };
 
-const WIDE: Form = { form: 0, bytes: 0, stride: 0 };
-
-/** 1 for weights that the relaxed build takes in a byte each. */
-const narrow = (fn: InferKernels, from: number, n: number, dtype: string, variant: string): number =>
-  variant === "relaxed" && dtype === "int8" && fn.q8_is_narrow(n, from) ? 1 : 0;
+const WIDE: Form = { form: Q8_FORMS.wide, bytes: 0, stride: 0 };
 
 const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dtype }) => {
   if (index !== 1) return undefined;
@@ -105,10 +110,10 @@ const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dt
   const signed = dtype === "int8" ? 1 : 0;
   return {
     key: isTurned ? "q8 bt" : "q8 b",
-    bytes: q8PackedBytes(n, k, false),
+    bytes: q8Bytes(n, k, signed),
     look(fn, from, variant) {
-      const form = narrow(fn, from, k * n, dtype, variant);
-      return { form, bytes: q8PackedBytes(n, k, form === 1), stride: 0 };
+      const form = q8Form(fn, variant, signed, k * n, from);
+      return { form, bytes: q8PackedBytes(n, k, form), stride: 0 };
     },
     pack: (fn, from, to, { form } = WIDE) => fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, form, to),
   };
