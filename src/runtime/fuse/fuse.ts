@@ -11,6 +11,7 @@ import { batchNormalizations, normalizations } from "./normalizations.ts";
 import { products } from "./products.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
@@ -19,6 +20,8 @@ export type Fusion = (model: Model) => boolean | Promise<boolean>;
 /** What looks at weights as they stand in the file. */
 const BEFORE: readonly Fusion[] = [normalizations, batchNormalizations, dead, activations, quantizedProducts, quantizedValues, dead];
 const FUSIONS: readonly Fusion[] = [
+  shuffles,
+  dead,
   channelsLast,
   products,
   moveTransposes,
