@@ -9,6 +9,7 @@ import { type Made, madeOnce } from "./made.ts";
 import { products } from "./products.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
@@ -16,7 +17,7 @@ export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
 /** What looks at weights as they stand in the file. */
 const BEFORE: readonly Fusion[] = [activations, quantizedProducts, quantizedValues, dead];
-const FUSIONS: readonly Fusion[] = [channelsLast, products, moveTransposes, dead, joinedLookups, dead, tables, ends];
+const FUSIONS: readonly Fusion[] = [shuffles, dead, channelsLast, products, moveTransposes, dead, joinedLookups, dead, tables, ends];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(
