@@ -75,6 +75,28 @@ function q8Form(fn: InferKernels, variant: string, signed: number, count: number
 /** Most bytes of any form. */
 const q8Bytes = (n: number, k: number, signed: number): number => q8PackedBytes(n, k, signed ? Q8_FORMS.narrow : Q8_FORMS.wide);
 
+/** W [directions, gates · hidden, K] and R, direction by direction; of a GRU's R the last gate apart. */
+const recurrent: Pack = (node, index, { shape: [directions = 0, width = 0, k = 0] }) => {
+  if (index !== 1 && index !== 2) return undefined;
+  const isSplit = index === 2 && node.op_type === "GRU";
+  const parts = isSplit ? [2 * k, k] : [width];
+  const bytes = parts.reduce((sum, n) => sum + packedBytes(k, n), 0);
+  return {
+    key: isSplit ? "split rows" : "rows",
+    bytes: bytes * directions,
+    pack(fn, from, to) {
+      for (let d = 0; d < directions; d++) {
+        let [source, target] = [from + d * width * k * 4, to + d * bytes];
+        for (const n of parts) {
+          fn.f32_pack_bt(k, n, source, k, target);
+          source += n * k * 4;
+          target += packedBytes(k, n);
+        }
+      }
+    },
+  };
+};
+
 /** Groups one after the other. Weights with zero points have them in the node. */
 const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   if (index !== 1) return undefined;
@@ -123,6 +145,9 @@ const PACKS: Readonly<Record<string, Pack>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MatMul: matmul,
+  LSTM: recurrent,
+  GRU: recurrent,
+  RNN: recurrent,
   QConv: quantizedConv,
   QMatMul: quantizedMatmul,
 };

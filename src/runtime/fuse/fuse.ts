@@ -11,6 +11,7 @@ import { batchNormalizations, normalizations } from "./normalizations.ts";
 import { products } from "./products.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { recurrent } from "./recurrent.ts";
 import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
@@ -24,6 +25,7 @@ const FUSIONS: readonly Fusion[] = [
   dead,
   channelsLast,
   products,
+  recurrent,
   moveTransposes,
   normalizations,
   dead,

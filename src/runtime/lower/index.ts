@@ -8,6 +8,7 @@ import * as matrices from "./matrices.ts";
 import * as normalize from "./normalize.ts";
 import * as products from "./products.ts";
 import * as quantized from "./quantized.ts";
+import * as recurrent from "./recurrent.ts";
 
 /** What is not a lowering does not start with a capital. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
@@ -23,6 +24,7 @@ const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
       images,
       products,
       quantized,
+      recurrent,
     ]),
   ],
 ]);
