@@ -40,13 +40,23 @@ export async function fuse(
   model: Model,
   known: (constants: ReadonlyMap<string, Constant>) => Promise<Known>,
 ): Promise<ReadonlyMap<string, Made>> {
+  let isStale = true;
   const infer = async () => {
+    if (!isStale) return;
     model.known = await known(model.constants);
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
+    isStale = false;
   };
+  const run = async (fusions: readonly Fusion[]) => {
+    for (const fusion of fusions) {
+      if (fusion !== dead) await infer(); // which looks at names alone
+      if (await fusion(model)) isStale = true;
+    }
+  };
+  await run(BEFORE);
   await infer();
-  for (const fusion of BEFORE) if (await fusion(model)) await infer();
   const made = madeOnce(model);
-  for (const fusion of FUSIONS) if (await fusion(model)) await infer();
+  isStale ||= made.size > 0;
+  await run(FUSIONS);
   return made;
 }
