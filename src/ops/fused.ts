@@ -73,7 +73,10 @@ const typed = (op: Op): Op => ({
 });
 const like: Op = { infer: (_node, [x]) => [{ shape: x?.shape }] };
 
-/** Inputs x, w, bias, scale and a table: bytes in; sums, floats or bytes out. */
+/**
+ * Inputs x, w, bias, scale, a table, the zero point of x where no attribute says it, and those of w: bytes in; sums, floats or bytes out. Scales
+ * are one or one a column, float32.
+ */
 export const QConv = typed(Conv);
 export const QMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });
 /** Bytes through a table of 256. */
@@ -83,5 +86,7 @@ export const QBinary = typed({ infer: (_node, [a, b], context) => [{ shape: broa
 export const QAveragePool = typed(AveragePool);
 export const QGlobalAveragePool = typed(GlobalAveragePool);
 export const QMaxPool = typed(MaxPool);
-/** A product with a constant matrix of bytes, for which x is quantized by its range. */
-export const DynamicMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });
+/** A product with a constant matrix of 4 or 8 bits in blocks, `n` columns of `k`: inputs x, w, bias, scales and zero points. */
+export const BlockMatMul: Op = {
+  infer: (node, [x]) => [{ dtype: x?.dtype, shape: x?.shape && [...x.shape.slice(0, -1), int(node, "n", 0)] }],
+};

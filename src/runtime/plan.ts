@@ -1,5 +1,5 @@
 import { LimitError, UnsupportedError } from "../errors.ts";
-import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
+import { describe, emptyGraph, type Graph, type Node, reads, topological } from "../graph/graph.ts";
 import { inferGraph } from "../ops/infer.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
 import { elementsOf, isStatic, type Value } from "../ops/value.ts";
@@ -67,6 +67,8 @@ export class Plan {
   readonly #operands = new Map<string, Operand>();
   readonly #data = new Map<string, Datum | undefined>();
   readonly #inner = new Map<Graph, Plans>();
+  /** Nodes as graphs of their own. */
+  readonly #late = new Map<Node, Graph>();
   readonly #steps: Step[] = [];
   /** Small constants that kernels read, written before each run: other plans share the arena. */
   readonly #preloads: { of: unknown; address: number; bytes: Uint8Array }[] = [];
@@ -265,7 +267,8 @@ export class Plan {
     const operand = this.#operands.get(y);
     if (operand && RESHAPES.has(node.op_type) && this.#operands.get(x)?.address === operand.address) return;
     const step = this.#lowered(node, room);
-    this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => this.#evaluate(node, run)) });
+    const otherwise = node.domain === "edgeslim" ? this.#runLate : this.#evaluate;
+    this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => otherwise.call(this, node, run)) });
   }
 
   /** What runs a node by kernels; undefined where none does, or where it stands on what is not in the memory. */
@@ -279,7 +282,7 @@ export class Plan {
     const inputs = node.input.map((name, i) => (name ? this.#operand(name, node, i) : undefined));
     const { prepared, kernels, work } = this.#program;
     const opset = prepared.known.opsets.get(node.domain) ?? 1;
-    return lower({ node, opset, inputs, outputs, fn: kernels.fn, work, ...room });
+    return lower({ node, opset, inputs, outputs, fn: kernels.fn, arena: kernels.arena, work, ...room });
   }
 
   /** Computes a node on what is there. */
@@ -289,7 +292,30 @@ export class Plan {
     const inputs = node.input.map((name) => (name ? this.#datum(name) : undefined));
     // The memory may grow while a subgraph runs, and views of it are lost.
     const lasting = node.graphs.length > 0 ? inputs.map((input) => this.#kept(input)) : inputs;
-    const results = evaluate(node, lasting, { known: prepared.known, graph });
+    this.#take(node, evaluate(node, lasting, { known: prepared.known, graph }));
+  }
+
+  /** Runs a node that only kernels do, and whose shapes were not known before: by a plan of it alone for those that have come. */
+  #runLate(node: Node, run: Run): void {
+    const names = node.input.filter((name) => name && !this.#operands.has(name) && !this.#isThere(name));
+    const inputs = names.map((name) => this.#datum(name));
+    const given = inputs.map(givenOf);
+    if (names.length === 0 || given.includes(undefined)) return this.#evaluate(node, run);
+    const graph = this.#late.get(node) ?? {
+      ...emptyGraph(this.#graph),
+      nodes: [node],
+      inputs: names,
+      outputs: node.output.filter(Boolean),
+    };
+    this.#late.set(node, graph);
+    const results = this.#planOf(graph, given).run(inputs, run);
+    this.#take(
+      node,
+      node.output.map((name) => (name ? results.shift() : undefined)),
+    );
+  }
+
+  #take(node: Node, results: readonly (Datum | undefined)[]): void {
     node.output.forEach((name, i) => {
       if (!name || this.#fixed.has(name)) return;
       const operand = this.#operands.get(name);
@@ -304,10 +330,13 @@ export class Plan {
       const what = `The model has started ${MAX_SUBGRAPH_RUNS} loop turns or branches in one run; does a loop end?`;
       throw new LimitError("MAX_SUBGRAPH_RUNS", what);
     }
+    return this.#planOf(graph, inputs.map(givenOf)).run(inputs, run);
+  }
+
+  #planOf(graph: Graph, given: readonly Given[]): Plan {
     const plans = this.#inner.get(graph) ?? new Plans();
     this.#inner.set(graph, plans);
-    const given = inputs.map(givenOf);
-    return plans.get(given, () => new Plan(this.#program, graph, given, this.#top, this)).run(inputs, run);
+    return plans.get(given, () => new Plan(this.#program, graph, given, this.#top, this));
   }
 
   /** A value that is there: a view of the memory where it lies there. */

@@ -1,7 +1,7 @@
 /** What quantized graphs say of their tensors: https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html */
 import type { Node } from "../../graph/graph.ts";
 import { axisOf } from "../../ops/op.ts";
-import type { Model } from "../../optimize/model.ts";
+import type { Edits, Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** Scales and zero points that are read, at most. */
@@ -23,7 +23,7 @@ export interface Quantized extends Quantization {
 
 export const range = (dtype: "int8" | "uint8"): [low: number, high: number] => (dtype === "int8" ? [-128, 127] : [0, 255]);
 
-async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {
+export async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {
   if (!name) return undefined;
   return model.inferred.get(name)?.constant ?? (await model.read(name, MAX_VECTOR));
 }
@@ -82,4 +82,14 @@ export async function dequantizedBias(
   const at = (i: number) => own[own.length === 1 ? 0 : i] as number;
   const list = values.data as Int32Array;
   return { q, scale: Float32Array.from(list, (_, i) => at(i)), floats: Float32Array.from(list, (x, i) => x * at(i)) };
+}
+
+/** A constant with a zero point for each of `n` columns, a byte of `dtype`; '' where all are 0. */
+export function zeroPoints(model: Model, edits: Edits, name: string, dtype: "int8" | "uint8", zeros: Int32Array, n: number): string {
+  if (zeros.every((zero) => zero === 0)) return "";
+  const fresh = model.fresh(name);
+  const at = (i: number) => zeros[zeros.length === 1 ? 0 : i] as number;
+  const bytes = Int8Array.from({ length: n }, (_, i) => at(i));
+  model.define(fresh, { dtype, shape: [n], data: dtype === "int8" ? bytes : new Uint8Array(bytes.buffer) }, edits);
+  return fresh;
 }
