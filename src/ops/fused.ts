@@ -5,10 +5,12 @@
 
 import { DATA_TYPES } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
+import { isRoom, ofTensors } from "./compute.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
 import { picked } from "./elements.ts";
 import { matmulShape } from "./linear.ts";
+import { fromBnb4 } from "./microsoft-linear.ts";
 import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
 import * as resize from "./resize.ts";
@@ -89,4 +91,12 @@ export const QMaxPool = typed(MaxPool);
 /** A product with a constant matrix of 4 or 8 bits in blocks, `n` columns of `k`: inputs x, w, bias, scales and zero points. */
 export const BlockMatMul: Op = {
   infer: (node, [x]) => [{ dtype: x?.dtype, shape: x?.shape && [...x.shape.slice(0, -1), int(node, "n", 0)] }],
+};
+/** The weight of a MatMulBnb4, [N, K]. */
+export const Bnb4Weight: Op = {
+  infer: (node) => [{ dtype: "float32", shape: [int(node, "N", 0), int(node, "K", 0)] }],
+  compute: ofTensors((node, [codes, absmax], { outputs: [y] }) => {
+    const data = isRoom(y?.shape) ? fromBnb4(node, int(node, "K", 0), int(node, "N", 0), codes, absmax) : undefined;
+    return data && [{ dtype: "float32", shape: y?.shape as number[], data }];
+  }),
 };

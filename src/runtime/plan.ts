@@ -300,7 +300,10 @@ export class Plan {
     const names = node.input.filter((name) => name && !this.#operands.has(name) && !this.#isThere(name));
     const inputs = names.map((name) => this.#datum(name));
     const given = inputs.map(givenOf);
-    if (names.length === 0 || given.includes(undefined)) return this.#evaluate(node, run);
+    if (names.length === 0 || given.includes(undefined)) {
+      this.#evaluate(node, run);
+      return;
+    }
     const graph = this.#late.get(node) ?? {
       ...emptyGraph(this.#graph),
       nodes: [node],

@@ -3,6 +3,7 @@ import type { Known } from "../../ops/op.ts";
 import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
+import { blockProducts } from "./block-products.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dynamicProducts } from "./dynamic-products.ts";
 import { ends } from "./ends.ts";
@@ -16,7 +17,7 @@ import { moveTransposes } from "./transposes.ts";
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
 /** What looks at weights as they stand in the file. */
-const BEFORE: readonly Fusion[] = [activations, quantizedProducts, quantizedValues, dead];
+const BEFORE: readonly Fusion[] = [activations, quantizedProducts, quantizedValues, blockProducts, dead];
 const FUSIONS: readonly Fusion[] = [dynamicProducts, channelsLast, products, moveTransposes, dead, joinedLookups, dead, tables, ends];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */

@@ -47,6 +47,45 @@ export async function quantizationOf(
 
 const isPlain = ({ attributes: { block_size = 0 } }: Node): boolean => block_size === 0;
 
+/** A dequantization as it stands in the graph: (q − zero) · scale. */
+export interface Linear {
+  q: string;
+  scale: string;
+  /** '' where it is 0. */
+  zero: string;
+  /** Of the channels or blocks that have a scale each; may be negative. */
+  axis: number;
+  /** Elements along the axis that share a scale; 0 where each has its own. */
+  block: number;
+}
+
+/** How a value is dequantized: by DequantizeLinear, or by Cast, Sub and Mul, as below opset 13. */
+export function linearOf(model: Model, name: string): Linear | undefined {
+  const node = model.producer(name);
+  if (node?.domain !== "") return undefined;
+  const [q = "", scale = "", zero = ""] = node.input;
+  const { axis = 1, block_size = 0 } = node.attributes as Record<string, number>;
+  if (node.op_type === "DequantizeLinear") return { q, scale, zero, axis, block: block_size };
+  if (node.op_type !== "Mul") return undefined;
+  const factor = node.input.find((each) => model.constants.has(each)) ?? "";
+  const of = model.producer(node.input.find((each) => each !== factor) ?? "");
+  const moved = of?.domain === "" && of.op_type === "Sub" ? of : undefined;
+  const cast = moved ? model.producer(moved.input[0] as string) : of;
+  if (cast?.domain !== "" || cast.op_type !== "Cast" || !factor) return undefined;
+  const rank = model.inferred.get(name)?.shape?.length ?? 0;
+  const [spread, shift] = [factor, moved?.input[1]].map((each) => model.constants.get(each ?? "")?.info.shape);
+  if (!spread || spread.length > rank || (moved && shift?.join() !== spread.join())) return undefined;
+  const long = spread.findIndex((d) => d !== 1);
+  if (spread.slice(long + 1).some((d) => d !== 1)) return undefined;
+  return {
+    q: cast.input[0] as string,
+    scale: factor,
+    zero: moved?.input[1] ?? "",
+    axis: long < 0 ? 0 : long + rank - spread.length,
+    block: 0,
+  };
+}
+
 /** The bytes that a value is dequantized from. */
 export async function dequantized(model: Model, name: string): Promise<Quantized | undefined> {
   const node = model.producer(name);
