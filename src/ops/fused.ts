@@ -60,6 +60,9 @@ export const Upsample = channelsLast(resize.Upsample);
 /** An activation of the kernels, by number: `kind`, `alpha`, `beta`. */
 export const Activate: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
 
+/** Channels in `group` groups along `axis`, the first of each group, then the second of each, and so on. */
+export const ChannelShuffle = Activate;
+
 /** A product with a constant matrix, [K, N] or with `transB` [N, K], a bias [N] and a tensor of its own shape that is added. */
 export const MatMul: Op = {
   infer(node, [a, b, , z], context) {

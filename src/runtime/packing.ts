@@ -1,8 +1,9 @@
 import type { Node } from "../graph/graph.ts";
+import type { Q8Form } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
-import { isDepthwise, packedBytes } from "./lower/products.ts";
+import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
 import { blockMatmul, quantizedConv, quantizedMatmul } from "./packing-quantized.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
@@ -11,18 +12,20 @@ export interface Packing {
   readonly key: string;
   /** The most that it takes. */
   readonly bytes: number;
+  /** Looks at the tensor at `from`, where the layout depends on its elements. */
+  look?(kernels: InferKernels, from: number, variant: "simd" | "relaxed"): Form;
   /** Inputs of the node whose tensors go into it, and are not read on their own. */
   readonly besides?: readonly number[];
-  /** Packs the tensor at `from` to `to`; says how, where that depends on the data. `besides` are addresses, 0 where an input is absent. */
-  pack(kernels: InferKernels, from: number, to: number, variant: "simd" | "relaxed", besides: readonly number[]): Packed | void;
+  /** Packs the tensor at `from` to `to`. `besides` are addresses, 0 where an input is absent. */
+  pack(kernels: InferKernels, from: number, to: number, besides: readonly number[], form?: Form): void;
 }
 
-export interface Packed {
-  /** The bytes taken. */
-  bytes: number;
-  form: number;
-  /** Bytes from group to group. */
-  stride: number;
+/** A layout that was chosen for the elements. */
+export interface Form {
+  readonly form: Q8Form;
+  /** The bytes it takes, and those from group to group. */
+  readonly bytes: number;
+  readonly stride: number;
 }
 
 /** The packing of input `index` of a node, where it has one. */
@@ -34,6 +37,10 @@ const conv: Pack = (node, index, { shape }) => {
   const [group, taps] = [int(node, "group", 1), elements(kernel)];
   if (isDepthwise(group, shape))
     return { key: "depthwise", bytes: Math.ceil(n / 4) * 16 * taps, pack: (fn, from, to) => fn.f32_pack_depthwise(n, taps, from, to) };
+  if (isWinograd(node, shape)) {
+    const bytes = 36 * Math.ceil(n / 8) * 8 * c * 4;
+    return { key: "winograd", bytes, pack: (fn, from, to) => fn.f32_winograd_pack(n, c, from, to) };
+  }
   const [ng, from_group, to_group] = [n / group, (n / group) * c * taps * 4, packedBytes(c * taps, n / group)];
   return {
     key: `conv${group}`,

@@ -1,10 +1,10 @@
 import { LimitError, UnsupportedError } from "../errors.ts";
-import { describe, emptyGraph, type Graph, type Node, reads, topological } from "../graph/graph.ts";
+import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
 import { inferGraph } from "../ops/infer.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
-import { elementsOf, isStatic, type Value } from "../ops/value.ts";
+import { constantValue, elementsOf, isStatic, type Value } from "../ops/value.ts";
 import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../tensor.ts";
-import { evaluate, type Surroundings } from "./evaluate.ts";
+import { evaluate, inferNode, type Surroundings } from "./evaluate.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
 import type { Call } from "./lower/lower.ts";
@@ -15,6 +15,9 @@ import type { Program } from "./program.ts";
 export const MAX_SUBGRAPH_RUNS = 100_000;
 /** Plans of a graph that are kept for inputs of other shapes. */
 const MAX_PLANS = 8;
+
+/** Outputs with fewer elements are not worth moving values into the memory. */
+const MOVED_ELEMENTS = 4096;
 
 /** Nodes that give the bytes of their first input another shape. */
 const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"]);
@@ -67,8 +70,6 @@ export class Plan {
   readonly #operands = new Map<string, Operand>();
   readonly #data = new Map<string, Datum | undefined>();
   readonly #inner = new Map<Graph, Plans>();
-  /** Nodes as graphs of their own. */
-  readonly #late = new Map<Node, Graph>();
   readonly #steps: Step[] = [];
   /** Small constants that kernels read, written before each run: other plans share the arena. */
   readonly #preloads: { of: unknown; address: number; bytes: Uint8Array }[] = [];
@@ -267,8 +268,7 @@ export class Plan {
     const operand = this.#operands.get(y);
     if (operand && RESHAPES.has(node.op_type) && this.#operands.get(x)?.address === operand.address) return;
     const step = this.#lowered(node, room);
-    const otherwise = node.domain === "edgeslim" ? this.#runLate : this.#evaluate;
-    this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => otherwise.call(this, node, run)) });
+    this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => this.#evaluate(node, run)) });
   }
 
   /** What runs a node by kernels; undefined where none does, or where it stands on what is not in the memory. */
@@ -285,40 +285,66 @@ export class Plan {
     return lower({ node, opset, inputs, outputs, fn: kernels.fn, arena: kernels.arena, work, ...room });
   }
 
+  /**
+   * Runs a node by kernels on values that are outside, which are moved into the memory and back. Says whether it could: fused operators must,
+   * others are left alone where that is not worth it.
+   */
+  #moved(node: Node): boolean {
+    const lower = lowering(node);
+    if (!lower || node.graphs.length > 0) return false;
+    const { prepared, kernels, work } = this.#program;
+    const { arena } = kernels;
+    const mark = arena.mark();
+    const bring = (bytes: Uint8Array): number => {
+      const address = arena.alloc(bytes.byteLength);
+      arena.u8(address, bytes.byteLength).set(bytes);
+      return address;
+    };
+    try {
+      const values: (Value | undefined)[] = [];
+      const inputs: (Operand | undefined)[] = [];
+      for (const [i, name] of node.input.entries()) {
+        const isThere = name !== "" && (this.#operands.has(name) || this.#isThere(name));
+        const there = isThere ? this.#operand(name, node, i) : undefined;
+        const datum = name && !isThere ? this.#datum(name) : undefined;
+        if (name && !isThere && !givenOf(datum)) return false;
+        const tensor = datum as Tensor | undefined;
+        values.push(isThere ? this.value(name) : tensor && constantValue(tensor));
+        inputs.push(
+          there ?? (tensor && { dtype: tensor.dtype, shape: tensor.shape, address: bring(tensorBytes(tensor)), constant: tensor }),
+        );
+      }
+      const told = inferNode(node, values, prepared.known);
+      const outputs: (Operand | undefined)[] = [];
+      for (const [i, name] of node.output.entries()) {
+        const { dtype, shape } = told[i] ?? {};
+        if (name && (!dtype || dtype === "string" || !isStatic(shape))) return false;
+        if (name && node.domain !== "edgeslim" && elements(shape as number[]) < MOVED_ELEMENTS) return false;
+        const operand = name ? { dtype: dtype as DType, shape: shape as number[] } : undefined;
+        outputs.push(operand && { ...operand, address: arena.alloc(byteLength(operand.dtype, operand.shape)) });
+      }
+      const table = (list: Int32Array | Float32Array) => bring(new Uint8Array(list.buffer));
+      const opset = prepared.known.opsets.get(node.domain) ?? 1;
+      const step = lower({ node, opset, inputs, outputs, fn: kernels.fn, arena, work, temporary: (bytes) => arena.alloc(bytes), table });
+      step?.();
+      if (step)
+        for (const [i, name] of node.output.entries())
+          if (name) this.#data.set(name, this.#kept(this.#program.view(outputs[i] as Operand)));
+      return step !== undefined;
+    } finally {
+      arena.reset(mark);
+    }
+  }
+
   /** Computes a node on what is there. */
   #evaluate(node: Node, run: Run): void {
+    if (node.output.every((name) => !name || !(this.#operands.has(name) || this.#fixed.has(name))) && this.#moved(node)) return;
     const { prepared } = this.#program;
     const graph: Surroundings["graph"] = (inner, inputs) => this.#runInner(inner, inputs, run);
     const inputs = node.input.map((name) => (name ? this.#datum(name) : undefined));
     // The memory may grow while a subgraph runs, and views of it are lost.
     const lasting = node.graphs.length > 0 ? inputs.map((input) => this.#kept(input)) : inputs;
-    this.#take(node, evaluate(node, lasting, { known: prepared.known, graph }));
-  }
-
-  /** Runs a node that only kernels do, and whose shapes were not known before: by a plan of it alone for those that have come. */
-  #runLate(node: Node, run: Run): void {
-    const names = node.input.filter((name) => name && !this.#operands.has(name) && !this.#isThere(name));
-    const inputs = names.map((name) => this.#datum(name));
-    const given = inputs.map(givenOf);
-    if (names.length === 0 || given.includes(undefined)) {
-      this.#evaluate(node, run);
-      return;
-    }
-    const graph = this.#late.get(node) ?? {
-      ...emptyGraph(this.#graph),
-      nodes: [node],
-      inputs: names,
-      outputs: node.output.filter(Boolean),
-    };
-    this.#late.set(node, graph);
-    const results = this.#planOf(graph, given).run(inputs, run);
-    this.#take(
-      node,
-      node.output.map((name) => (name ? results.shift() : undefined)),
-    );
-  }
-
-  #take(node: Node, results: readonly (Datum | undefined)[]): void {
+    const results = evaluate(node, lasting, { known: prepared.known, graph });
     node.output.forEach((name, i) => {
       if (!name || this.#fixed.has(name)) return;
       const operand = this.#operands.get(name);
@@ -333,13 +359,10 @@ export class Plan {
       const what = `The model has started ${MAX_SUBGRAPH_RUNS} loop turns or branches in one run; does a loop end?`;
       throw new LimitError("MAX_SUBGRAPH_RUNS", what);
     }
-    return this.#planOf(graph, inputs.map(givenOf)).run(inputs, run);
-  }
-
-  #planOf(graph: Graph, given: readonly Given[]): Plan {
     const plans = this.#inner.get(graph) ?? new Plans();
     this.#inner.set(graph, plans);
-    return plans.get(given, () => new Plan(this.#program, graph, given, this.#top, this));
+    const given = inputs.map(givenOf);
+    return plans.get(given, () => new Plan(this.#program, graph, given, this.#top, this)).run(inputs, run);
   }
 
   /** A value that is there: a view of the memory where it lies there. */

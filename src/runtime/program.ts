@@ -118,11 +118,12 @@ export class Program {
     await this.#write(held, to, bytes);
     const others: number[] = [];
     for (const other of besides) others.push(other ? await this.#beside(other) : 0);
-    const packed = packing?.pack(fn, to, address, this.kernels.variant, others);
-    arena.reset(packed ? address : mark);
-    if (packed) arena.alloc(packed.bytes);
+    const form = packing?.look?.(fn, to, this.kernels.variant);
+    packing?.pack(fn, to, address, others, form);
+    arena.reset(form ? address : mark);
+    if (form) arena.alloc(form.bytes);
     const addresses = this.#addresses.get(held) ?? new Map<string, Placed>();
-    this.#addresses.set(held, addresses.set(keyOf(packing), { address, form: packed?.form, stride: packed?.stride }));
+    this.#addresses.set(held, addresses.set(keyOf(packing), { address, form: form?.form, stride: form?.stride }));
   }
 
   /** The address of a tensor that is there while another one is packed. */

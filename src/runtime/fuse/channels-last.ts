@@ -23,9 +23,19 @@ function isFit(model: Model, node: Node): boolean {
   const rank = x?.shape?.length;
   if (node.domain !== "" || !IMAGES.has(node.op_type) || x?.dtype !== "float32" || (rank !== 3 && rank !== 4)) return false;
   if (node.output.slice(1).some(Boolean)) return false;
-  if (/^Conv/.test(node.op_type)) return model.constants.has(node.input[1] as string);
+  const {
+    mode,
+    group,
+    auto_pad,
+    output_shape,
+    coordinate_transformation_mode: coordinates,
+    axes,
+    antialias,
+    keep_aspect_ratio_policy: policy,
+  } = node.attributes;
+  if (/^Conv/.test(node.op_type) && !model.constants.has(node.input[1] as string)) return false;
+  if (node.op_type === "ConvTranspose") return (group ?? 1) === 1 && (auto_pad ?? "NOTSET") === "NOTSET" && !output_shape;
   if (!/^(Resize|Upsample)$/.test(node.op_type)) return true;
-  const { mode, coordinate_transformation_mode: coordinates, axes, antialias, keep_aspect_ratio_policy: policy } = node.attributes;
   return mode !== "cubic" && coordinates !== "tf_crop_and_resize" && !axes && !antialias && (policy ?? "stretch") === "stretch";
 }
 

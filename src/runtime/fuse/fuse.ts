@@ -11,6 +11,7 @@ import { type Made, madeOnce } from "./made.ts";
 import { products } from "./products.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
@@ -18,7 +19,19 @@ export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
 /** What looks at weights as they stand in the file. */
 const BEFORE: readonly Fusion[] = [activations, quantizedProducts, quantizedValues, blockProducts, dead];
-const FUSIONS: readonly Fusion[] = [dynamicProducts, channelsLast, products, moveTransposes, dead, joinedLookups, dead, tables, ends];
+const FUSIONS: readonly Fusion[] = [
+  shuffles,
+  dead,
+  dynamicProducts,
+  channelsLast,
+  products,
+  moveTransposes,
+  dead,
+  joinedLookups,
+  dead,
+  tables,
+  ends,
+];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(

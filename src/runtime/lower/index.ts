@@ -17,7 +17,10 @@ const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
 const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
   ["", gathered([elementwise, layout, matrices, normalize, quantized, quantizedProducts])],
   ["com.microsoft", gathered([normalize])],
-  ["edgeslim", gathered([{ Activate: elementwise.Activate }, images, products, quantized, quantizedProducts])],
+  [
+    "edgeslim",
+    gathered([{ Activate: elementwise.Activate, ChannelShuffle: layout.ChannelShuffle }, images, products, quantized, quantizedProducts]),
+  ],
 ]);
 
 export const lowering = ({ domain, op_type }: Node): Lower | undefined => LOWERED.get(domain)?.get(op_type);

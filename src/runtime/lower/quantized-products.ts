@@ -1,5 +1,5 @@
 /** Products of bytes, and of floats with weights of a few bits. */
-import { type Output, outputWords, q8PackedBytes, windowWords } from "../../kernels/infer/integer-layout.ts";
+import { type Output, outputWords, Q8_FORMS, q8PackedBytes, windowWords } from "../../kernels/infer/integer-layout.ts";
 import { int, text } from "../../ops/op.ts";
 import { broadcastStrides, offsets } from "../../ops/strides.ts";
 import { elements } from "../../tensor.ts";
@@ -137,16 +137,19 @@ export const MatMulInteger: Lower = (call) => {
   const { inputs, outputs, fn, work, table, temporary } = call;
   const [a, b, a_zero, b_zero] = inputs;
   const [y] = outputs;
-  if (!a || !b || !y || a.shape.length < 2 || b.shape.length < 2 || (a_zero && elements(a_zero.shape) !== 1)) return undefined;
-  const [m, k, n] = [a.shape.at(-2), a.shape.at(-1), b.shape.at(-1)] as [number, number, number];
+  if (!a || !b || !y || a.shape.length === 0 || b.shape.length === 0 || (a_zero && elements(a_zero.shape) !== 1)) return undefined;
+  // A vector is a matrix of one row, or of one column.
+  const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
+  const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
+  const [m, k, n] = [left.at(-2), left.at(-1), right.at(-1)] as [number, number, number];
   const isSpread = b_zero !== undefined && elements(b_zero.shape) === 1;
   if (b_zero && !isSpread && (b_zero.shape.length !== 1 || b_zero.shape[0] !== n)) return undefined;
-  const batch = y.shape.slice(0, -2);
-  const [from_a, from_b] = [a, b].map(({ shape }) => offsets(batch, broadcastStrides(shape.slice(0, -2), batch))) as [
+  const batch = y.shape.slice(0, y.shape.length - (a.shape.length > 1 ? 1 : 0) - (b.shape.length > 1 ? 1 : 0));
+  const [from_a, from_b] = [left, right].map((shape) => offsets(batch, broadcastStrides(shape.slice(0, -2), batch))) as [
     Int32Array,
     Int32Array,
   ];
-  const packed = temporary(q8PackedBytes(n, k, false));
+  const packed = temporary(q8PackedBytes(n, k, Q8_FORMS.wide));
   const zeros = !b_zero ? 0 : isSpread ? temporary(n) : b_zero.address;
   const output = table(outputWords({ kind: "sum" }));
   const [a_signed, b_signed] = [signed(a.dtype), signed(b.dtype)];
