@@ -5,7 +5,7 @@ import type { CompressKernels } from "../kernels.ts";
  * is the same bit for bit in all builds. Quantized data are bytes: int8 where a flag `…_signed` says so, else uint8. Zero points are values, not
  * bytes. `window` and `output` are addresses of what `windowWords` and `outputWords` give.
  */
-export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"> {
+export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels" | "nf4_f32"> {
   /** Whether `n` int8 weights are all in -64..63: then, in the relaxed build, `q8_pack` may pack them `narrow`. */
   q8_is_narrow(n: number, w: number): number;
   /**

@@ -11,6 +11,8 @@ const IMAGES: ReadonlySet<string> = new Set([
   "GlobalMaxPool",
   "Resize",
   "Upsample",
+  "InstanceNormalization",
+  "GroupNormalization",
 ]);
 
 /** From channels first to channels last, and back. */
@@ -35,6 +37,7 @@ function isFit(model: Model, node: Node): boolean {
   } = node.attributes;
   if (/^Conv/.test(node.op_type) && !model.constants.has(node.input[1] as string)) return false;
   if (node.op_type === "ConvTranspose") return (group ?? 1) === 1 && (auto_pad ?? "NOTSET") === "NOTSET" && !output_shape;
+  if (/Normalization$/.test(node.op_type)) return model.inferred.get(node.input[1] as string)?.shape?.[0] === x.shape?.[1];
   if (!/^(Resize|Upsample)$/.test(node.op_type)) return true;
   return mode !== "cubic" && coordinates !== "tf_crop_and_resize" && !axes && !antialias && (policy ?? "stretch") === "stretch";
 }

@@ -19,7 +19,13 @@ const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
   ["com.microsoft", gathered([normalize])],
   [
     "edgeslim",
-    gathered([{ Activate: elementwise.Activate, ChannelShuffle: layout.ChannelShuffle }, images, products, quantized, quantizedProducts]),
+    gathered([
+      { Activate: elementwise.Activate, Affine: elementwise.Affine, ChannelShuffle: layout.ChannelShuffle },
+      images,
+      products,
+      quantized,
+      quantizedProducts,
+    ]),
   ],
 ]);
 
