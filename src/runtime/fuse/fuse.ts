@@ -19,8 +19,11 @@ import { moveTransposes } from "./transposes.ts";
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
-/** What looks at weights as they stand in the file. */
-const BEFORE: readonly Fusion[] = [
+/**
+ * Values keep their names where an operator takes the place of others, so what is known of them holds from pass to pass; it is inferred anew
+ * where the next passes look at values that are new. The first look at weights as they stand in the file.
+ */
+const WEIGHTS: readonly Fusion[] = [
   normalizations,
   batchNormalizations,
   dead,
@@ -30,45 +33,27 @@ const BEFORE: readonly Fusion[] = [
   blockProducts,
   dead,
 ];
-const FUSIONS: readonly Fusion[] = [
-  shuffles,
-  dead,
-  dynamicProducts,
-  channelsLast,
-  products,
-  moveTransposes,
-  normalizations,
-  dead,
-  joinedLookups,
-  dead,
-  tables,
-  ends,
-  affines,
-  dead,
-];
+const LAYOUT: readonly Fusion[] = [shuffles, dead, dynamicProducts, channelsLast, products, moveTransposes];
+const ENDS: readonly Fusion[] = [normalizations, dead, joinedLookups, dead, tables, ends, affines, dead];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(
   model: Model,
   known: (constants: ReadonlyMap<string, Constant>) => Promise<Known>,
 ): Promise<ReadonlyMap<string, Made>> {
-  let isStale = true;
   const infer = async () => {
-    if (!isStale) return;
     model.known = await known(model.constants);
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
-    isStale = false;
   };
   const run = async (fusions: readonly Fusion[]) => {
-    for (const fusion of fusions) {
-      if (fusion !== dead) await infer(); // which looks at names alone
-      if (await fusion(model)) isStale = true;
-    }
+    for (const fusion of fusions) await fusion(model);
   };
-  await run(BEFORE);
+  await infer();
+  await run(WEIGHTS);
   await infer();
   const made = madeOnce(model);
-  isStale ||= made.size > 0;
-  await run(FUSIONS);
+  await run(LAYOUT);
+  await infer();
+  await run(ENDS);
   return made;
 }
