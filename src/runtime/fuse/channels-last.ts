@@ -11,6 +11,8 @@ const IMAGES: ReadonlySet<string> = new Set([
   "GlobalMaxPool",
   "Resize",
   "Upsample",
+  "InstanceNormalization",
+  "GroupNormalization",
 ]);
 
 /** From channels first to channels last, and back. */
@@ -23,9 +25,20 @@ function isFit(model: Model, node: Node): boolean {
   const rank = x?.shape?.length;
   if (node.domain !== "" || !IMAGES.has(node.op_type) || x?.dtype !== "float32" || (rank !== 3 && rank !== 4)) return false;
   if (node.output.slice(1).some(Boolean)) return false;
-  if (/^Conv/.test(node.op_type)) return model.constants.has(node.input[1] as string);
+  const {
+    mode,
+    group,
+    auto_pad,
+    output_shape,
+    coordinate_transformation_mode: coordinates,
+    axes,
+    antialias,
+    keep_aspect_ratio_policy: policy,
+  } = node.attributes;
+  if (/^Conv/.test(node.op_type) && !model.constants.has(node.input[1] as string)) return false;
+  if (node.op_type === "ConvTranspose") return (group ?? 1) === 1 && (auto_pad ?? "NOTSET") === "NOTSET" && !output_shape;
+  if (/Normalization$/.test(node.op_type)) return model.inferred.get(node.input[1] as string)?.shape?.[0] === x.shape?.[1];
   if (!/^(Resize|Upsample)$/.test(node.op_type)) return true;
-  const { mode, coordinate_transformation_mode: coordinates, axes, antialias, keep_aspect_ratio_policy: policy } = node.attributes;
   return mode !== "cubic" && coordinates !== "tf_crop_and_resize" && !axes && !antialias && (policy ?? "stretch") === "stretch";
 }
 
@@ -51,4 +64,15 @@ export function channelsLast(model: Model): boolean {
     edits.replace(node, nodes);
   }
   return edits.apply();
+}
+
+/** A node of the runtime's own on an image whose channels are last, between two Transposes. */
+export function channelsLastAround(model: Model, node: Node, [x = "", ...rest]: readonly string[], y: string, rank: number): Node[] {
+  const [image, result] = [model.fresh(`${x}_channels_last`), model.fresh(`${y}_channels_last`)];
+  const { op_type, attributes, name } = node;
+  return [
+    makeNode("Transpose", [x], [image], { perm: toLast(rank) }),
+    { ...makeNode(op_type, [image, ...rest], [result], attributes, "edgeslim"), name },
+    makeNode("Transpose", [result], [y], { perm: toFirst(rank) }),
+  ];
 }

@@ -8,15 +8,25 @@ import * as matrices from "./matrices.ts";
 import * as normalize from "./normalize.ts";
 import * as products from "./products.ts";
 import * as quantized from "./quantized.ts";
+import * as quantizedProducts from "./quantized-products.ts";
 
 /** What is not a lowering does not start with a capital. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
   new Map(families.flatMap((family) => Object.entries(family).filter(([name]) => /^[A-Z]/.test(name))) as [string, Lower][]);
 
 const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
-  ["", gathered([elementwise, layout, matrices, normalize, quantized])],
+  ["", gathered([elementwise, layout, matrices, normalize, quantized, quantizedProducts])],
   ["com.microsoft", gathered([normalize])],
-  ["edgeslim", gathered([{ Activate: elementwise.Activate }, images, products, quantized])],
+  [
+    "edgeslim",
+    gathered([
+      { Activate: elementwise.Activate, Affine: elementwise.Affine, ChannelShuffle: layout.ChannelShuffle },
+      images,
+      products,
+      quantized,
+      quantizedProducts,
+    ]),
+  ],
 ]);
 
 export const lowering = ({ domain, op_type }: Node): Lower | undefined => LOWERED.get(domain)?.get(op_type);
