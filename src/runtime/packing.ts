@@ -1,9 +1,9 @@
 import type { Node } from "../graph/graph.ts";
-import { Q8_FORMS, type Q8Form, q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
+import { Q8_FORMS, type Q8Form, q8DepthwiseBytes, q8PackedBytes, q8WinogradBytes } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
-import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
+import { isDepthwise, isPlain3x3, isWinograd, packedBytes } from "./lower/products.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
 export interface Packing {
@@ -19,7 +19,7 @@ export interface Packing {
 
 /** A layout that was chosen for the elements. */
 export interface Form {
-  readonly form: Q8Form;
+  readonly form: Q8Form | typeof Q8_WINOGRAD;
   /** The bytes it takes, and those from group to group. */
   readonly bytes: number;
   readonly stride: number;
@@ -75,6 +75,11 @@ function q8Form(fn: InferKernels, variant: string, signed: number, count: number
 /** Most bytes of any form. */
 const q8Bytes = (n: number, k: number, signed: number): number => q8PackedBytes(n, k, signed ? Q8_FORMS.narrow : Q8_FORMS.wide);
 
+/** The form of weights for `q8_winograd_conv`, beside those of `q8_pack`. */
+export const Q8_WINOGRAD = 3;
+/** Transformed int8 weights, at most: they become eight times as large. */
+const MAX_TRANSFORMED_BYTES = 10.5 * 2 ** 20;
+
 /** Groups one after the other. Weights with zero points have them in the node. */
 const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   if (index !== 1) return undefined;
@@ -86,15 +91,22 @@ const quantizedConv: Pack = (node, index, { shape, dtype }) => {
     return { key: "q8 depthwise", bytes, pack: (fn, from, to) => fn.q8_pack_depthwise(n, taps, from, signed, 0, to) };
   }
   const ng = n / group;
+  const transformed = signed && isPlain3x3(node, shape) ? q8WinogradBytes(n, c) : Number.POSITIVE_INFINITY;
+  const mayTransform = transformed <= MAX_TRANSFORMED_BYTES;
   return {
-    key: `q8 conv${group}`,
-    bytes: q8Bytes(ng, c * taps, signed) * group,
+    key: `q8 conv${group}${mayTransform ? " 3×3" : ""}`,
+    bytes: mayTransform ? transformed : q8Bytes(ng, c * taps, signed) * group,
     look(fn, from, variant) {
+      if (mayTransform && fn.q8_winograd_fits(n, c * taps, from)) return { form: Q8_WINOGRAD, bytes: transformed, stride: 0 };
       const form = q8Form(fn, variant, signed, n * c * taps, from);
       const stride = q8PackedBytes(ng, c * taps, form);
       return { form, bytes: stride * group, stride };
     },
     pack(fn, from, to, { form, stride } = WIDE) {
+      if (form === Q8_WINOGRAD) {
+        fn.q8_winograd_pack(n, c, from, to);
+        return;
+      }
       for (let g = 0; g < group; g++)
         fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, form, to + g * stride);
     },

@@ -1,7 +1,8 @@
 /** Products of bytes. */
-import { type Output, outputWords, windowWords } from "../../kernels/infer/integer-layout.ts";
+import { type Output, outputWords, q8WinogradWorkBytes, windowWords } from "../../kernels/infer/integer-layout.ts";
 import { axisOf, int, numbers, text } from "../../ops/op.ts";
 import { elements } from "../../tensor.ts";
+import { Q8_WINOGRAD } from "../packing.ts";
 import type { Call, Lower } from "./lower.ts";
 import { type Pair, planeOf } from "./plane.ts";
 import { isDepthwise } from "./products.ts";
@@ -53,10 +54,17 @@ export const QConv: Lower = (call) => {
   const [x_signed, x_zero] = [signed(x.dtype), int(node, "x_zero", 0)];
   const size = width(y.dtype);
   const panel = w.stride ?? 0;
+  const room = w.form === Q8_WINOGRAD ? call.temporary(q8WinogradWorkBytes(c)) : work;
   return () => {
     for (let i = 0; i < images; i++) {
       const [from, to] = [x.address + i * h * wd * c, y.address + i * oh * ow * n * size];
       const [added, mapped] = [bias?.address ?? 0, map?.address ?? 0];
+      if (w.form === Q8_WINOGRAD) {
+        fn.q8_winograd_conv(
+          ...([from, window, x_signed, x_zero, w.address, n, to, n, added, scale.address, mapped, output, room] as const),
+        );
+        continue;
+      }
       if (isSpread) {
         fn.q8_depthwise(from, window, x_signed, x_zero, w.address, to, n, added, scale.address, mapped, output, work);
         continue;
