@@ -4,7 +4,9 @@ import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
 import { affines } from "./affines.ts";
+import { blockProducts } from "./block-products.ts";
 import { channelsLast } from "./channels-last.ts";
+import { dynamicProducts } from "./dynamic-products.ts";
 import { ends } from "./ends.ts";
 import { type Made, madeOnce } from "./made.ts";
 import { batchNormalizations, normalizations } from "./normalizations.ts";
@@ -18,10 +20,20 @@ import { moveTransposes } from "./transposes.ts";
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
 /** What looks at weights as they stand in the file. */
-const BEFORE: readonly Fusion[] = [normalizations, batchNormalizations, dead, activations, quantizedProducts, quantizedValues, dead];
+const BEFORE: readonly Fusion[] = [
+  normalizations,
+  batchNormalizations,
+  dead,
+  activations,
+  quantizedProducts,
+  quantizedValues,
+  blockProducts,
+  dead,
+];
 const FUSIONS: readonly Fusion[] = [
   shuffles,
   dead,
+  dynamicProducts,
   channelsLast,
   products,
   moveTransposes,
