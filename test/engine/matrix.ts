@@ -3,7 +3,6 @@
  * its source as its weights allow. Each test file of it has a section of docs/support.md, and fails where a cell changes its kind.
  */
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { detectorInput, pageOf, recognizerInput, renderLine, textLines } from "../../demo/ocr.ts";
 import { compress, type RecipeInput, type Report, UnsupportedError } from "../../src/index.ts";
@@ -11,7 +10,9 @@ import { everyModel, type Feeds } from "../kit/models.ts";
 import { EXACT, type Outputs, openNode, openWeb, sqnr } from "../kit/ort.ts";
 import { type DecodedModel, everyGraph, readOnnx } from "../kit/readonnx.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
+import { addsExactly } from "../kit/saturation.ts";
 import { withRoundedActivations, withWeights } from "../kit/simulated.ts";
+import { section } from "../kit/support.ts";
 import { findsWork } from "./findswork.ts";
 import { type Restored, restoredWeights } from "./restored.ts";
 
@@ -221,9 +222,12 @@ async function tried(bench: Bench, recipe: Recipe): Promise<string> {
 
   let least = Number.POSITIVE_INFINITY;
   const theirs = await expected(bench, recipe, base, weights);
+  // A runtime whose integer kernels saturate must run the result; how near it comes says nothing of the weights.
+  const isJudge = weights.some(({ kind }) => kind === "affine8") ? await addsExactly() : true;
   for (const open of [openNode, openWeb]) {
     const [original, actual] = [await bench.original(open), await bench.run(open, bytes)];
     const ours = worst(original, actual);
+    if (open === openNode && !isJudge) continue;
     if (!recipe.scheme) expect(difference(original, actual), open.name).toBeLessThanOrEqual(SAME);
     else expect(ours, open.name).toBeGreaterThanOrEqual((theirs ?? ours) - TOLERANCE);
     least = Math.min(least, ours);
@@ -242,7 +246,6 @@ async function tried(bench: Bench, recipe: Recipe): Promise<string> {
   return cell;
 }
 
-const SUPPORT = new URL("../../docs/support.md", import.meta.url);
 /** A table's cells without their figures. */
 const kinds = (table: string) => table.replaceAll(/-?\d+ dB|exact/g, "loads");
 
@@ -281,12 +284,6 @@ export function matrix(heading: string, recipes: readonly Recipe[]): void {
 
   afterAll(async () => {
     if (cells.size < subjects.length * recipes.length) return; // a filtered run
-    const [intro, ...sections] = (await readFile(SUPPORT, "utf8")).split(/^(?=## )/m);
-    const at = sections.findIndex((section) => section.startsWith(`## ${heading}\n`));
-    const made = `## ${heading}\n\n${table(recipes, cells)}`;
-    if (process.env.EDGESLIM_WRITE_DOCS) {
-      sections[at < 0 ? sections.length : at] = made;
-      await writeFile(SUPPORT, `${[intro, ...sections].map((part) => part?.trim()).join("\n\n")}\n`);
-    } else expect(kinds(sections[at] ?? "").trim()).toBe(kinds(made));
+    await section(heading, table(recipes, cells), kinds);
   });
 }
