@@ -4,7 +4,7 @@ import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
 import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
-import { blockMatmul, quantizedConv, quantizedMatmul } from "./packing-quantized.ts";
+import { blockMatmul, type Q8_WINOGRAD, quantizedConv, quantizedMatmul } from "./packing-quantized.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
 export interface Packing {
@@ -22,7 +22,7 @@ export interface Packing {
 
 /** A layout that was chosen for the elements. */
 export interface Form {
-  readonly form: Q8Form;
+  readonly form: Q8Form | typeof Q8_WINOGRAD;
   /** The bytes it takes, and those from group to group. */
   readonly bytes: number;
   readonly stride: number;
