@@ -5,6 +5,7 @@ import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
 import { affines } from "./affines.ts";
 import { blockProducts } from "./block-products.ts";
+import { byteFunctions } from "./byte-functions.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dynamicProducts } from "./dynamic-products.ts";
 import { ends } from "./ends.ts";
@@ -28,6 +29,8 @@ const WEIGHTS: readonly Fusion[] = [
   batchNormalizations,
   dead,
   activations,
+  byteFunctions,
+  dead,
   quantizedProducts,
   quantizedValues,
   blockProducts,
