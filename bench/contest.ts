@@ -21,24 +21,42 @@ export interface Case {
   feeds: Feeds;
 }
 
+/** Files of a case in a folder of their own, for another process; the folder goes at the end. */
+export class CaseFiles implements AsyncDisposable {
+  readonly #folder: string;
+  readonly model: string;
+  readonly feeds: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    [this.model, this.feeds] = [join(folder, "model.onnx"), join(folder, "feeds.json")];
+  }
+
+  static async write({ bytes, feeds }: Case): Promise<CaseFiles> {
+    const files = new CaseFiles(await mkdtemp(join(tmpdir(), "edgeslim-bench-")));
+    await Promise.all([writeFile(files.model, bytes), writeFile(files.feeds, toLine(feeds))]);
+    return files;
+  }
+
+  [Symbol.asyncDispose] = (): Promise<void> => rm(this.#folder, { recursive: true, force: true });
+}
+
 /** One peer at work on a case. */
 export class Contestant implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
-  readonly #folder: string;
+  readonly #files: CaseFiles;
 
-  private constructor(child: ChildProcess, folder: string) {
+  private constructor(child: ChildProcess, files: CaseFiles) {
     this.#child = child;
-    this.#folder = folder;
+    this.#files = files;
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   }
 
-  static async start(peer: Peer, { bytes, feeds }: Case): Promise<Contestant> {
-    const folder = await mkdtemp(join(tmpdir(), "edgeslim-bench-"));
-    const [model, feedsFile] = [join(folder, "model.onnx"), join(folder, "feeds.json")];
-    await Promise.all([writeFile(model, bytes), writeFile(feedsFile, toLine(feeds))]);
-    const child = spawn(process.execPath, [SCRIPT, peer, model, feedsFile], { stdio: ["pipe", "pipe", "inherit"] });
-    return new Contestant(child, folder);
+  static async start(peer: Peer, model: Case): Promise<Contestant> {
+    const files = await CaseFiles.write(model);
+    const child = spawn(process.execPath, [SCRIPT, peer, files.model, files.feeds], { stdio: ["pipe", "pipe", "inherit"] });
+    return new Contestant(child, files);
   }
 
   async #ask(command: string): Promise<string> {
@@ -60,7 +78,7 @@ export class Contestant implements AsyncDisposable {
       this.#child.stdin!.end();
       await ended;
     }
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#files[Symbol.asyncDispose]();
   }
 }
 
