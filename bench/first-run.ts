@@ -1,7 +1,9 @@
 // From nothing to a model's first outputs, in a process of its own: `node bench/first-run.ts edgeslim|onnxruntime-web MODEL FEEDS`. The file is
 // in memory when the clock starts; the package is then imported as it is installed, its WebAssembly compiled, the model loaded and run.
 import { readFile } from "node:fs/promises";
+import type { Time } from "./contest.ts";
 import { fromLine, type Peer } from "./peers.ts";
+import { clock } from "./race.ts";
 
 const [peer, file, feedsFile] = process.argv.slice(2) as [Peer, string, string];
 const model = new Uint8Array(await readFile(file));
@@ -25,6 +27,6 @@ const first: Partial<Record<Peer, () => Promise<unknown>>> = {
   },
 };
 
-const start = performance.now();
+const [busy, passed] = [clock(), performance.now()];
 await first[peer]!();
-console.log(JSON.stringify({ ms: performance.now() - start }));
+console.log(JSON.stringify({ busy: clock() - busy, passed: performance.now() - passed } satisfies Time));

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Case, CaseFiles, Contestant } from "./contest.ts";
+import { type Case, CaseFiles, Contestant, type Time } from "./contest.ts";
 import { markdownTable, median, section } from "./report.ts";
 import { detector, recognizer, type Subject, yoloL } from "./subjects.ts";
 import { measuredWorker } from "./worker/run.ts";
@@ -112,25 +112,25 @@ async function start(): Promise<string> {
   const model = await recognizer.make();
   await using files = await CaseFiles.write(model);
   const script = fileURLToPath(new URL("first-run.ts", import.meta.url));
-  const once = async (peer: string): Promise<number> => {
-    const { stdout } = await promisify(execFile)(process.execPath, [script, peer, files.model, files.feeds]);
-    return (JSON.parse(stdout) as { ms: number }).ms;
-  };
-  const turns: [number, number][] = [];
+  const once = async (peer: string): Promise<Time> =>
+    JSON.parse((await promisify(execFile)(process.execPath, [script, peer, files.model, files.feeds])).stdout) as Time;
+  const turns: [Time, Time][] = [];
   for (let round = -1; round < ROUNDS; round++) {
-    const turn: [number, number] = [await once("edgeslim"), await once("onnxruntime-web")];
+    const turn: [Time, Time] = [await once("edgeslim"), await once("onnxruntime-web")];
     if (round >= 0) turns.push(turn); // the first fills the page cache
   }
-  const share = median(turns.map(([ours, theirs]) => ours / theirs));
-  const [ours, theirs] = [0, 1].map((i) => `${median(turns.map((turn) => turn[i]!)).toFixed(0)} ms`);
+  const rows = (["passed", "busy"] as const).map((clock) => {
+    const share = median(turns.map(([ours, theirs]) => ours[clock] / theirs[clock]));
+    const times = [0, 1].map((i) => `${median(turns.map((turn) => turn[i]![clock])).toFixed(0)} ms`);
+    const isClaim = clock === "passed";
+    const holds = isClaim ? verdict(share <= MAX_START, `start of ${recognizer.name}`) : "";
+    return [`${recognizer.name}, ${isClaim ? "as time passes" : "of the processor"}`, ...times, `${(share * 100).toFixed(0)} %`, holds];
+  });
   return [
     `From the import of the package to the first outputs, in a fresh process of Node that has the file in memory; median of ${ROUNDS} turns. At most`,
     `${MAX_START * 100} % of onnxruntime-web's time:`,
     "",
-    markdownTable(
-      ["model", "edgeslim", "onnxruntime-web", "share", "holds"],
-      [[recognizer.name, ours!, theirs!, `${(share * 100).toFixed(0)} %`, verdict(share <= MAX_START, `start of ${recognizer.name}`)]],
-    ),
+    markdownTable(["model", "edgeslim", "onnxruntime-web", "share", "holds"], rows),
   ].join("\n");
 }
 
