@@ -4,6 +4,7 @@
 import {
   INTEGER_WORK_BYTES,
   outputWords,
+  Q8_FORMS,
   QBW_WORK_BYTES,
   q8DepthwiseBytes,
   q8PackedBytes,
@@ -84,11 +85,11 @@ function gemm(m: number, n: number, k: number, narrow: boolean): Subject {
     y: [m, n],
     allowed: 1,
     prepare(x, y) {
-      const small = narrow && variant === "relaxed";
-      const p = arena.alloc(q8PackedBytes(n, k, small));
-      fn.q8_pack(n, k, 1, place(w), 1, n, 0, 1, 0, small ? 1 : 0, p);
+      const form = narrow && variant === "relaxed" ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+      const p = arena.alloc(q8PackedBytes(n, k, form));
+      fn.q8_pack(n, k, 1, place(w), 1, n, 0, 1, 0, form, p);
       const [scale, output] = [scalesOf(n, k, narrow), outputOf()];
-      return () => fn.q8_gemm(m, n, k, x, k, 0, X_ZERO, p, small ? 1 : 0, y, n, 0, scale, 0, output, work);
+      return () => fn.q8_gemm(m, n, k, x, k, 0, X_ZERO, p, form, y, n, 0, scale, 0, output, work);
     },
   };
 }
@@ -109,12 +110,12 @@ function conv(h: number, c: number, n: number, taps: number, stride: number, nar
     y: [1, n, oh, oh],
     allowed: 1,
     prepare(x, y) {
-      const small = narrow && variant === "relaxed";
-      const p = arena.alloc(q8PackedBytes(n, k, small));
-      fn.q8_pack(n, c, taps * taps, place(w), k, taps * taps, 1, 1, 0, small ? 1 : 0, p);
+      const form = narrow && variant === "relaxed" ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+      const p = arena.alloc(q8PackedBytes(n, k, form));
+      fn.q8_pack(n, c, taps * taps, place(w), k, taps * taps, 1, 1, 0, form, p);
       const window = place(windowOf(h, c, oh, taps, stride));
       const [b, scale, output] = [place(bias), scalesOf(n, k, narrow), outputOf()];
-      return () => fn.q8_conv(x, window, 0, X_ZERO, p, small ? 1 : 0, n, y, n, b, scale, 0, output, work);
+      return () => fn.q8_conv(x, window, 0, X_ZERO, p, form, n, y, n, b, scale, 0, output, work);
     },
   };
 }

@@ -6,11 +6,8 @@ import { Kernels } from "../src/kernels/kernels.ts";
 import { inferModules } from "../src/kernels/wasm.ts";
 import { type AttributeSpec, encodeModel, f32, node, randn, value } from "../test/kit/onnx.ts";
 import { openWeb } from "../test/kit/ort.ts";
-import { markdownTable, median } from "./report.ts";
-
-const ROUNDS = 15;
-/** Milliseconds that a turn lasts at least. */
-const TURN = 15;
+import { race } from "./race.ts";
+import { markdownTable } from "./report.ts";
 
 const { fn, arena } = Kernels.instantiate<InferKernels>(await inferModules());
 
@@ -147,23 +144,7 @@ function place(data: Float32Array): number {
   return address;
 }
 
-/** Milliseconds of processor time of this process: what else runs on the machine does not count. */
-function clock(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e3;
-}
-
-/** Milliseconds a call, over `calls`. */
-async function time(run: () => unknown, calls: number): Promise<number> {
-  const start = clock();
-  for (let i = 0; i < calls; i++) {
-    const result = run();
-    if (result instanceof Promise) await result;
-  }
-  return (clock() - start) / calls;
-}
-
-async function race(subject: Subject): Promise<string[]> {
+async function measure(subject: Subject): Promise<string[]> {
   const { name, op_type, attributes, operations, x, w, y, bias } = subject;
   const mark = arena.mark();
   const [xs, ws, bs] = [randn(product(x), 1), randn(product(w), 2, 0.1), randn(subject.bias ? y[1]! : 0, 3)];
@@ -184,17 +165,10 @@ async function race(subject: Subject): Promise<string[]> {
   const error = want.reduce((most, v, i) => Math.max(most, Math.abs(v - got[i]!)), 0) / size;
   if (!(error < 1e-5)) throw new Error(`${name}: outputs differ by ${error} of the largest`);
 
-  const calls: number[] = [];
-  for (const run of [ours, theirs]) {
-    await time(run, 3);
-    calls.push(Math.max(1, Math.round(TURN / (await time(run, 2)))));
-  }
-  const turns: [number, number][] = [];
-  for (let i = 0; i < ROUNDS; i++) turns.push([await time(ours, calls[0]!), await time(theirs, calls[1]!)]);
+  const { ours: mine, theirs: other, ratio } = await race(ours, theirs);
   arena.reset(mark);
-  const [mine, other] = [median(turns.map(([t]) => t)), median(turns.map(([, t]) => t))];
   const rate = (ms: number): string => (operations / ms / 1e6).toFixed(1);
-  return [name, mine.toFixed(3), rate(mine), rate(other), `${median(turns.map(([a, b]) => b / a)).toFixed(2)}×`, error.toExponential(0)];
+  return [name, mine.toFixed(3), rate(mine), rate(other), `${ratio.toFixed(2)}×`, error.toExponential(0)];
 }
 
 const subjects = [
@@ -220,7 +194,7 @@ const subjects = [
 const wanted = subjects.filter(({ name }) => name.includes(process.argv[2] ?? ""));
 const lines: string[][] = [];
 for (const subject of wanted) {
-  lines.push(await race(subject));
+  lines.push(await measure(subject));
   console.error(lines.at(-1)!.join("  "));
 }
 console.log(markdownTable(["operator", "ms", "G op/s", "onnxruntime-web", "ratio", "error"], lines));

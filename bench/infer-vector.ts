@@ -6,7 +6,8 @@ import { Kernels } from "../src/kernels/kernels.ts";
 import { inferModules } from "../src/kernels/wasm.ts";
 import { type AttributeSpec, encodeModel, f32, node, randn, type TensorSpec, value } from "../test/kit/onnx.ts";
 import { openWeb } from "../test/kit/ort.ts";
-import { markdownTable, median } from "./report.ts";
+import { race } from "./race.ts";
+import { markdownTable } from "./report.ts";
 
 const ROUNDS = 11;
 /** How many times a model applies its operators. */
@@ -226,17 +227,7 @@ function model({ x, y, operators, weights = [], integers }: Subject): Uint8Array
   return encodeModel({ graph: { nodes: nodes.flat(), initializers, inputs: [value("x", 1, x)], outputs }, opsets: { "": 17 } });
 }
 
-/** Milliseconds a call, over `calls`. */
-async function time(run: () => unknown, calls: number): Promise<number> {
-  const start = performance.now();
-  for (let i = 0; i < calls; i++) {
-    const result = run();
-    if (result instanceof Promise) await result;
-  }
-  return (performance.now() - start) / calls;
-}
-
-async function race(subject: Subject): Promise<string[]> {
+async function measure(subject: Subject): Promise<string[]> {
   const { name, x, y = x, integers } = subject;
   const mark = arena.mark();
   const data = randn(product(x), 1);
@@ -259,29 +250,15 @@ async function race(subject: Subject): Promise<string[]> {
   const error = want.reduce((most, v, i) => Math.max(most, Math.abs(v - Number(got[i]!))), 0) / size;
   if (!(error < 1e-5)) console.error(`${name}: outputs differ by ${error} of the largest`);
 
-  const calls: number[] = [];
-  for (const run of [ours, theirs]) {
-    await time(run, 3);
-    calls.push(Math.max(1, Math.round(TURN / (await time(run, 2)))));
-  }
-  const turns: [number, number][] = [];
-  for (let i = 0; i < ROUNDS; i++) turns.push([await time(ours, calls[0]!), await time(theirs, calls[1]!)]);
+  const { ours: mine, theirs: other, ratio } = await race(ours, theirs, ROUNDS, TURN);
   arena.reset(mark);
-  const [mine, other] = [median(turns.map(([t]) => t)), median(turns.map(([, t]) => t))];
   const rate = (ms: number): string => ((product(x) * TIMES) / ms / 1e6).toFixed(2);
-  return [
-    name,
-    (mine / TIMES).toFixed(3),
-    rate(mine),
-    rate(other),
-    `${median(turns.map(([a, b]) => b / a)).toFixed(2)}×`,
-    error.toExponential(0),
-  ];
+  return [name, (mine / TIMES).toFixed(3), rate(mine), rate(other), `${ratio.toFixed(2)}×`, error.toExponential(0)];
 }
 
 const lines: string[][] = [];
 for (const subject of subjects.filter(({ name }) => name.includes(process.argv[2] ?? ""))) {
-  lines.push(await race(subject));
+  lines.push(await measure(subject));
   console.error(lines.at(-1)!.join("  "));
 }
 console.log(markdownTable(["operator", "ms", "G elements/s", "onnxruntime-web", "ratio", "error"], lines));

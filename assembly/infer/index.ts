@@ -20,6 +20,7 @@ export { f32_depthwise } from "./depthwise";
 export { f32_gemm } from "./gemm";
 export { f32_winograd_conv } from "./winograd";
 export { f32_winograd_pack } from "./winograd_transform";
+export { nf4_f32 } from "../compress/nf4";
 export { f32_qa8_channels, qa8_f32_channels } from "../compress/affine8";
 export { q8_depthwise, q8_pack_depthwise } from "./q8_depthwise";
 export { q8_average_pool, q8_max_pool } from "./q8_pool";

@@ -1,6 +1,5 @@
 import { zip16_high, zip16_low } from "../lanes";
 import { finish, Output, prepare, size_of } from "./q8_output";
-import { flip_of } from "./q8_rows";
 import { fill, Window } from "./q8_window";
 import { BIAS, COLUMNS, PACKED, ROWS, SCALE, START, SUMS, WINDOWS } from "./q8_work";
 
@@ -59,7 +58,6 @@ export function q8_depthwise(
   const c = v.c;
   const taps = v.kh * v.kw;
   if (taps > MAX_TAPS) unreachable();
-  const flip = flip_of(x_signed);
   const group = group_bytes(taps);
   const pad = work + PACKED;
   fill(min(c, COLUMNS), x_zero, pad);
@@ -69,15 +67,27 @@ export function q8_depthwise(
     if (c - j > columns && c - j - columns < 8) columns -= 8;
     const at = (<usize>j) << 2;
     prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, out, work);
-    subtract_zero(columns, x_zero - flip, b + group - 32, group, work + START);
+    subtract_zero(columns, x_zero, b + group - 32, group, work + START);
     const pixels = v.oh * v.ow;
+    let delta: usize = 0;
+    let known = false;
     for (let i = 0; i < pixels; i += ROWS) {
       const rows = min(pixels - i, ROWS);
       let sums = work + SUMS;
-      for (let r = 0; r < rows; r++) {
-        locate(v, x + <usize>j, columns, i + r, taps, pad, work + WINDOWS);
-        if (taps == 9) nine(columns, work + WINDOWS, b, work + START, sums, flip);
-        else any(columns, (taps + 1) >> 1, work + WINDOWS, b, work + START, sums, flip);
+      for (let r = i; r < i + rows; r++) {
+        // Where all taps are in the image, those of the next pixel lie as far to the right of them as the pixel does.
+        const inside = columns >= 8 && is_inside(v, r);
+        if (inside && known && r % v.ow != 0) delta += <usize>v.sw * <usize>v.ldx;
+        else {
+          locate(v, x + <usize>j, columns, r, taps, pad, work + WINDOWS);
+          delta = 0;
+        }
+        known = inside;
+        if (taps == 9) {
+          if (x_signed) nine<i8>(columns, delta, work + WINDOWS, b, work + START, sums);
+          else nine<u8>(columns, delta, work + WINDOWS, b, work + START, sums);
+        } else if (x_signed) any<i8>(columns, (taps + 1) >> 1, delta, work + WINDOWS, b, work + START, sums);
+        else any<u8>(columns, (taps + 1) >> 1, delta, work + WINDOWS, b, work + START, sums);
         sums += (<usize>((columns + 15) & ~15)) << 2;
       }
       finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, out, y + (<usize>i * <usize>ldy + <usize>j) * size_of(out), ldy);
@@ -94,6 +104,14 @@ function subtract_zero(n: i32, zero: i32, group_sums: usize, group: usize, start
     const p = start + ((<usize>i) << 2);
     store<i32>(p, load<i32>(p) - zero * load<i32>(group_sums + <usize>(i >> 3) * group + ((<usize>(i - first)) << 2)));
   }
+}
+
+/** Whether all taps of output pixel `i` are in the image. */
+function is_inside(v: Window, i: i32): bool {
+  const oy = i / v.ow;
+  const top = oy * v.sh - v.pt,
+    left = (i - oy * v.ow) * v.sw - v.pl;
+  return top >= 0 && left >= 0 && top + (v.kh - 1) * v.dh < v.h && left + (v.kw - 1) * v.dw < v.w;
 }
 
 /** Notes where the taps of output pixel `i` are, and once more the last one where their number is odd. Outside of the image they are `pad`. */
@@ -128,24 +146,17 @@ export function locate(v: Window, x: usize, n: i32, i: i32, taps: i32, pad: usiz
   if (taps & 1) store<usize>(to, load<usize>(to - sizeof<usize>()));
 }
 
-/** Eight bytes as int16. */
-// @ts-ignore: decorator
-@inline
-function widen(p: usize, flip: v128): v128 {
-  return i16x8.extend_low_i8x16_s(v128.xor(v128.load64_zero(p), flip));
-}
-
-/** One pixel of `n` channels, with any taps. */
-function any(n: i32, pairs: i32, taps: usize, b: usize, start: usize, sums: usize, flip: i32): void {
-  const f = i8x16.splat(<i8>flip);
+/** One pixel of `n` channels, with any taps, `delta` bytes behind those that are noted. */
+function any<T>(n: i32, pairs: i32, delta: usize, taps: usize, b: usize, start: usize, sums: usize): void {
   for (let j = 0; j < n; j += 8) {
     const at = <usize>max(0, min(j, n - 8));
+    const from = at + delta;
     let l = v128.load(start + (at << 2)),
       r = v128.load(start + (at << 2), 16);
     let tap = taps;
     for (let i = pairs; i > 0; i--) {
-      const x = widen(load<usize>(tap) + at, f),
-        y = widen(load<usize>(tap, sizeof<usize>()) + at, f);
+      const x = v128.load_ext<T>(load<usize>(tap) + from),
+        y = v128.load_ext<T>(load<usize>(tap, sizeof<usize>()) + from);
       l = i32x4.add(l, i32x4.dot_i16x8_s(zip16_low(x, y), v128.load(b)));
       r = i32x4.add(r, i32x4.dot_i16x8_s(zip16_high(x, y), v128.load(b, 16)));
       tap += 2 * sizeof<usize>();
@@ -157,9 +168,8 @@ function any(n: i32, pairs: i32, taps: usize, b: usize, start: usize, sums: usiz
   }
 }
 
-/** One pixel of `n` channels, with nine taps. */
-function nine(n: i32, taps: usize, b: usize, start: usize, sums: usize, flip: i32): void {
-  const f = i8x16.splat(<i8>flip);
+/** The same with nine taps. */
+function nine<T>(n: i32, delta: usize, taps: usize, b: usize, start: usize, sums: usize): void {
   const t0 = load<usize>(taps),
     t1 = load<usize>(taps, 1 * sizeof<usize>()),
     t2 = load<usize>(taps, 2 * sizeof<usize>());
@@ -172,22 +182,23 @@ function nine(n: i32, taps: usize, b: usize, start: usize, sums: usize, flip: i3
   const zero = i16x8.splat(0);
   for (let j = 0; j < n; j += 8) {
     const at = <usize>max(0, min(j, n - 8));
+    const from = at + delta;
     let l = v128.load(start + (at << 2)),
       r = v128.load(start + (at << 2), 16);
-    let x = widen(t0 + at, f),
-      y = widen(t1 + at, f);
+    let x = v128.load_ext<T>(t0 + from),
+      y = v128.load_ext<T>(t1 + from);
     l = i32x4.add(l, i32x4.dot_i16x8_s(zip16_low(x, y), v128.load(b)));
     r = i32x4.add(r, i32x4.dot_i16x8_s(zip16_high(x, y), v128.load(b, 16)));
-    ((x = widen(t2 + at, f)), (y = widen(t3 + at, f)));
+    ((x = v128.load_ext<T>(t2 + from)), (y = v128.load_ext<T>(t3 + from)));
     l = i32x4.add(l, i32x4.dot_i16x8_s(zip16_low(x, y), v128.load(b, 32)));
     r = i32x4.add(r, i32x4.dot_i16x8_s(zip16_high(x, y), v128.load(b, 48)));
-    ((x = widen(t4 + at, f)), (y = widen(t5 + at, f)));
+    ((x = v128.load_ext<T>(t4 + from)), (y = v128.load_ext<T>(t5 + from)));
     l = i32x4.add(l, i32x4.dot_i16x8_s(zip16_low(x, y), v128.load(b, 64)));
     r = i32x4.add(r, i32x4.dot_i16x8_s(zip16_high(x, y), v128.load(b, 80)));
-    ((x = widen(t6 + at, f)), (y = widen(t7 + at, f)));
+    ((x = v128.load_ext<T>(t6 + from)), (y = v128.load_ext<T>(t7 + from)));
     l = i32x4.add(l, i32x4.dot_i16x8_s(zip16_low(x, y), v128.load(b, 96)));
     r = i32x4.add(r, i32x4.dot_i16x8_s(zip16_high(x, y), v128.load(b, 112)));
-    x = widen(t8 + at, f);
+    x = v128.load_ext<T>(t8 + from);
     l = i32x4.add(l, i32x4.dot_i16x8_s(zip16_low(x, zero), v128.load(b, 128)));
     r = i32x4.add(r, i32x4.dot_i16x8_s(zip16_high(x, zero), v128.load(b, 144)));
     b += 192;

@@ -1,7 +1,8 @@
 import { finish, Output, prepare, size_of } from "./q8_output";
 import { flip_of, pack_four, pack_one } from "./q8_rows";
 import { row_narrow, row_wide, tile_narrow, tile_wide } from "./q8_tile";
-import { panel_bytes } from "./q8_weights";
+import { row_bytes, tile_bytes } from "./q8_tile_bytes";
+import { BYTES, NARROW, panel_bytes, WIDE } from "./q8_weights";
 import { copy_window, is_pointwise, Window } from "./q8_window";
 import { BIAS, COLUMNS, DEPTH, PACKED, PITCH, ROW_SUMS, ROWS, SCALE, START, SUMS, TAIL, WINDOWS } from "./q8_work";
 
@@ -15,7 +16,7 @@ export function q8_gemm(
   a_signed: i32,
   a_zero: i32,
   b: usize,
-  narrow: i32,
+  form: i32,
   y: usize,
   ldy: i32,
   bias: usize,
@@ -24,25 +25,7 @@ export function q8_gemm(
   output: usize,
   work: usize,
 ): void {
-  multiply(
-    m,
-    n,
-    k,
-    a,
-    lda,
-    changetype<Window>(0),
-    a_signed,
-    a_zero,
-    b,
-    narrow,
-    y,
-    ldy,
-    bias,
-    scale,
-    table,
-    changetype<Output>(output),
-    work,
-  );
+  multiply(m, n, k, a, lda, changetype<Window>(0), a_signed, a_zero, b, form, y, ldy, bias, scale, table, changetype<Output>(output), work);
 }
 
 /** y[oh, ow, n] from x[h, w, c] and packed weights [kh, kw, c]; see src/kernels/infer/integer.ts. */
@@ -52,7 +35,7 @@ export function q8_conv(
   x_signed: i32,
   x_zero: i32,
   b: usize,
-  narrow: i32,
+  form: i32,
   n: i32,
   y: usize,
   ldy: i32,
@@ -74,7 +57,7 @@ export function q8_conv(
     x_signed,
     x_zero,
     b,
-    narrow,
+    form,
     y,
     ldy,
     bias,
@@ -96,7 +79,7 @@ function multiply(
   a_signed: i32,
   a_zero: i32,
   b: usize,
-  narrow: i32,
+  form: i32,
   y: usize,
   ldy: i32,
   bias: usize,
@@ -105,10 +88,11 @@ function multiply(
   output: Output,
   work: usize,
 ): void {
-  if (!ASC_FEATURE_RELAXED_SIMD && narrow) unreachable();
+  if (!ASC_FEATURE_RELAXED_SIMD && form == NARROW) unreachable();
+  const narrow = <i32>(form == NARROW);
   const flip = flip_of(a_signed);
   const zero = a_zero - flip;
-  const panel = panel_bytes(k, narrow);
+  const panel = panel_bytes(k, form);
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(n - j, COLUMNS);
     const at = (<usize>j) << 2;
@@ -121,7 +105,7 @@ function multiply(
         const depth = min(k - l, DEPTH);
         if (window) pack_windows(rows, window, a, i, l, depth, a_zero, flip, zero, narrow, work);
         else pack(rows, a + <usize>i * <usize>lda + <usize>l, <usize>lda, depth, flip, zero, narrow, work);
-        slice(rows, columns, depth, b + ((<usize>l) << (narrow ? 3 : 4)), panel, narrow, l == 0, work);
+        slice(rows, columns, depth, b + ((<usize>l) << (form == WIDE ? 4 : 3)), panel, form, l == 0, work);
       }
       const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, output, to, ldy);
@@ -186,9 +170,9 @@ function strip_bytes(k: i32, narrow: i32): usize {
 }
 
 /** Adds the products of a slice of packed rows to the sums. */
-function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, narrow: i32, first: bool, work: usize): void {
+function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first: bool, work: usize): void {
   const lds = (<usize>((n + 15) & ~15)) << 2;
-  const strip = strip_bytes(k, narrow);
+  const strip = strip_bytes(k, <i32>(form == NARROW));
   for (let j = 0; j < n; j += 8) {
     const at = (<usize>j) << 2;
     let c = work + SUMS + at;
@@ -198,11 +182,13 @@ function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, narrow: i32, firs
     let sums = work + ROW_SUMS;
     if (m == 1) {
       const depth = (k + 15) & ~15;
-      if (narrow) row_narrow(depth, a, b, from, c, sums);
+      if (form == NARROW) row_narrow(depth, a, b, from, c, sums);
+      else if (form == BYTES) row_bytes(depth, a, b, from, c);
       else row_wide(depth, a, b, from, c);
     } else {
       for (let i = 0; i < m; i += 4) {
-        if (narrow) tile_narrow(k, a, b, from, step, c, lds, sums);
+        if (form == NARROW) tile_narrow(k, a, b, from, step, c, lds, sums);
+        else if (form == BYTES) tile_bytes(k, a, b, from, step, c, lds);
         else tile_wide(k, a, b, from, step, c, lds);
         a += strip;
         c += lds << 2;

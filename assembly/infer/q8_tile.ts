@@ -83,7 +83,7 @@ export function tile_wide(k: i32, a: usize, b: usize, from: usize, step: usize, 
 
 // @ts-ignore: decorator
 @inline
-function store8(c: usize, x: v128, y: v128): void {
+export function store8(c: usize, x: v128, y: v128): void {
   v128.store(c, x);
   v128.store(c, y, 16);
 }

@@ -1,6 +1,5 @@
 import { locate } from "./q8_depthwise";
 import { finish, Output, prepare, size_of } from "./q8_output";
-import { flip_of } from "./q8_rows";
 import { tile_wide } from "./q8_tile";
 import { fill, Window } from "./q8_window";
 import { transform_image, transform_sums, transform_weights } from "./q8_winograd_transform";
@@ -76,7 +75,6 @@ export function q8_winograd_conv(
   tile.sh = 4;
   tile.sw = 4;
   tile.ow = across;
-  const flip = flip_of(x_signed);
   const groups = (v.c + 7) >> 3;
   const strip = (<usize>groups) << 6;
   fill(v.c, x_zero, work + PACKED);
@@ -85,7 +83,8 @@ export function q8_winograd_conv(
     for (let r = 0; r < rows; r++) {
       locate(tile, x, v.c, t + r, 36, work + PACKED, work + WINDOWS);
       const to = work + IMAGE + strip * <usize>(r >> 2) + ((<usize>(r & 3)) << 4);
-      transform_image(v.c, work + WINDOWS, flip, x_zero - flip, to, 64, strip << 2);
+      if (x_signed) transform_image<i8>(v.c, work + WINDOWS, x_zero, to, 64, strip << 2);
+      else transform_image<u8>(v.c, work + WINDOWS, x_zero, to, 64, strip << 2);
     }
     for (let j = 0; j < n; j += COLUMNS) {
       const columns = min(COLUMNS, n - j);

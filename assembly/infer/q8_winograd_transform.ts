@@ -29,17 +29,16 @@ function image6(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, y: u
 /** Eight bytes as int16 less the zero point. */
 // @ts-ignore: decorator
 @inline
-function tap(taps: usize, at: usize, flip: v128, zero: v128): v128 {
-  return i16x8.sub(i16x8.extend_low_i8x16_s(v128.xor(v128.load64_zero(load<usize>(taps) + at), flip)), zero);
+function tap<T>(taps: usize, at: usize, zero: v128): v128 {
+  return i16x8.sub(v128.load_ext<T>(load<usize>(taps) + at), zero);
 }
 
 /**
  * Transforms `c` channels of a window of 6 × 6 pixels, whose addresses are at `taps`: to int16[36][groups][rows][8], `position` bytes from one of
  * the 36 to the next and `group` bytes from eight channels to the next. The last eight end with the last channel.
  */
-export function transform_image(c: i32, taps: usize, flip: i32, zero: i32, y: usize, group: usize, position: usize): void {
-  const f = i8x16.splat(<i8>flip),
-    z = i16x8.splat(<i16>zero);
+export function transform_image<T>(c: i32, taps: usize, zero: i32, y: usize, group: usize, position: usize): void {
+  const z = i16x8.splat(<i16>zero);
   const row = 6 * sizeof<usize>();
   for (let j = 0; j < c; j += 8) {
     const at = <usize>min(j, c - 8);
@@ -47,12 +46,12 @@ export function transform_image(c: i32, taps: usize, flip: i32, zero: i32, y: us
     let between = BETWEEN;
     for (let i = 0; i < 6; i++) {
       image6(
-        tap(p, at, f, z),
-        tap(p + row, at, f, z),
-        tap(p + 2 * row, at, f, z),
-        tap(p + 3 * row, at, f, z),
-        tap(p + 4 * row, at, f, z),
-        tap(p + 5 * row, at, f, z),
+        tap<T>(p, at, z),
+        tap<T>(p + row, at, z),
+        tap<T>(p + 2 * row, at, z),
+        tap<T>(p + 3 * row, at, z),
+        tap<T>(p + 4 * row, at, z),
+        tap<T>(p + 5 * row, at, z),
         between,
         96,
       );

@@ -4,8 +4,10 @@ import { copy } from "./q8_window";
 import { prepare, row4, row8 } from "./qbw_row";
 import { panel_bytes, word_bytes } from "./qbw_weights";
 
-// float32 times block-wise weights. One row is multiplied with the weights as they lie. More rows meet panels that become floats once for all.
+// float32 times block-wise weights. A few rows are multiplied with the weights as they lie. More meet panels that become floats once for all.
 
+/** Rows that are multiplied one by one: making floats of weights costs as much as two rows. */
+const FEW: i32 = 4;
 /** Most of k that is multiplied at once. */
 const SLICE: i32 = 32768;
 /** The longest columns that become floats. */
@@ -33,7 +35,7 @@ export function f32_qbw_gemm(
   beta: f32,
   work: usize,
 ): void {
-  if (m > 1 && k <= MAX_DEPTH) return many(bits, m, n, k, block, a, lda, b, y, ldy, bias, kind, alpha, beta, work);
+  if (m > FEW && k <= MAX_DEPTH) return many(bits, m, n, k, block, a, lda, b, y, ldy, bias, kind, alpha, beta, work);
   for (; m > 0; m--) {
     if (finite(k, a)) one(bits, n, k, block, a, b, y, bias, work);
     else exactly(bits, n, k, block, a, b, y, bias);

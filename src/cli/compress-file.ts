@@ -3,6 +3,7 @@ import type { Plan } from "../engine/compress.ts";
 import type { ExternalSink } from "../engine/data-files.ts";
 import { compressInto } from "../index.ts";
 import type { Sink } from "../io/sink.ts";
+import { type OpenedSamples, openCalibration } from "./calibrate.ts";
 import type { CompressJob, CompressResult } from "./compress.ts";
 import { openModel, withName } from "./model.ts";
 import { openOutput } from "./output.ts";
@@ -11,14 +12,25 @@ import { fileSpool } from "./spool.ts";
 import { summary, warningLines } from "./summary.ts";
 
 /** Compresses a model into a file or a stream. */
-export async function compressToFile({ model: path, output, recipe, shard, hash, bar, signal }: CompressJob): Promise<CompressResult> {
+export async function compressToFile({
+  model: path,
+  output,
+  recipe,
+  shard,
+  calibrate,
+  hash,
+  bar,
+  signal,
+}: CompressJob): Promise<CompressResult> {
   const model = await openModel(path, signal);
+  let samples: OpenedSamples | undefined;
   try {
+    samples = calibrate === undefined ? undefined : await openCalibration(calibrate, model, signal);
     const sink = await openOutput(output, signal);
     const data = output === "-" ? undefined : dataFiles(output, shard, signal);
     const { siblings } = model;
     const watched = watch(bar, "size" in model.source ? model.source.size : undefined);
-    const run = { signal, hash, spool: fileSpool(), siblings, external: data?.sink, ...watched };
+    const run = { signal, hash, spool: fileSpool(), siblings, calibration: samples?.calibration, external: data?.sink, ...watched };
     const report = await compressInto(model.source, recipe, data ? data.before(sink) : sink, run);
     if (output !== "-") report.output.files ??= [basename(output)];
     return {
@@ -31,7 +43,7 @@ export async function compressToFile({ model: path, output, recipe, shard, hash,
   } catch (error) {
     throw withName(error, model.name);
   } finally {
-    await model.close();
+    await Promise.all([model.close(), samples?.close()]);
   }
 }
 

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { UnsupportedError } from "../errors.ts";
 import { compress, type FolderCompression, type FolderOptions } from "../index.ts";
 import type { Source } from "../io/source.ts";
 import type { CompressJob, CompressResult } from "./compress.ts";
@@ -12,7 +13,10 @@ import type { ProgressBar } from "./progress.ts";
 import { tellWarnings, warningLines } from "./summary.ts";
 
 /** Compresses the models of a folder, or one model, into a folder. */
-export async function compressToFolder({ model, output, recipe, shard, hash, bar, signal }: CompressJob): Promise<CompressResult> {
+export async function compressToFolder(job: CompressJob): Promise<CompressResult> {
+  const { model, output, recipe, shard, hash, bar, signal } = job;
+  if (job.calibrate !== undefined)
+    throw new UnsupportedError("--calibrate is for one ONNX model that becomes one file; name both, as in model.onnx -o small.onnx");
   const isFolder = model !== "-" && ((await stat(model).catch(() => undefined))?.isDirectory() ?? false);
   const from = isFolder ? await openFolder(model, signal) : await openOne(model, signal);
   await tellWarnings(warningLines(from)); // at once: a failure may follow from them

@@ -2,7 +2,6 @@ import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import type { Recipe } from "../engine/recipe.ts";
 import type { Report } from "../engine/report.ts";
-import { UnsupportedError } from "../errors.ts";
 import type { Sink } from "../io/sink.ts";
 import { compressToFile } from "./compress-file.ts";
 import { compressToFolder } from "./compress-folder.ts";
@@ -28,6 +27,8 @@ export interface CompressJob {
   output: string;
   recipe: Recipe;
   shard: number | undefined;
+  /** Samples to calibrate on: a folder or a file. */
+  calibrate: string | undefined;
   /** Whether somebody reads the hashes of the report. */
   hash: boolean;
   bar: ProgressBar;
@@ -59,6 +60,7 @@ export async function compressCommand(model: string, flags: CompressFlags, signa
       output,
       recipe,
       shard,
+      calibrate: flags.calibrate,
       hash: flags.report !== undefined,
       bar,
       signal,
@@ -74,8 +76,8 @@ export async function compressCommand(model: string, flags: CompressFlags, signa
   await tell(flags, result);
 }
 
-/** Refuses what is contradictory, and what the command line knows but this version cannot do. */
-function refuse(path: string, { output, recipe, report, calibrate }: CompressFlags): void {
+/** Refuses what is contradictory. */
+function refuse(path: string, { output, recipe, report }: CompressFlags): void {
   if (report !== undefined && report !== "-" && !/\.(json|html?)$/i.test(report)) {
     throw new UsageError(`Cannot tell the kind of report from ${report}: expected a name that ends in .json or .html`);
   }
@@ -88,7 +90,6 @@ function refuse(path: string, { output, recipe, report, calibrate }: CompressFla
   ) {
     throw new UsageError(`--report would overwrite ${report}; give it another name`);
   }
-  if (calibrate !== undefined) throw new UnsupportedError("--calibrate is not in this version");
 }
 
 async function writeReport(path: string, sink: Sink, report: Report, model: string): Promise<void> {

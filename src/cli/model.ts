@@ -58,15 +58,15 @@ export interface LoadableModel extends Omit<Model, "source"> {
 export async function openLoadable(path: string, signal: AbortSignal): Promise<LoadableModel> {
   const { source: opened, siblings, ...model } = await openModel(path, signal);
   const source = isSource(opened) ? opened : memorySource(await readAll(inputOf(opened), MAX_PIPED_BYTES, "MAX_PIPED_BYTES"));
-  let beside = 0;
+  const beside = new Map<string, number>();
   const find: FindSibling | undefined =
     siblings &&
     (async (location) => {
       const found = await siblings(location);
-      beside += found?.size ?? 0;
+      if (found) beside.set(location, found.size);
       return found;
     });
-  return { ...model, source, siblings: find, bytes: () => source.size + beside };
+  return { ...model, source, siblings: find, bytes: () => [...beside.values()].reduce((n, each) => n + each, source.size) };
 }
 
 /** A file that a model names, from the model's folder. */

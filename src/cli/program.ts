@@ -3,6 +3,7 @@ import { AVAILABLE } from "../engine/decide.ts";
 import { ALL_WEB, SCHEME_NAMES } from "../engine/recipe.ts";
 import { parseBytes } from "../io/bytes.ts";
 import { VERSION } from "../version.ts";
+import { type CompareFlags, compareCommand } from "./compare.ts";
 import { type CompressFlags, compressCommand } from "./compress.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type RunFlags, runCommand } from "./run.ts";
@@ -17,6 +18,7 @@ Examples:
   curl -s https://example.com/model.onnx | edgeslim compress - -o - --quantize w8 > model.w8.onnx
   edgeslim inspect model.onnx
   edgeslim run model.onnx --input image=image.npy -o out/ --repeat 20
+  edgeslim compare model.onnx model.w8.onnx --input image=image.npy
 
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the model or the recipe is invalid or unsupported; 4 a target was not met;
 130 interrupted.`;
@@ -46,7 +48,7 @@ export function program(signal: AbortSignal): Command {
     .addOption(new Option("--optimize", "simplify the graph first: fold constants and normalizations, drop what does nothing"))
     .option("--recipe <file>", "a recipe in JSON; the flags above override its parts")
     .option("--report <file>", "what was done to every tensor, as .json or .html")
-    .addOption(new Option("--calibrate <samples>").hideHelp())
+    .option("--calibrate <samples>", "for w8a8, what the model will see: a folder of .npz or .npy, a sample each, or one such file")
     .addOption(new Option("--shard <size>", "bytes that a file of weights may have, as in 25MiB, 2GB or 500000").argParser(bytes))
     .action((model: string, flags: CompressFlags) => compressCommand(model, flags, signal));
 
@@ -63,6 +65,19 @@ export function program(signal: AbortSignal): Command {
     .option("-o, --output <folder>", "where NAME.npy is written for each output", ".")
     .addOption(new Option("--repeat <number>", "runs after the first, to tell the latency of").argParser(repeats).default(0))
     .action((model: string, flags: RunFlags) => runCommand(model, flags, signal));
+
+  command("compare")
+    .description("Tell how far a model's outputs are from another's, and in which layer that arises; sizes and latency of both.")
+    .argument("<a>", "the model that is right, as an ONNX file; - is standard input")
+    .argument("<b>", "the model that is compared with it")
+    .addOption(inputs())
+    .addOption(
+      new Option("--shape <name=shape>", "the shape of an input that is drawn, as in image=1,3,224,224; else what a run binds is 1")
+        .argParser((value: string, before: [string, number[]][]) => [...before, shape(value)])
+        .default([], "none"),
+    )
+    .option("--json", "print JSON")
+    .action((a: string, b: string, flags: CompareFlags) => compareCommand(a, b, flags, signal));
 
   command("serve")
     .description("Serve compression over HTTP on this machine, as the Worker does at the edge.")
@@ -95,6 +110,12 @@ const inputs = (): Option =>
   new Option("-i, --input <name=file>", "an input as NAME=FILE.npy, or FILE.npz with the inputs by their names; may be given again")
     .argParser((value: string, before: string[]) => [...before, value])
     .default([], "none");
+
+function shape(text: string): [name: string, shape: number[]] {
+  const [, name, dims] = /^(.+)=(\d{1,9}(?:,\d{1,9})*|)$/.exec(text) ?? [];
+  if (name !== undefined && dims !== undefined) return [name, dims === "" ? [] : dims.split(",").map(Number)];
+  throw new InvalidArgumentError("Expected the name of an input and its lengths, as in image=1,3,224,224.");
+}
 
 function repeats(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);

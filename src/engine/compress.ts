@@ -121,6 +121,8 @@ export async function compressInto(
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };
+    if (options.calibration && run.decider.observer === undefined)
+      throw new UnsupportedError("No scheme of the recipe is calibrated, so samples would change nothing; leave them out, or use w8a8");
     const format = await detect(reader);
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");

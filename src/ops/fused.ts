@@ -5,10 +5,12 @@
 
 import { DATA_TYPES } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
+import { ofTensors, one, stored } from "./compute.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
-import { picked } from "./elements.ts";
+import { numbersOf, picked } from "./elements.ts";
 import { matmulShape } from "./linear.ts";
+import * as normalization from "./normalization.ts";
 import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
 import * as resize from "./resize.ts";
@@ -54,9 +56,31 @@ export const GlobalAveragePool = channelsLast(pool.GlobalAveragePool);
 export const GlobalMaxPool = channelsLast(pool.GlobalMaxPool);
 export const Resize = channelsLast(resize.Resize);
 export const Upsample = channelsLast(resize.Upsample);
+export const InstanceNormalization = channelsLast(normalization.InstanceNormalization);
+export const GroupNormalization = channelsLast(normalization.GroupNormalization);
 
 /** An activation of the kernels, by number: `kind`, `alpha`, `beta`. */
 export const Activate: Op = { infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }] };
+
+/** `x · factors + summands`, float32 lists of one element or of one for each place along the last axis. */
+export const Affine: Op = {
+  infer: (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }],
+  compute: ofTensors((_node, [x, factors, summands]) => {
+    const [data, a, b] = [x, factors, summands].map((each) => each && numbersOf(each));
+    const n = a?.length ?? 0;
+    if (!x || !data || !a || !b || b.length !== n || data.length % n !== 0) return undefined;
+    return one(
+      stored(
+        x.dtype,
+        x.shape,
+        Float64Array.from(data, (v, i) => v * (a[i % n] as number) + (b[i % n] as number)),
+      ),
+    );
+  }),
+};
+
+/** Channels in `group` groups along `axis`, the first of each group, then the second of each, and so on. */
+export const ChannelShuffle = Activate;
 
 /** A product with a constant matrix, [K, N] or with `transB` [N, K], a bias [N] and a tensor of its own shape that is added. */
 export const MatMul: Op = {

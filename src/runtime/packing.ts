@@ -1,9 +1,9 @@
 import type { Node } from "../graph/graph.ts";
-import { q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
+import { Q8_FORMS, type Q8Form, q8DepthwiseBytes, q8PackedBytes } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
-import { isDepthwise, packedBytes } from "./lower/products.ts";
+import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
 export interface Packing {
@@ -11,16 +11,18 @@ export interface Packing {
   readonly key: string;
   /** The most that it takes. */
   readonly bytes: number;
-  /** Packs the tensor at `from` to `to`; says how, where that depends on the data. */
-  pack(kernels: InferKernels, from: number, to: number, variant: "simd" | "relaxed"): Packed | void;
+  /** Looks at the tensor at `from`, where the layout depends on its elements. */
+  look?(kernels: InferKernels, from: number, variant: "simd" | "relaxed"): Form;
+  /** Packs the tensor at `from` to `to`. */
+  pack(kernels: InferKernels, from: number, to: number, form?: Form): void;
 }
 
-export interface Packed {
-  /** The bytes taken. */
-  bytes: number;
-  form: number;
-  /** Bytes from group to group. */
-  stride: number;
+/** A layout that was chosen for the elements. */
+export interface Form {
+  readonly form: Q8Form;
+  /** The bytes it takes, and those from group to group. */
+  readonly bytes: number;
+  readonly stride: number;
 }
 
 /** The packing of input `index` of a node, where it has one. */
@@ -32,6 +34,10 @@ const conv: Pack = (node, index, { shape }) => {
   const [group, taps] = [int(node, "group", 1), elements(kernel)];
   if (isDepthwise(group, shape))
     return { key: "depthwise", bytes: Math.ceil(n / 4) * 16 * taps, pack: (fn, from, to) => fn.f32_pack_depthwise(n, taps, from, to) };
+  if (isWinograd(node, shape)) {
+    const bytes = 36 * Math.ceil(n / 8) * 8 * c * 4;
+    return { key: "winograd", bytes, pack: (fn, from, to) => fn.f32_winograd_pack(n, c, from, to) };
+  }
   const [ng, from_group, to_group] = [n / group, (n / group) * c * taps * 4, packedBytes(c * taps, n / group)];
   return {
     key: `conv${group}`,
@@ -60,7 +66,16 @@ const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {
   return { key: "b", bytes: packedBytes(rows, columns), pack: (fn, from, to) => fn.f32_pack_b(rows, columns, from, columns, to) };
 };
 
-/** Groups one after the other, narrow where every weight is. Weights with zero points have them in the node. */
+/** The quickest form that int8 or uint8 weights can be packed in, all of one tensor. */
+function q8Form(fn: InferKernels, variant: string, signed: number, count: number, from: number): Q8Form {
+  if (!signed) return Q8_FORMS.wide;
+  return variant === "relaxed" && fn.q8_is_narrow(count, from) ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+}
+
+/** Most bytes of any form. */
+const q8Bytes = (n: number, k: number, signed: number): number => q8PackedBytes(n, k, signed ? Q8_FORMS.narrow : Q8_FORMS.wide);
+
+/** Groups one after the other. Weights with zero points have them in the node. */
 const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   if (index !== 1) return undefined;
   const [n = 0, c = 0, ...kernel] = shape;
@@ -73,16 +88,20 @@ const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   const ng = n / group;
   return {
     key: `q8 conv${group}`,
-    bytes: q8PackedBytes(ng, c * taps, false) * group,
-    pack(fn, from, to, variant) {
-      const narrow = variant === "relaxed" && signed && fn.q8_is_narrow(n * c * taps, from) ? 1 : 0;
-      const stride = q8PackedBytes(ng, c * taps, narrow === 1);
+    bytes: q8Bytes(ng, c * taps, signed) * group,
+    look(fn, from, variant) {
+      const form = q8Form(fn, variant, signed, n * c * taps, from);
+      const stride = q8PackedBytes(ng, c * taps, form);
+      return { form, bytes: stride * group, stride };
+    },
+    pack(fn, from, to, { form, stride } = WIDE) {
       for (let g = 0; g < group; g++)
-        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, narrow, to + g * stride);
-      return { bytes: stride * group, form: narrow, stride };
+        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, 0, form, to + g * stride);
     },
   };
 };
+
+const WIDE: Form = { form: Q8_FORMS.wide, bytes: 0, stride: 0 };
 
 const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dtype }) => {
   if (index !== 1) return undefined;
@@ -91,12 +110,12 @@ const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns = 0], dt
   const signed = dtype === "int8" ? 1 : 0;
   return {
     key: isTurned ? "q8 bt" : "q8 b",
-    bytes: q8PackedBytes(n, k, false),
-    pack(fn, from, to, variant) {
-      const narrow = variant === "relaxed" && signed && fn.q8_is_narrow(k * n, from) ? 1 : 0;
-      fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, narrow, to);
-      return { bytes: q8PackedBytes(n, k, narrow === 1), form: narrow, stride: 0 };
+    bytes: q8Bytes(n, k, signed),
+    look(fn, from, variant) {
+      const form = q8Form(fn, variant, signed, k * n, from);
+      return { form, bytes: q8PackedBytes(n, k, form), stride: 0 };
     },
+    pack: (fn, from, to, { form } = WIDE) => fn.q8_pack(n, k, 1, from, isTurned ? k : 1, isTurned ? 1 : n, 0, signed, 0, form, to),
   };
 };
 

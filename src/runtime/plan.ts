@@ -2,9 +2,9 @@ import { LimitError, UnsupportedError } from "../errors.ts";
 import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
 import { inferGraph } from "../ops/infer.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
-import { elementsOf, isStatic, type Value } from "../ops/value.ts";
+import { constantValue, elementsOf, isStatic, type Value } from "../ops/value.ts";
 import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../tensor.ts";
-import { evaluate, type Surroundings } from "./evaluate.ts";
+import { evaluate, inferNode, type Surroundings } from "./evaluate.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
 import type { Call } from "./lower/lower.ts";
@@ -15,6 +15,9 @@ import type { Program } from "./program.ts";
 export const MAX_SUBGRAPH_RUNS = 100_000;
 /** Plans of a graph that are kept for inputs of other shapes. */
 const MAX_PLANS = 8;
+
+/** Outputs with fewer elements are not worth moving values into the memory. */
+const MOVED_ELEMENTS = 4096;
 
 /** Nodes that give the bytes of their first input another shape. */
 const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"]);
@@ -282,8 +285,59 @@ export class Plan {
     return lower({ node, opset, inputs, outputs, fn: kernels.fn, work, ...room });
   }
 
+  /**
+   * Runs a node by kernels on values that are outside, which are moved into the memory and back. Says whether it could: fused operators must,
+   * others are left alone where that is not worth it.
+   */
+  #moved(node: Node): boolean {
+    const lower = lowering(node);
+    if (!lower || node.graphs.length > 0) return false;
+    const { prepared, kernels, work } = this.#program;
+    const { arena } = kernels;
+    const mark = arena.mark();
+    const bring = (bytes: Uint8Array): number => {
+      const address = arena.alloc(bytes.byteLength);
+      arena.u8(address, bytes.byteLength).set(bytes);
+      return address;
+    };
+    try {
+      const values: (Value | undefined)[] = [];
+      const inputs: (Operand | undefined)[] = [];
+      for (const [i, name] of node.input.entries()) {
+        const there = name && (this.#operands.has(name) || this.#isThere(name)) ? this.#operand(name, node, i) : undefined;
+        const datum = name && !there ? this.#datum(name) : undefined;
+        if (name && !there && !givenOf(datum)) return false;
+        const tensor = datum as Tensor | undefined;
+        values.push(there ? this.value(name) : tensor && constantValue(tensor));
+        inputs.push(
+          there ?? (tensor && { dtype: tensor.dtype, shape: tensor.shape, address: bring(tensorBytes(tensor)), constant: tensor }),
+        );
+      }
+      const told = inferNode(node, values, prepared.known);
+      const outputs: (Operand | undefined)[] = [];
+      for (const [i, name] of node.output.entries()) {
+        const { dtype, shape } = told[i] ?? {};
+        if (name && (!dtype || dtype === "string" || !isStatic(shape))) return false;
+        if (name && node.domain !== "edgeslim" && elements(shape as number[]) < MOVED_ELEMENTS) return false;
+        const operand = name ? { dtype: dtype as DType, shape: shape as number[] } : undefined;
+        outputs.push(operand && { ...operand, address: arena.alloc(byteLength(operand.dtype, operand.shape)) });
+      }
+      const table = (list: Int32Array | Float32Array) => bring(new Uint8Array(list.buffer));
+      const opset = prepared.known.opsets.get(node.domain) ?? 1;
+      const step = lower({ node, opset, inputs, outputs, fn: kernels.fn, work, temporary: (bytes) => arena.alloc(bytes), table });
+      step?.();
+      if (step)
+        for (const [i, name] of node.output.entries())
+          if (name) this.#data.set(name, this.#kept(this.#program.view(outputs[i] as Operand)));
+      return step !== undefined;
+    } finally {
+      arena.reset(mark);
+    }
+  }
+
   /** Computes a node on what is there. */
   #evaluate(node: Node, run: Run): void {
+    if (node.output.every((name) => !name || !(this.#operands.has(name) || this.#fixed.has(name))) && this.#moved(node)) return;
     const { prepared } = this.#program;
     const graph: Surroundings["graph"] = (inner, inputs) => this.#runInner(inner, inputs, run);
     const inputs = node.input.map((name) => (name ? this.#datum(name) : undefined));

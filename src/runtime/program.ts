@@ -107,11 +107,12 @@ export class Program {
     const mark = arena.mark();
     const to = packing ? arena.alloc(bytes) : address;
     await this.#write(held, to, bytes);
-    const packed = packing?.pack(fn, to, address, this.kernels.variant);
-    arena.reset(packed ? address : mark);
-    if (packed) arena.alloc(packed.bytes);
+    const form = packing?.look?.(fn, to, this.kernels.variant);
+    packing?.pack(fn, to, address, form);
+    arena.reset(form ? address : mark);
+    if (form) arena.alloc(form.bytes);
     const addresses = this.#addresses.get(held) ?? new Map<string, Placed>();
-    this.#addresses.set(held, addresses.set(keyOf(packing), { address, form: packed?.form, stride: packed?.stride }));
+    this.#addresses.set(held, addresses.set(keyOf(packing), { address, form: form?.form, stride: form?.stride }));
   }
 
   async #write(held: Held, address: number, bytes: number): Promise<void> {

@@ -4,11 +4,13 @@ import { MAX_ARRAY_BYTES, openNpy } from "../io/npy.ts";
 import { readNpz } from "../io/npz.ts";
 import type { Source } from "../io/source.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Feeds } from "./model.ts";
 import { type Port, portsText, typeText } from "./ports.ts";
 
+/** Inputs of a model, by name. */
+type Sample = Readonly<Record<string, Tensor>>;
+
 /** What a model is run on, sample by sample; it can be gone through again, and holds one file's arrays at a time. */
-export interface Samples extends AsyncIterable<Feeds> {
+export interface Samples extends AsyncIterable<Sample> {
   /** How many there are. */
   readonly count: number;
 }
@@ -44,13 +46,13 @@ export async function openSamples(folder: Folder, inputs: readonly Port[], limit
   );
 }
 
-function samples(count: number, feeds: () => AsyncGenerator<Feeds>): Samples {
+function samples(count: number, feeds: () => AsyncGenerator<Sample>): Samples {
   if (count === 0) throw new UnsupportedError("There are no samples in it: its first axis is of length 0");
   return { count, [Symbol.asyncIterator]: feeds };
 }
 
 /** A file as one sample. */
-function whole(file: string, source: Source, inputs: readonly Port[], limit: number): Promise<Feeds> {
+function whole(file: string, source: Source, inputs: readonly Port[], limit: number): Promise<Sample> {
   return within(file, async () => {
     if (isNpz(file)) return readNpz(source, limit);
     return { [soleInput(inputs).name]: await (await openNpy(source, limit)).read() };
@@ -120,7 +122,7 @@ function soleInput(inputs: readonly Port[]): Port {
 }
 
 /** Refuses what names other arrays than the model takes: it would else be left out in silence. */
-function checked(file: string, inputs: readonly Port[], feeds: Feeds): Feeds {
+function checked(file: string, inputs: readonly Port[], feeds: Sample): Sample {
   const expected = `the model takes ${portsText(inputs)}`;
   for (const name of Object.keys(feeds))
     if (!inputs.some((port) => port.name === name))

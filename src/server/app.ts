@@ -5,6 +5,7 @@ import { Metrics, metricsRoute } from "./metrics.ts";
 import { type Ports, WORKER_LIMITS } from "./ports.ts";
 import { HttpProblem, problemOf, problemResponse, StallError } from "./problem.ts";
 import { deleteFiles, listFiles, listNames } from "./routes/collections.ts";
+import { compareRoute } from "./routes/compare.ts";
 import { compressRoute } from "./routes/compress.ts";
 import { live, ready, serverMetadata } from "./routes/health.ts";
 import { inferRoute, modelMetadata, modelReady } from "./routes/infer.ts";
@@ -55,6 +56,7 @@ export function createApp({ engine, store, openPipe = pipeSink, log = () => {}, 
   route("/openapi.json", { GET: openapi });
   route("/metrics", { GET: metricsRoute(metrics, slots) });
   route("/v1/compress", { POST: compressRoute(ports, slots, metrics) });
+  route("/v1/compare", { POST: compareRoute(ports, slots) });
   route("/v1/inspect", { POST: inspectRoute(ports, slots) });
   route("/v1/reports/:id", { GET: reportRoute(ports) });
   for (const room of ["models", "data"] as const) {

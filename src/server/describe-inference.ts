@@ -1,4 +1,4 @@
-import { binary, header, inPath, json, NAME, problems } from "./describe.ts";
+import { binary, header, inPath, inQuery, json, NAME, problems } from "./describe.ts";
 import { array, integer, type Json, object, ref, text } from "./schemas.ts";
 
 const VERSION = inPath("VERSION", text, "The name of one of the model's .onnx files, without the extension.");
@@ -7,10 +7,36 @@ const tensor = {
   name: text,
   datatype: { enum: "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split(" ") },
 };
+const ms = { type: "number", minimum: 0 };
+const latency = object({ first_ms: ms, median_ms: ms, p90_ms: ms, runs: integer });
+const difference = { relative_mse: ms, sqnr_db: { type: "number" }, max_abs: ms, different: ms };
 const port = object({ ...tensor, shape: array({ type: "integer", minimum: -1 }) });
 
 /** The documents of inference: https://github.com/kserve/open-inference-protocol */
 export const inferenceSchemas = (): Json => ({
+  Comparison: object(
+    {
+      edgeslim: text,
+      models: array(object({ name: text, bytes: integer, load_ms: ms, latency, memory_bytes: integer })),
+      samples: integer,
+      outputs: array(
+        object({ name: text, dtype: text, shape: array(integer), ...difference }, ["name", "dtype", "shape", "max_abs", "different"]),
+      ),
+      layers: array(
+        object({ name: text, node: text, op_type: text, added: ms, ...difference }, [
+          "name",
+          "node",
+          "op_type",
+          "added",
+          "max_abs",
+          "different",
+        ]),
+      ),
+      first: text,
+      most: text,
+    },
+    ["edgeslim", "models", "samples", "outputs", "layers"],
+  ),
   ModelMetadata: object({ name: text, versions: array(text), platform: text, inputs: array(port), outputs: array(port) }),
   InferRequest: object(
     {
@@ -85,6 +111,20 @@ const model = (path: string, parameters: Json[]): Json => ({
 });
 
 export const inferencePaths = (): Json => ({
+  "/v1/compare": {
+    post: {
+      summary: "Tell how far a stored model's outputs are from another's, and in which layer that arises",
+      parameters: [
+        { ...inQuery("a", text, "The stored model that is right."), required: true },
+        { ...inQuery("b", text, "The stored model that is compared with it."), required: true },
+        inQuery("samples", text, "Stored samples to run both on; random inputs without."),
+      ],
+      responses: {
+        200: json(ref("Comparison"), "Sizes, latency, the difference of each output and of each layer that both graphs name alike."),
+        ...problems(400, 404, 409, 413, 422, 503),
+      },
+    },
+  },
   "/v2": {
     get: {
       summary: "Server metadata (Open Inference Protocol)",

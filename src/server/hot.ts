@@ -190,7 +190,7 @@ const objectKey = ({ name }: StoredModel, file: string): string => `models/${nam
 const WAY_OUT = "compress it (POST /v1/compress?model=NAME&output=SMALLER), or run it on a machine with more memory (edgeslim serve)";
 
 /** Says what to do where a model's runs need more memory than there is. */
-function withWayOut(error: unknown, name: string, { MAX_HOT_BYTES }: Limits): unknown {
+export function withWayOut(error: unknown, name: string, { MAX_HOT_BYTES }: Limits): unknown {
   if (!(error instanceof LimitError) || !["MAX_ARENA", "MAX_MODEL_MEMORY"].includes(error.limit)) return error;
   const what = `The model '${name}' needs more than the ${MAX_HOT_BYTES} bytes that this server has for models`;
   return new LimitError("MAX_HOT_BYTES", `${what} (${error.message}); ${WAY_OUT}, or feed it less at a time`);

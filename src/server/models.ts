@@ -15,7 +15,10 @@ export function requireStore(store: Store | undefined): Store {
   throw new HttpProblem(404, "This server has no store: bind an R2 bucket as MODELS, or start it with --models DIR");
 }
 
-/** The files of a stored model. */
+/** Rooms of the store that clients reach. */
+export type Room = "models" | "data";
+
+/** The files under a name. */
 export interface StoredModel {
   name: string;
   files: Record<string, Source>;
@@ -27,7 +30,14 @@ export interface StoredModel {
 
 /** Opens a stored model. @throws {HttpProblem} 404 where there is none. */
 export async function openModel(store: Store, name: string): Promise<StoredModel> {
-  const prefix = `models/${name}/`;
+  const model = await openFiles(store, "models", name);
+  if (Object.keys(model.files).some(isModel)) return model;
+  throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
+}
+
+/** Opens what is stored under a name: a model, or samples. */
+export async function openFiles(store: Store, room: Room, name: string): Promise<StoredModel> {
+  const prefix = `${room}/${name}/`;
   const kept = new Kept<StoredObject>(MAX_OPEN);
   const files = new Map<string, Source>();
   const etags = new Map<string, string>();
@@ -36,8 +46,6 @@ export async function openModel(store: Store, name: string): Promise<StoredModel
     files.set(file, storedSource(store, info, kept));
     etags.set(file, info.etag);
   }
-  if (![...files.keys()].some(isModel))
-    throw new HttpProblem(404, `There is no model '${name}' with a file .onnx or .safetensors; PUT it to /v1/models/${name}/model.onnx`);
   return { name, files: Object.fromEntries(files), etags: Object.fromEntries(etags), close: () => kept.close() };
 }
 

@@ -14,6 +14,8 @@ type Parameter = (typeof PARAMETERS)[number];
 export interface Query {
   /** A stored model to read, instead of the body. */
   model: string | undefined;
+  /** Stored samples to calibrate on. */
+  samples: string | undefined;
   /** Where in the store the result goes, instead of the response. */
   output: string | undefined;
   /** Bytes that a file of weights may have. */
@@ -42,10 +44,12 @@ export function parseQuery(search: URLSearchParams): Query {
       `The recipe in the query is longer than ${MAX_RECIPE_BYTES} bytes; send multipart/form-data with a part 'recipe' before the part 'model'`,
     );
   }
-  if (values.samples !== undefined) throw new UnsupportedError("'samples' (calibration) cannot be done in this version; leave it out");
+  if (values.samples !== undefined && model === undefined)
+    throw new UnsupportedError("'samples' needs a model that can be read again: PUT it to /v1/models/NAME/model.onnx, then say model=NAME");
   const optimize = flag(values.optimize);
   return {
     model: model === undefined ? undefined : checkName(model, "model"),
+    samples: values.samples === undefined ? undefined : checkName(values.samples, "samples"),
     output: output === undefined ? undefined : checkName(output, "output"),
     shard,
     recipe(form) {

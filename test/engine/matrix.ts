@@ -3,7 +3,6 @@
  * its source as its weights allow. Each test file of it has a section of docs/support.md, and fails where a cell changes its kind.
  */
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { detectorInput, pageOf, recognizerInput, renderLine, textLines } from "../../demo/ocr.ts";
 import { compress, type RecipeInput, type Report, UnsupportedError } from "../../src/index.ts";
@@ -12,6 +11,7 @@ import { EXACT, type Outputs, openNode, openWeb, sqnr } from "../kit/ort.ts";
 import { type DecodedModel, everyGraph, readOnnx } from "../kit/readonnx.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
 import { withRoundedActivations, withWeights } from "../kit/simulated.ts";
+import { section } from "../kit/support.ts";
 import { findsWork } from "./findswork.ts";
 import { type Restored, restoredWeights } from "./restored.ts";
 
@@ -242,7 +242,6 @@ async function tried(bench: Bench, recipe: Recipe): Promise<string> {
   return cell;
 }
 
-const SUPPORT = new URL("../../docs/support.md", import.meta.url);
 /** A table's cells without their figures. */
 const kinds = (table: string) => table.replaceAll(/-?\d+ dB|exact/g, "loads");
 
@@ -281,12 +280,6 @@ export function matrix(heading: string, recipes: readonly Recipe[]): void {
 
   afterAll(async () => {
     if (cells.size < subjects.length * recipes.length) return; // a filtered run
-    const [intro, ...sections] = (await readFile(SUPPORT, "utf8")).split(/^(?=## )/m);
-    const at = sections.findIndex((section) => section.startsWith(`## ${heading}\n`));
-    const made = `## ${heading}\n\n${table(recipes, cells)}`;
-    if (process.env.EDGESLIM_WRITE_DOCS) {
-      sections[at < 0 ? sections.length : at] = made;
-      await writeFile(SUPPORT, `${[intro, ...sections].map((part) => part?.trim()).join("\n\n")}\n`);
-    } else expect(kinds(sections[at] ?? "").trim()).toBe(kinds(made));
+    await section(heading, table(recipes, cells), kinds);
   });
 }

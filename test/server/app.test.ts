@@ -126,7 +126,7 @@ describe("POST /v1/compress", () => {
     ["a long recipe in the query", 413, `?recipe=${JSON.stringify({ quantize: { scheme: "w8", exclude: ["x".repeat(17000)] } })}`, model],
     ["no recipe", 422, "", model],
     ["a scheme of another version", 422, "?quantize=w8a8", model],
-    ["samples", 422, "?quantize=w8&model=m&samples=s", model],
+    ["samples for a model that is read once", 422, "?quantize=w8a8&samples=s", model],
     ["a bad output name", 400, "?quantize=w8&output=a/b", model],
     ["a model that is not there", 404, "?quantize=w8&model=none", null],
     ["a form without a boundary", 400, "", "x", { "content-type": "multipart/form-data" }],

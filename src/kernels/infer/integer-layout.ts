@@ -58,9 +58,16 @@ export function outputWords(output: Output): Int32Array<ArrayBuffer> {
 
 const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
+/**
+ * How `q8_pack` packs weights. `wide`, two bytes each, takes all; `bytes` takes int8 without zero points; `narrow`, the quickest, those of them that
+ * are all in -64..63, in the relaxed build. Sums are the same.
+ */
+export const Q8_FORMS = { wide: 0, narrow: 1, bytes: 2 } as const;
+export type Q8Form = (typeof Q8_FORMS)[keyof typeof Q8_FORMS];
+
 /** Bytes of `n` columns of `k` weights that `q8_pack` packs. */
-export const q8PackedBytes = (n: number, k: number, narrow: boolean): number =>
-  (roundUp(n, 8) / 8) * (narrow ? roundUp(k, 16) * 8 + 32 : roundUp(k, 16) * 16);
+export const q8PackedBytes = (n: number, k: number, form: Q8Form): number =>
+  (roundUp(n, 8) / 8) * (roundUp(k, 16) * (form === Q8_FORMS.wide ? 16 : 8) + (form === Q8_FORMS.narrow ? 32 : 0));
 
 /** Bytes of the weights of `c` channels that `q8_pack_depthwise` packs. */
 export const q8DepthwiseBytes = (c: number, taps: number): number => (roundUp(c, 8) / 8) * (roundUp(taps, 2) * 16 + 32);

@@ -2,13 +2,13 @@ import { type Arg, type Case, type Data, input, output, type Row, random } from 
 import * as block from "./block-rows.ts";
 import type { IntegerKernels } from "./integer.ts";
 import { bytes, FINISHES, type Finish, finishing, square, WINDOWS } from "./integer-cases.ts";
-import { q8PackedBytes, type Window, windowWords } from "./integer-layout.ts";
+import { Q8_FORMS, q8PackedBytes, type Window, windowWords } from "./integer-layout.ts";
 import * as reference from "./integer-reference.ts";
 import * as winograd from "./q8-winograd-rows.ts";
 import * as quantized from "./quantized-rows.ts";
 
 function packed(n: number, k: number, w: Uint8Array, w_signed: number, zero: Uint8Array | 0): Int16Array {
-  const p = new Int16Array(q8PackedBytes(n, k, false) / 2);
+  const p = new Int16Array(q8PackedBytes(n, k, Q8_FORMS.wide) / 2);
   reference.q8_pack(n, k, 1, w, 1, n, 0, w_signed, zero, 0, p);
   return p;
 }
@@ -28,7 +28,7 @@ function* packs(): Iterable<Case> {
       for (const zeros of [false, true]) {
         const next = random(i);
         const w = bytes(n * c * taps, next);
-        const p = new Int16Array(q8PackedBytes(n, c * taps, false) / 2);
+        const p = new Int16Array(q8PackedBytes(n, c * taps, Q8_FORMS.wide) / 2);
         const args = [w_signed, zeros ? input(bytes(n, next)) : 0, 0, output(p)];
         yield { label: `conv ${n}x${c}x${taps}`, args: [n, c, taps, input(w), c * taps, taps, 1, ...args] };
         if (taps === 1) yield { label: `B ${n}x${c}`, args: [n, c, 1, input(w), 1, n, 0, ...args] };
@@ -107,7 +107,7 @@ export const rows: readonly Row<string & keyof IntegerKernels>[] = [
     cases: packs,
     bench: (n) => {
       const args = [64, n / 64, 1, input(new Uint8Array(n)), n / 64, 1, 0, 1, 0, 0];
-      return { args: [...args, output(new Int16Array(q8PackedBytes(64, n / 64, false) / 2))], bytes: n };
+      return { args: [...args, output(new Int16Array(q8PackedBytes(64, n / 64, Q8_FORMS.wide) / 2))], bytes: n };
     },
   },
   {

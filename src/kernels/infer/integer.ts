@@ -5,14 +5,14 @@ import type { CompressKernels } from "../kernels.ts";
  * is the same bit for bit in all builds. Quantized data are bytes: int8 where a flag `…_signed` says so, else uint8. Zero points are values, not
  * bytes. `window` and `output` are addresses of what `windowWords` and `outputWords` give.
  */
-export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"> {
-  /** Whether `n` int8 weights are all in -64..63: then, in the relaxed build, `q8_pack` may pack them narrow, which is smaller and quicker. */
+export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels" | "nf4_f32"> {
+  /** Whether `n` int8 weights are all in -64..63: then, in the relaxed build, `q8_pack` may pack them `narrow`. */
   q8_is_narrow(n: number, w: number): number;
   /**
    * Packs the weights of `n` columns for `q8_gemm` and `q8_conv`, each of k = taps · c weights in the order tap, channel; strides are elements.
    * B [k, n] has c = k, taps = 1 and strides 1, n, 0; its transpose has k, 1, 0; a convolution's [n, c, kh, kw] has taps = kh · kw and strides
-   * c · taps, taps, 1. `zero` has a zero point, a byte of the weights' kind, for each column, or is 0. `narrow` is for the relaxed build, and int8
-   * in -64..63 without zero points. `p` receives `q8PackedBytes`.
+   * c · taps, taps, 1. `zero` has a zero point, a byte of the weights' kind, for each column, or is 0. `form` is one of Q8_FORMS; `p` receives
+   * `q8PackedBytes`.
    */
   q8_pack(
     n: number,
@@ -24,7 +24,7 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
     tap_stride: number,
     w_signed: number,
     zero: number,
-    narrow: number,
+    form: number,
     p: number,
   ): void;
   /**
@@ -41,7 +41,7 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
     a_signed: number,
     a_zero: number,
     b: number,
-    narrow: number,
+    form: number,
     y: number,
     ldy: number,
     bias: number,
@@ -60,7 +60,7 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
     x_signed: number,
     x_zero: number,
     b: number,
-    narrow: number,
+    form: number,
     n: number,
     y: number,
     ldy: number,

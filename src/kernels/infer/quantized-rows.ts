@@ -160,7 +160,7 @@ export const rows: readonly Row<string & keyof IntegerKernels>[] = [
       return { args: [input(x), input(windowWords(v)), 0, 9, 0.7, 0, blank(v.c), v.c, 3, 0, 255], bytes: x.length };
     },
   },
-  compress.find(({ name }) => name === "f32_qa8_channels") as Row<"f32_qa8_channels">,
+  ...compress.filter((row): row is Row<"f32_qa8_channels" | "nf4_f32"> => row.name === "f32_qa8_channels" || row.name === "nf4_f32"),
   {
     name: "qa8_f32_channels",
     doc: "dequantizes bytes",

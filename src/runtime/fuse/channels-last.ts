@@ -11,6 +11,8 @@ const IMAGES: ReadonlySet<string> = new Set([
   "GlobalMaxPool",
   "Resize",
   "Upsample",
+  "InstanceNormalization",
+  "GroupNormalization",
 ]);
 
 /** From channels first to channels last, and back. */
@@ -23,9 +25,20 @@ function isFit(model: Model, node: Node): boolean {
   const rank = x?.shape?.length;
   if (node.domain !== "" || !IMAGES.has(node.op_type) || x?.dtype !== "float32" || (rank !== 3 && rank !== 4)) return false;
   if (node.output.slice(1).some(Boolean)) return false;
-  if (/^Conv/.test(node.op_type)) return model.constants.has(node.input[1] as string);
+  const {
+    mode,
+    group,
+    auto_pad,
+    output_shape,
+    coordinate_transformation_mode: coordinates,
+    axes,
+    antialias,
+    keep_aspect_ratio_policy: policy,
+  } = node.attributes;
+  if (/^Conv/.test(node.op_type) && !model.constants.has(node.input[1] as string)) return false;
+  if (node.op_type === "ConvTranspose") return (group ?? 1) === 1 && (auto_pad ?? "NOTSET") === "NOTSET" && !output_shape;
+  if (/Normalization$/.test(node.op_type)) return model.inferred.get(node.input[1] as string)?.shape?.[0] === x.shape?.[1];
   if (!/^(Resize|Upsample)$/.test(node.op_type)) return true;
-  const { mode, coordinate_transformation_mode: coordinates, axes, antialias, keep_aspect_ratio_policy: policy } = node.attributes;
   return mode !== "cubic" && coordinates !== "tf_crop_and_resize" && !axes && !antialias && (policy ?? "stretch") === "stretch";
 }
 

@@ -3,20 +3,37 @@ import type { Known } from "../../ops/op.ts";
 import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
+import { affines } from "./affines.ts";
 import { channelsLast } from "./channels-last.ts";
 import { ends } from "./ends.ts";
 import { type Made, madeOnce } from "./made.ts";
+import { batchNormalizations, normalizations } from "./normalizations.ts";
 import { products } from "./products.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
 /** What looks at weights as they stand in the file. */
-const BEFORE: readonly Fusion[] = [activations, quantizedProducts, quantizedValues, dead];
-const FUSIONS: readonly Fusion[] = [channelsLast, products, moveTransposes, dead, joinedLookups, dead, tables, ends];
+const BEFORE: readonly Fusion[] = [normalizations, batchNormalizations, dead, activations, quantizedProducts, quantizedValues, dead];
+const FUSIONS: readonly Fusion[] = [
+  shuffles,
+  dead,
+  channelsLast,
+  products,
+  moveTransposes,
+  normalizations,
+  dead,
+  joinedLookups,
+  dead,
+  tables,
+  ends,
+  affines,
+  dead,
+];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(

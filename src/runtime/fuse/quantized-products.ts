@@ -91,7 +91,7 @@ function product(model: Model, edits: Edits, node: Node, { x, w, bias, end }: Pa
   const sums = Float32Array.from({ length: n }, (_, i) => Math.fround(x_scale * (w.scale[w.scale.length === 1 ? 0 : i] as number)));
   const { q, activation } = end;
   const { bounds, rest } = limits(activation, q);
-  const isExact = q && !rest && (!bias || (bias.q && bias.q.scale.every((scale, i) => near(scale, sums[i] as number))));
+  const isExact = q && !rest && (!bias || bias.q?.scale.every((scale, i) => near(scale, sums[i] as number)));
   const name = (what: string, tensor: Tensor): string => {
     const fresh = model.fresh(`${end.output}_${what}`);
     model.define(fresh, tensor, edits);

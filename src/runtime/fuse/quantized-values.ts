@@ -27,7 +27,7 @@ export async function quantizedValues(model: Model): Promise<boolean> {
 async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized): Promise<Node[] | undefined> {
   const inputs = await Promise.all(node.input.map((name) => (name ? dequantized(model, name) : undefined)));
   const [a, b] = inputs;
-  if (!a || a.scale.length !== 1) return undefined;
+  if (a?.scale.length !== 1) return undefined;
   if (node.domain === "edgeslim" && node.op_type === "Activate") return lookup(model, edits, a, q, applied(node));
   if (node.domain !== "") return undefined;
   if ((node.op_type === "Add" || node.op_type === "Mul") && b?.scale.length === 1) return binary(model, node, a, b, q);
@@ -102,7 +102,7 @@ function moved(model: Model, edits: Edits, node: Node, inputs: readonly (Quantiz
   const before: Node[] = [];
   const names: string[] = [];
   for (const [i, x] of inputs.slice(0, count).entries()) {
-    if (!x || x.scale.length !== 1) return undefined;
+    if (x?.scale.length !== 1) return undefined;
     const isSame = x.dtype === q.dtype && x.scale[0] === q.scale[0] && x.zero[0] === q.zero[0];
     const name = isSame ? x.name : model.fresh(`${q.name}_${i}`);
     if (!isSame) before.push(...lookup(model, edits, x, { ...q, name }, (value) => value));

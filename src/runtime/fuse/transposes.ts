@@ -63,7 +63,7 @@ class Mover {
 
   /** What stands for a node that lets a Transpose pass; undefined for one that does not. */
   #move(node: Node): Node[] | undefined {
-    const isOwn = node.domain === "edgeslim" && /^(Activate|QBinary|QLookup)$/.test(node.op_type);
+    const isOwn = node.domain === "edgeslim" && /^(Activate|ChannelShuffle|QBinary|QLookup)$/.test(node.op_type);
     if ((node.domain !== "" && !isOwn) || node.graphs.length > 0) return undefined;
     if (node.op_type === "Transpose") return this.#compose(node);
     const turned = node.input.map((name) => this.#turned.get(name)).find(Boolean);
@@ -75,7 +75,7 @@ class Mover {
     if (this.#turned.get(node.input[0] as string) !== turned) return undefined;
     if (/^Reduce/.test(node.op_type)) return this.#reduce(node, turned);
     if (/^(Log)?Softmax$/.test(node.op_type)) return this.#model.opset < 13 ? undefined : this.#along(node, turned, -1);
-    if (node.op_type === "Split") return this.#along(node, turned, 0);
+    if (node.op_type === "Split" || node.op_type === "ChannelShuffle") return this.#along(node, turned, 0);
     if (node.op_type === "Pad") return this.#pad(node, turned);
     if (node.op_type === "Slice") return this.#slice(node, turned);
     return undefined;

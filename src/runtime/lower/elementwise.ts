@@ -12,6 +12,13 @@ export const Activate: Lower = ({ node: { attributes }, inputs: [x], outputs: [y
   return () => fn.f32_activate(n, x.address, y.address, kind, alpha, beta);
 };
 
+export const Affine: Lower = ({ inputs: [x, factors, summands], outputs: [y], fn }) => {
+  if (!x || !factors || !summands || !y) return undefined;
+  const c = elements(factors.shape);
+  const [outer, inner] = c === 1 ? [1, elements(x.shape)] : [elements(x.shape) / c, 1];
+  return () => fn.f32_affine(outer, c, inner, x.address, y.address, factors.address, summands.address);
+};
+
 const isFloat = (...operands: (Operand | undefined)[]): boolean => operands.every((x) => x?.dtype === "float32");
 
 /** Operators of `f32_unary`, by number. */

@@ -55,6 +55,29 @@ const global =
 export const GlobalAveragePool = global(1);
 export const GlobalMaxPool = global(2);
 
+/** Each image's channels in groups. */
+const normalize =
+  (groupsOf: (call: Call, channels: number) => number): Lower =>
+  (call) => {
+    const [[x, scale, bias], [y]] = [call.inputs, call.outputs];
+    const { node, fn, work } = call;
+    if (!x || !scale || !bias || !y || scale.dtype !== "float32" || bias.dtype !== "float32") return undefined;
+    const [images = 0, ...dims] = x.shape;
+    const c = dims.at(-1) as number;
+    const [n, groups] = [elements(dims.slice(0, -1)), groupsOf(call, c)];
+    const epsilon = typeof node.attributes.epsilon === "number" ? node.attributes.epsilon : 1e-5;
+    if (elements(scale.shape) !== c || elements(bias.shape) !== c || !(groups >= 1) || c % groups !== 0) return undefined;
+    return () => {
+      for (let i = 0; i < images; i++) {
+        const at = i * n * c * 4;
+        fn.f32_group_norm(n, c, groups, x.address + at, y.address + at, scale.address, bias.address, epsilon, work);
+      }
+    };
+  };
+
+export const InstanceNormalization = normalize((_call, channels) => channels);
+export const GroupNormalization = normalize(({ node }) => int(node, "num_groups", 0));
+
 /** Two axes, each with a list of places in the input and weights. */
 export const Resize: Lower = ({ node, opset, inputs: [x, ...rest], outputs: [y], fn, table }) => {
   if (!x || !y || rest.some((input) => input && !input.constant)) return undefined;

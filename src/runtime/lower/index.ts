@@ -16,7 +16,15 @@ const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
 const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
   ["", gathered([elementwise, layout, matrices, normalize, quantized])],
   ["com.microsoft", gathered([normalize])],
-  ["edgeslim", gathered([{ Activate: elementwise.Activate }, images, products, quantized])],
+  [
+    "edgeslim",
+    gathered([
+      { Activate: elementwise.Activate, Affine: elementwise.Affine, ChannelShuffle: layout.ChannelShuffle },
+      images,
+      products,
+      quantized,
+    ]),
+  ],
 ]);
 
 export const lowering = ({ domain, op_type }: Node): Lower | undefined => LOWERED.get(domain)?.get(op_type);

@@ -43,6 +43,15 @@ export const Transpose: Lower = (call) => {
   );
 };
 
+export const ChannelShuffle: Lower = (call) => {
+  const [[x], [y]] = [call.inputs, call.outputs];
+  if (!x || !y) return undefined;
+  const [group, axis] = [int(call.node, "group", 1), int(call.node, "axis", 1)];
+  const [outer, c, inner] = [elements(x.shape.slice(0, axis)), x.shape[axis] as number, elements(x.shape.slice(axis + 1))];
+  const shuffled = { ...y, shape: [outer, c / group, group, inner] };
+  return copied(call, x, shuffled, [c * inner, inner, (c / group) * inner, 1]);
+};
+
 export const Expand: Lower = (call) => {
   const [[x], [y]] = [call.inputs, call.outputs];
   return x && y && copied(call, x, y, broadcastStrides(x.shape, y.shape));

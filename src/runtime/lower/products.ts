@@ -1,4 +1,6 @@
 /** Products with constant weights: convolutions and matrices. https://onnx.ai/onnx/operators/ */
+import type { Node } from "../../graph/graph.ts";
+import { winogradTiles, winogradWorkBytes } from "../../kernels/infer/float.ts";
 import { int } from "../../ops/op.ts";
 import { elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
@@ -45,6 +47,19 @@ export const Conv: Lower = (call) => {
       }
     };
   }
+  if (isWinograd(node, w.shape)) {
+    const tiles = winogradTiles(c, n, oh, ow);
+    const room = call.temporary(winogradWorkBytes(c, n, tiles));
+    return () => {
+      for (let i = 0; i < images; i++) {
+        const [from, to] = [x.address + i * sizeX, i * sizeY];
+        fn.f32_winograd_conv(
+          ...([from, w.address, y.address + to, bias, z && z + to, h, wd, c, oh, ow, n, pt, pl, c, n, n] as const),
+          ...([z_first, kind, alpha, beta, tiles, room] as const),
+        );
+      }
+    };
+  }
   const [cg, ng] = [c / group, n / group];
   const panel = packedBytes(kh * kw * cg, ng);
   return () => {
@@ -81,6 +96,17 @@ export const Conv: Lower = (call) => {
     }
   };
 };
+
+/** Weights that are transformed, at most: they become four times as large, and the gain is in images that are large beside them. */
+const MAX_WINOGRAD_BYTES = 2.5 * 2 ** 20;
+const LEAST_CHANNELS = 8;
+
+/** Whether a convolution is done in the domain of Winograd's transform: 3×3 one pixel on, with channels enough. */
+export function isWinograd({ attributes }: Node, [n = 0, c = 0, ...kernel]: readonly number[]): boolean {
+  const { group = 1, strides = [1, 1], dilations = [1, 1] } = attributes as Record<string, number & readonly number[]>;
+  const isPlain = group === 1 && kernel.join() === "3,3" && strides.join() === "1,1" && dilations.join() === "1,1";
+  return isPlain && c % 4 === 0 && n % 4 === 0 && Math.min(c, n) >= LEAST_CHANNELS && n * c * 36 <= MAX_WINOGRAD_BYTES;
+}
 
 /** Bytes of f32[k, n] in panels of eight columns. */
 export const packedBytes = (k: number, n: number): number => Math.ceil(n / 8) * 8 * k * 4;

@@ -1,9 +1,8 @@
 import type { Context } from "hono";
-import { requireStore } from "../models.ts";
+import { type Room, requireStore } from "../models.ts";
 import { checkName, pathSegments } from "../names.ts";
 import type { Ports, Store, StoredInfo } from "../ports.ts";
 import { HttpProblem } from "../problem.ts";
-import type { Room } from "./objects.ts";
 
 /** GET /v1/ROOM: the names there are, with the number and bytes of their files. */
 export function listNames({ store }: Ports, room: Room): (c: Context) => Promise<Response> {

@@ -1,15 +1,20 @@
 import type { Context } from "hono";
+import type { Calibration } from "../../engine/calibrate.ts";
+import { calibrationOn } from "../../engine/calibration.ts";
 import { ALL_WEB, type Recipe } from "../../engine/recipe.ts";
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { FindSibling } from "../../formats/onnx/siblings.ts";
 import type { Input } from "../../io/input.ts";
 import type { Source } from "../../io/source.ts";
+import { readPorts } from "../../runtime/ports.ts";
+import { withWayOut } from "../hot.ts";
 import { openModel, requireStore, type StoredModel, siblingsOf, soleModel } from "../models.ts";
 import { readForm } from "../multipart.ts";
-import type { Ports } from "../ports.ts";
+import type { Ports, Store } from "../ports.ts";
 import { HttpProblem } from "../problem.ts";
 import type { Query } from "../query.ts";
 import type { Run } from "../run.ts";
+import { storedSamples } from "../samples.ts";
 
 /** What a request asks for, its model opened: one that comes as a file, or a stored one with all its files. */
 export type Job = FileJob | FolderJob;
@@ -20,6 +25,10 @@ export interface FileJob {
   from: Input | Source;
   /** Where it is stored, and what stands beside it there. */
   stored?: { model: StoredModel; file: string; siblings: FindSibling };
+  /** Stored samples that it is calibrated on. */
+  calibration?: Calibration;
+  /** Lets go of what the store has open for it. */
+  close?(): Promise<void>;
 }
 
 export interface FolderJob {
@@ -42,7 +51,8 @@ export async function prepare(
   if (query.model !== undefined) {
     const store = requireStore(ports.store);
     if (sendsBody(c.req.raw)) throw new HttpProblem(400, "The request names a stored model and sends another; give one of them");
-    return storedJob(run, await openModel(store, query.model), recipe ?? query.recipe(), query);
+    const job = storedJob(run, await openModel(store, query.model), recipe ?? query.recipe(), query);
+    return query.samples === undefined ? job : calibrated(ports, store, job, query.samples);
   }
   const body = run.upload(c);
   if (!body) throw new FormatError("The body is empty: expected an ONNX or safetensors file");
@@ -62,13 +72,39 @@ export async function prepare(
 
 const sendsBody = ({ headers }: Request): boolean => Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding");
 
-function storedJob(run: Run, model: StoredModel, recipe: Recipe, { output, shard }: Query): Job {
-  const several = Object.keys(model.files).length > 1 || makesSeveral(recipe, shard);
+function storedJob(run: Run, model: StoredModel, recipe: Recipe, { output, shard, samples }: Query): Job {
+  const several = (Object.keys(model.files).length > 1 && samples === undefined) || makesSeveral(recipe, shard);
   if (several && output !== undefined) return { run, recipe, folder: model, shard };
   const file = soleModel(model);
   if (file === undefined)
     throw new HttpProblem(409, `The model '${model.name}' holds several: name an output for all of them, or keep one as model.onnx`);
   return { run, recipe, from: model.files[file] as Source, stored: { model, file, siblings: siblingsOf(model, file) } };
+}
+
+/** The job with its samples. */
+async function calibrated({ engine: { load }, limits }: Ports, store: Store, job: Job, name: string): Promise<Job> {
+  if ("folder" in job) {
+    await job.folder.close();
+    throw new UnsupportedError("'samples' are for one ONNX model that becomes one file, and the recipe makes several");
+  }
+  const { run, from, stored } = job as FileJob & { from: Source };
+  const { signal } = run;
+  try {
+    const { inputs } = await readPorts(from, stored?.siblings, signal);
+    const { samples, close } = await storedSamples(store, name, inputs, limits);
+    const options = { load, siblings: stored?.siblings, maxBytes: limits.MAX_HOT_BYTES, signal };
+    const calibration = calibrationOn(from, samples, options);
+    const observed: Calibration["run"] = async (...sample) => {
+      run.moved(); // a run that computes does not stall
+      return calibration.run(...sample).catch((error: unknown) => {
+        throw withWayOut(error, stored?.model.name ?? "", limits);
+      });
+    };
+    return { ...job, calibration: { samples, run: observed }, close };
+  } catch (error) {
+    await stored?.model.close();
+    throw error;
+  }
 }
 
 const makesSeveral = ({ quantize }: Recipe, shard: number | undefined): boolean => quantize?.scheme === ALL_WEB || shard !== undefined;

@@ -56,14 +56,17 @@ const counted = (engine: Ports["engine"], metrics: Metrics): Ports["engine"] => 
 });
 
 /** What a run needs beside its sink, and gives back when it ends. */
-function options({ store, limits }: Ports, { run, stored }: FileJob, onPlan: (plan: Plan) => void) {
+function options({ store, limits }: Ports, { run, stored, calibration, close }: FileJob, onPlan: (plan: Plan) => void) {
   const spool = store && storeSpool(store, crypto.randomUUID());
   const end = async (): Promise<void> => {
-    await stored?.model.close();
+    await Promise.all([stored?.model.close(), close?.()]);
     run.end();
   };
   const maxHashedBytes = store ? limits.MAX_HASHED_BYTES : 0; // without a store there is no report to tell it
-  return { options: { signal: run.signal, onProgress: run.moved, onPlan, spool, maxHashedBytes, siblings: stored?.siblings }, end };
+  return {
+    options: { signal: run.signal, onProgress: run.moved, onPlan, spool, maxHashedBytes, siblings: stored?.siblings, calibration },
+    end,
+  };
 }
 
 async function respond(c: Context, ports: Ports, job: FileJob, { model = "model" }: Query): Promise<Response> {

@@ -1,15 +1,12 @@
 import type { Context } from "hono";
 import type { Input } from "../../io/input.ts";
-import { requireStore } from "../models.ts";
+import { type Room, requireStore } from "../models.ts";
 import { checkFile, checkName, pathSegments } from "../names.ts";
 import type { Ports, StoredInfo } from "../ports.ts";
 import { HttpProblem } from "../problem.ts";
 import { hasTag, parseRange } from "../range.ts";
 import { Run } from "../run.ts";
 import type { Slots } from "../slots.ts";
-
-/** Rooms of the store that clients reach. */
-export type Room = "models" | "data";
 
 interface Place {
   name: string;

@@ -18,6 +18,7 @@ const compress: Json = {
     inQuery("optimize", { type: "boolean" }, "Short form of `optimize`."),
     { name: "recipe", in: "query", description: "16 KiB at most.", content: { "application/json": { schema: ref("Recipe") } } },
     inQuery("model", text, "Compress this stored model instead of the body."),
+    inQuery("samples", text, "Calibrate on these stored samples; for w8a8, with `model`."),
     inQuery(
       "output",
       text,

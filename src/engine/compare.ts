@@ -1,0 +1,226 @@
+import { LimitError, UnsupportedError } from "../errors.ts";
+import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
+import { type Node, topological } from "../graph/graph.ts";
+import { abortableSource } from "../io/abort.ts";
+import type { Source } from "../io/source.ts";
+import { isTensor } from "../ops/op.ts";
+import { type Difference, Differing } from "../runtime/difference.ts";
+import { type Latency, latencyOf } from "../runtime/latency.ts";
+import type { Load } from "../runtime/load.ts";
+import type { Feeds, InferenceModel } from "../runtime/model.ts";
+import { prepare } from "../runtime/prepare.ts";
+import { isFloat, type Tensor } from "../tensor.ts";
+import { VERSION } from "../version.ts";
+import { inFile } from "./file-error.ts";
+
+/** Values of the graph that are kept at a time. */
+const LAYERS_AT_ONCE = 64;
+/** Error at which a value counts as touched: above what the order of float32 additions makes, below what half precision does. */
+const FIRST_ERROR = 1e-11;
+/** Runs of each model, taken in turns, that the latency is of. */
+const REPEATS = 5;
+
+/** A model that is compared. */
+export interface Compared {
+  name: string;
+  source: Source;
+  siblings?: FindSibling | undefined;
+}
+
+export interface ModelFigures {
+  name: string;
+  bytes: number;
+  load_ms: number;
+  latency: Latency;
+  memory_bytes: number;
+}
+
+export interface OutputDifference extends Difference {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+}
+
+/** A value that stands under one name in both graphs. */
+export interface LayerDifference extends Difference {
+  name: string;
+  node: string;
+  op_type: string;
+  /** Relative error beyond the largest of what it is computed from. */
+  added: number;
+}
+
+/** What `edgeslim compare --json` prints, and POST /v1/compare answers. */
+export interface Comparison {
+  edgeslim: string;
+  models: [ModelFigures, ModelFigures];
+  samples: number;
+  /** How far the second model's outputs are from the first's. */
+  outputs: OutputDifference[];
+  /** In the order in which they are computed. */
+  layers: LayerDifference[];
+  /** The layer where the error arises, and the one where it grows most; absent where there is none. */
+  first?: string;
+  most?: string;
+}
+
+export interface CompareOptions {
+  load: Load;
+  /** What both are run on, from what the first takes; it is gone through several times. */
+  feeds: (model: InferenceModel) => Promise<AsyncIterable<Feeds> | Iterable<Feeds>>;
+  /** Memory that each may take, in bytes. */
+  maxBytes?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Runs two models on the same samples and tells how far the second is from the first: its outputs, and layer by layer. */
+export async function compareModels(a: Compared, b: Compared, options: CompareOptions): Promise<Comparison> {
+  const [first, second] = [await timedLoad(a, options), await timedLoad(b, options)];
+  const samples = await options.feeds(first.model);
+  const pairs = pairedOutputs(first.model, second.model);
+  const differing = new Map<string, { total: Differing; tensor: Tensor }>();
+  const times: [number[], number[]] = [[], []];
+  let count = 0;
+  for await (const feeds of samples) {
+    const results = [
+      await inFile(a.name, () => timed(first.model, feeds, times[0], options)),
+      await inFile(b.name, () => timed(second.model, feeds, times[1], options)),
+    ] as const;
+    for (const [name, other] of pairs) {
+      const [wanted, given] = [results[0][name], results[1][other]];
+      if (!isTensor(wanted) || !isTensor(given)) throw new UnsupportedError(`The output '${name}' is no tensor, and cannot be compared`);
+      const entry = differing.get(name) ?? { total: new Differing(), tensor: wanted };
+      differing.set(name, entry);
+      entry.total.add(name, wanted, given);
+    }
+    for (let i = 0; count === 0 && i < REPEATS; i++) {
+      await timed(first.model, feeds, times[0], options);
+      await timed(second.model, feeds, times[1], options);
+    }
+    count++;
+  }
+  if (count === 0) throw new UnsupportedError("There are no samples to run the models on");
+  const outputs = [...differing].map(([name, { total, tensor }]) => ({
+    name,
+    dtype: tensor.dtype,
+    shape: tensor.shape,
+    ...total.difference,
+  }));
+  const layers = await compareLayers(a, b, samples, options);
+  const arises = layers.find(({ relative_mse = 1 }) => relative_mse > FIRST_ERROR);
+  const most = layers.reduce<LayerDifference | undefined>((best, layer) => (layer.added > (best?.added ?? 0) ? layer : best), undefined);
+  return {
+    edgeslim: VERSION,
+    models: [figures(a, first, times[0]), figures(b, second, times[1])],
+    samples: count,
+    outputs,
+    layers,
+    ...(arises && { first: arises.name, most: (most ?? arises).name }),
+  };
+}
+
+type TimedModel = { model: InferenceModel; bytes: number; load_ms: number };
+
+async function timedLoad({ name, source, siblings }: Compared, { load, maxBytes, signal }: CompareOptions): Promise<TimedModel> {
+  const start = performance.now();
+  let bytes = source.size;
+  const findSibling: FindSibling = async (location) => {
+    const found = await siblings?.(location);
+    bytes += found?.size ?? 0;
+    return found;
+  };
+  const model = await inFile(name, () => load(source, { findSibling: siblings && findSibling, maxBytes, signal }));
+  return { model, bytes, load_ms: performance.now() - start };
+}
+
+async function timed(model: InferenceModel, feeds: Feeds, times: number[], { signal }: CompareOptions) {
+  const start = performance.now();
+  const results = await model.run(feeds, { signal });
+  times.push(performance.now() - start);
+  return results;
+}
+
+const figures = ({ name }: Compared, { model, bytes, load_ms }: TimedModel, [first = 0, ...times]: number[]): ModelFigures => ({
+  name,
+  bytes,
+  load_ms,
+  latency: latencyOf(first, times),
+  memory_bytes: model.memory,
+});
+
+/** Outputs of one name, else by their places where there are as many. */
+function pairedOutputs(a: InferenceModel, b: InferenceModel): [string, string][] {
+  const [names, others] = [a, b].map(({ outputs }) => outputs.map(({ name }) => name)) as [string[], string[]];
+  const shared = names.filter((name) => others.includes(name));
+  if (shared.length > 0) return shared.map((name) => [name, name]);
+  if (names.length === others.length) return names.map((name, i) => [name, others[i] as string]);
+  throw new UnsupportedError(`The models have no output in common: one gives ${names.join(", ")}, the other ${others.join(", ")}`);
+}
+
+/** The values that stand in both graphs under one name, some at a time. */
+async function compareLayers(
+  a: Compared,
+  b: Compared,
+  samples: AsyncIterable<Feeds> | Iterable<Feeds>,
+  options: CompareOptions,
+): Promise<LayerDifference[]> {
+  const [nodes, others] = [await nodesOf(a, options.signal), await nodesOf(b, options.signal)];
+  const there = new Set(others.flatMap(({ output }) => output));
+  const names = nodes.flatMap(({ output }) => output.filter((name) => name && there.has(name)));
+  const found = new Map<string, Difference>();
+  const measure = async (part: readonly string[]): Promise<void> => {
+    try {
+      for (const [name, difference] of await differences(a, b, part, samples, options)) found.set(name, difference);
+    } catch (error) {
+      if (!(error instanceof LimitError) || part.length === 1) throw error;
+      const half = part.length >> 1; // so many do not fit into memory at once
+      await measure(part.slice(0, half));
+      await measure(part.slice(half));
+    }
+  };
+  for (let at = 0; at < names.length; at += LAYERS_AT_ONCE) await measure(names.slice(at, at + LAYERS_AT_ONCE));
+  return layersOf(nodes, found);
+}
+
+async function nodesOf({ source, siblings }: Compared, signal: AbortSignal | undefined): Promise<readonly Node[]> {
+  const { document } = await prepare(abortableSource(source, signal), new Siblings(siblings, signal), { optimize: false });
+  return topological(document.main);
+}
+
+async function differences(
+  a: Compared,
+  b: Compared,
+  outputs: readonly string[],
+  samples: AsyncIterable<Feeds> | Iterable<Feeds>,
+  { load, maxBytes, signal }: CompareOptions,
+): Promise<Map<string, Difference>> {
+  const opened = ({ source, siblings }: Compared) => load(source, { findSibling: siblings, outputs, optimize: false, maxBytes, signal });
+  const [first, second] = [await opened(a), await opened(b)];
+  const differing = new Map<string, Differing>();
+  for await (const feeds of samples) {
+    const [wanted, given] = [await first.run(feeds, { outputs, signal }), await second.run(feeds, { outputs, signal })];
+    for (const name of outputs) {
+      const [x, y] = [wanted[name], given[name]];
+      if (!isTensor(x) || !isTensor(y) || !isFloat(x.dtype) || !isFloat(y.dtype) || x.shape.join() !== y.shape.join()) continue;
+      const total = differing.get(name) ?? new Differing();
+      differing.set(name, total);
+      total.add(name, x, y);
+    }
+  }
+  return new Map([...differing].map(([name, total]) => [name, total.difference]));
+}
+
+/** What each value adds to the error of those before it; values that were not measured hand on what they got. */
+function layersOf(nodes: readonly Node[], found: ReadonlyMap<string, Difference>): LayerDifference[] {
+  const errors = new Map<string, number>();
+  return nodes.flatMap((node) => {
+    const before = node.input.reduce((most, name) => Math.max(most, errors.get(name) ?? 0), 0);
+    return node.output.flatMap((name) => {
+      const difference = found.get(name);
+      const own = difference ? (difference.relative_mse ?? Number.MAX_VALUE) : before;
+      errors.set(name, own);
+      if (!difference) return [];
+      return [{ name, node: node.name, op_type: node.op_type, added: Math.max(0, own - before), ...difference }];
+    });
+  });
+}

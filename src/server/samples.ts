@@ -1,0 +1,23 @@
+import type { Port } from "../runtime/ports.ts";
+import { openSamples, type Samples } from "../runtime/samples.ts";
+import { openFiles } from "./models.ts";
+import type { Limits, Store } from "./ports.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** Samples of the store, until `close`. @throws {HttpProblem} 404 where there are none of that name. */
+export async function storedSamples(
+  store: Store,
+  name: string,
+  inputs: readonly Port[],
+  { MAX_INFER_BYTES }: Limits,
+): Promise<{ samples: Samples; close(): Promise<void> }> {
+  const { files, close } = await openFiles(store, "data", name);
+  if (Object.keys(files).length === 0)
+    throw new HttpProblem(404, `There is no data '${name}'; PUT .npy or .npz files to /v1/data/${name}/FILE`);
+  try {
+    return { samples: await openSamples(new Map(Object.entries(files)), inputs, MAX_INFER_BYTES), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
