@@ -17,4 +17,8 @@ export type { FolderInput, FolderSink } from "./io/folder.ts";
 export { MemorySink, type Sink } from "./io/sink.ts";
 export { blobSource, memorySource, type Source } from "./io/source.ts";
 export type { Payload } from "./payload.ts";
+export type { Load, LoadOptions, LoadSource } from "./runtime/load.ts";
+export type { Feeds, InferenceModel, Results, RunOptions } from "./runtime/model.ts";
+export type { Port } from "./runtime/ports.ts";
+export type { DType, Tensor, TensorData } from "./tensor.ts";
 export { VERSION } from "./version.ts";

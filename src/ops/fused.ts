@@ -5,11 +5,12 @@
 
 import { DATA_TYPES } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { ofTensors, one, stored } from "./compute.ts";
+import { isRoom, ofTensors, one, stored } from "./compute.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
 import { numbersOf, picked } from "./elements.ts";
 import { matmulShape } from "./linear.ts";
+import { fromBnb4 } from "./microsoft-linear.ts";
 import * as normalization from "./normalization.ts";
 import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
@@ -97,7 +98,10 @@ const typed = (op: Op): Op => ({
 });
 const like: Op = { infer: (_node, [x]) => [{ shape: x?.shape }] };
 
-/** Inputs x, w, bias, scale and a table: bytes in; sums, floats or bytes out. */
+/**
+ * Inputs x, w, bias, scale, a table, the zero point of x where no attribute says it, and those of w: bytes in; sums, floats or bytes out. Scales
+ * are one or one a column, float32.
+ */
 export const QConv = typed(Conv);
 export const QMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });
 /** Bytes through a table of 256. */
@@ -107,5 +111,15 @@ export const QBinary = typed({ infer: (_node, [a, b], context) => [{ shape: broa
 export const QAveragePool = typed(AveragePool);
 export const QGlobalAveragePool = typed(GlobalAveragePool);
 export const QMaxPool = typed(MaxPool);
-/** A product with a constant matrix of bytes, for which x is quantized by its range. */
-export const DynamicMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });
+/** A product with a constant matrix of 4 or 8 bits in blocks, `n` columns of `k`: inputs x, w, bias, scales and zero points. */
+export const BlockMatMul: Op = {
+  infer: (node, [x]) => [{ dtype: x?.dtype, shape: x?.shape && [...x.shape.slice(0, -1), int(node, "n", 0)] }],
+};
+/** The weight of a MatMulBnb4, [N, K]. */
+export const Bnb4Weight: Op = {
+  infer: (node) => [{ dtype: "float32", shape: [int(node, "N", 0), int(node, "K", 0)] }],
+  compute: ofTensors((node, [codes, absmax], { outputs: [y] }) => {
+    const data = isRoom(y?.shape) ? fromBnb4(node, int(node, "K", 0), int(node, "N", 0), codes, absmax) : undefined;
+    return data && [{ dtype: "float32", shape: y?.shape as number[], data }];
+  }),
+};

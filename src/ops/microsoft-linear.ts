@@ -47,8 +47,14 @@ const NF4 = [
 const FP4_SIZES = [0, 0.005208333333, 0.66666667, 1, 0.33333333, 0.5, 0.16666667, 0.25];
 const FP4 = [...FP4_SIZES, ...FP4_SIZES.map((x) => -x)];
 
-/** Codes in one line, two a byte with the first above, each block with its largest magnitude. */
-export const MatMulBnb4 = packed((node, k, n, [, codes, absmax]) => {
+/** Codes in one line, two a byte with the first above, each block with its largest magnitude: [n, k]. */
+export function fromBnb4(
+  node: Node,
+  k: number,
+  n: number,
+  codes: Tensor | undefined,
+  absmax: Tensor | undefined,
+): Float32Array | undefined {
   const [bytes, scales, block] = [codes?.data as Uint8Array | undefined, absmax && numbersOf(absmax), int(node, "block_size", 0)];
   const table = [FP4, NF4][int(node, "quant_type", 1)];
   if (!bytes || !scales || !table || !(block >= 1) || int(node, "transB", 1) !== 1) return undefined;
@@ -57,7 +63,9 @@ export const MatMulBnb4 = packed((node, k, n, [, codes, absmax]) => {
     const code = ((bytes[i >> 1] as number) >> (i % 2 === 0 ? 4 : 0)) & 15;
     return (table[code] as number) * (scales[Math.floor(i / block)] as number);
   });
-}, -1);
+}
+
+export const MatMulBnb4 = packed((node, k, n, [, codes, absmax]) => fromBnb4(node, k, n, codes, absmax), -1);
 
 /** Blocks of each row's codes, the first in the lowest bits, with a scale and a zero point (packed as they are, or in the scales' type). */
 export const MatMulNBits = packed((node, k, n, [, codes, scale, zero, order]) => {

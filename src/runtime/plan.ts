@@ -282,7 +282,7 @@ export class Plan {
     const inputs = node.input.map((name, i) => (name ? this.#operand(name, node, i) : undefined));
     const { prepared, kernels, work } = this.#program;
     const opset = prepared.known.opsets.get(node.domain) ?? 1;
-    return lower({ node, opset, inputs, outputs, fn: kernels.fn, work, ...room });
+    return lower({ node, opset, inputs, outputs, fn: kernels.fn, arena: kernels.arena, work, ...room });
   }
 
   /**
@@ -304,11 +304,12 @@ export class Plan {
       const values: (Value | undefined)[] = [];
       const inputs: (Operand | undefined)[] = [];
       for (const [i, name] of node.input.entries()) {
-        const there = name && (this.#operands.has(name) || this.#isThere(name)) ? this.#operand(name, node, i) : undefined;
-        const datum = name && !there ? this.#datum(name) : undefined;
-        if (name && !there && !givenOf(datum)) return false;
+        const isThere = name !== "" && (this.#operands.has(name) || this.#isThere(name));
+        const there = isThere ? this.#operand(name, node, i) : undefined;
+        const datum = name && !isThere ? this.#datum(name) : undefined;
+        if (name && !isThere && !givenOf(datum)) return false;
         const tensor = datum as Tensor | undefined;
-        values.push(there ? this.value(name) : tensor && constantValue(tensor));
+        values.push(isThere ? this.value(name) : tensor && constantValue(tensor));
         inputs.push(
           there ?? (tensor && { dtype: tensor.dtype, shape: tensor.shape, address: bring(tensorBytes(tensor)), constant: tensor }),
         );
@@ -324,7 +325,7 @@ export class Plan {
       }
       const table = (list: Int32Array | Float32Array) => bring(new Uint8Array(list.buffer));
       const opset = prepared.known.opsets.get(node.domain) ?? 1;
-      const step = lower({ node, opset, inputs, outputs, fn: kernels.fn, work, temporary: (bytes) => arena.alloc(bytes), table });
+      const step = lower({ node, opset, inputs, outputs, fn: kernels.fn, arena, work, temporary: (bytes) => arena.alloc(bytes), table });
       step?.();
       if (step)
         for (const [i, name] of node.output.entries())

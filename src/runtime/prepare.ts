@@ -3,8 +3,10 @@ import { detect } from "../formats/detect.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { smallTensor } from "../formats/onnx/elements.ts";
 import { constantTensor } from "../formats/onnx/graph.ts";
+import type { Message } from "../formats/onnx/message.ts";
 import { nestedDefinitions, readModel, spell, type TensorDefinition } from "../formats/onnx/read.ts";
 import type { Siblings } from "../formats/onnx/siblings.ts";
+import { tensorData } from "../formats/onnx/tensor.ts";
 import { describe, type Graph, graphs, type Node } from "../graph/graph.ts";
 import { Names } from "../graph/names.ts";
 import { sourceInput } from "../io/input.ts";
@@ -15,8 +17,8 @@ import type { Known } from "../ops/op.ts";
 import { type Constant, Model } from "../optimize/model.ts";
 import { optimize } from "../optimize/optimize.ts";
 import { scaledPayload } from "../optimize/scaling.ts";
-import type { Payload } from "../payload.ts";
-import type { Tensor, TensorInfo } from "../tensor.ts";
+import { memoryPayload, type Payload } from "../payload.ts";
+import { type Tensor, type TensorInfo, tensorBytes } from "../tensor.ts";
 import { fuse } from "./fuse/fuse.ts";
 import type { Made } from "./fuse/made.ts";
 import { SmallValues } from "./known.ts";
@@ -54,7 +56,7 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   if ((await detect(reader)) !== "onnx")
     throw new UnsupportedError("A safetensors file holds weights without a graph and cannot be run; give an ONNX model");
   const { document, definitions } = await readModel(reader, source, siblings);
-  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) definitions.push(definition);
+  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes, anyData)) definitions.push(definition);
   checkOperators(document);
   document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
@@ -100,6 +102,13 @@ async function simplify(document: Document, constants: Constant[], small: SmallV
   const model = new Model(document, scaled, names.fresh);
   const made = await fuse(model, (each) => small.of(each));
   return { constants: [...model.constants.values()], made };
+}
+
+/** The bytes of a tensor, those of integers in typed fields too. */
+async function anyData(message: Message, info: TensorInfo): Promise<Payload | undefined> {
+  const payload = await tensorData(message, info);
+  const tensor = payload || info.dtype === "string" ? undefined : smallTensor(message, info);
+  return tensor ? memoryPayload(tensorBytes(tensor)) : payload;
 }
 
 /** Elements that no bytes hold. */

@@ -7,7 +7,7 @@ import { bytesIn } from "../payload.ts";
 import { arrayOf, byteLength, type Tensor, tensorAt, tensorBytes } from "../tensor.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Operand } from "./operand.ts";
-import { type Packing, packingOf } from "./packing.ts";
+import { type Packing, packedAway, packingOf } from "./packing.ts";
 import type { Held, Prepared } from "./prepare.ts";
 
 /** Scratch that kernels pack into. */
@@ -17,6 +17,8 @@ export const WORK_BYTES = 512 << 10;
 interface Wanted {
   held: Held;
   packing: Packing | undefined;
+  /** What is packed with it. */
+  besides: readonly (Held | undefined)[];
 }
 
 type Placed = Pick<Operand, "address" | "form" | "stride">;
@@ -82,37 +84,54 @@ export class Program {
 
   *#wanted(): Generator<Wanted> {
     const seen = new Map<Held, Set<string>>();
-    const want = function* (held: Held | undefined, packing: Packing | undefined): Generator<Wanted> {
+    const want = function* (held: Held | undefined, packing?: Packing, besides: Wanted["besides"] = []): Generator<Wanted> {
       if (!held || held.tensor?.dtype === "string" || seen.get(held)?.has(keyOf(packing))) return;
       seen.set(held, (seen.get(held) ?? new Set()).add(keyOf(packing)));
-      yield { held, packing };
+      yield { held, packing, besides };
     };
     for (const graph of graphs(this.prepared.document.main)) {
       for (const node of graph.nodes) {
-        for (const [index, name] of node.input.entries()) {
-          const held = name ? this.held(graph, name) : undefined;
-          if (held) yield* want(held, packingOf(node, index, held.info));
+        const inputs = node.input.map((name) => (name ? this.held(graph, name) : undefined));
+        const away = packedAway(node, (name) => this.held(graph, name)?.info);
+        for (const [index, held] of inputs.entries()) {
+          if (!held || away.has(index)) continue;
+          const packing = packingOf(node, index, held.info);
+          yield* want(
+            held,
+            packing,
+            packing?.besides?.map((i) => inputs[i]),
+          );
         }
       }
-      for (const name of graph.outputs) yield* want(this.held(graph, name), undefined);
+      for (const name of graph.outputs) yield* want(this.held(graph, name));
     }
     const { main } = this.prepared.document;
-    for (const name of this.prepared.defaults) yield* want(this.held(main, name), undefined);
+    for (const name of this.prepared.defaults) yield* want(this.held(main, name));
   }
 
-  async #load({ held, packing }: Wanted): Promise<void> {
+  async #load({ held, packing, besides }: Wanted): Promise<void> {
     const { arena, fn } = this.kernels;
     const bytes = byteLength(held.info.dtype, held.info.shape);
     const address = arena.alloc(packing?.bytes ?? bytes);
     const mark = arena.mark();
     const to = packing ? arena.alloc(bytes) : address;
     await this.#write(held, to, bytes);
+    const others: number[] = [];
+    for (const other of besides) others.push(other ? await this.#beside(other) : 0);
     const form = packing?.look?.(fn, to, this.kernels.variant);
-    packing?.pack(fn, to, address, form);
+    packing?.pack(fn, to, address, others, form);
     arena.reset(form ? address : mark);
     if (form) arena.alloc(form.bytes);
     const addresses = this.#addresses.get(held) ?? new Map<string, Placed>();
     this.#addresses.set(held, addresses.set(keyOf(packing), { address, form: form?.form, stride: form?.stride }));
+  }
+
+  /** The address of a tensor that is there while another one is packed. */
+  async #beside(held: Held): Promise<number> {
+    const bytes = byteLength(held.info.dtype, held.info.shape);
+    const address = this.kernels.arena.alloc(bytes);
+    await this.#write(held, address, bytes);
+    return address;
   }
 
   async #write(held: Held, address: number, bytes: number): Promise<void> {

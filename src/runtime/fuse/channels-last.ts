@@ -65,3 +65,14 @@ export function channelsLast(model: Model): boolean {
   }
   return edits.apply();
 }
+
+/** A node of the runtime's own on an image whose channels are last, between two Transposes. */
+export function channelsLastAround(model: Model, node: Node, [x = "", ...rest]: readonly string[], y: string, rank: number): Node[] {
+  const [image, result] = [model.fresh(`${x}_channels_last`), model.fresh(`${y}_channels_last`)];
+  const { op_type, attributes, name } = node;
+  return [
+    makeNode("Transpose", [x], [image], { perm: toLast(rank) }),
+    { ...makeNode(op_type, [image, ...rest], [result], attributes, "edgeslim"), name },
+    makeNode("Transpose", [result], [y], { perm: toFirst(rank) }),
+  ];
+}

@@ -1,7 +1,7 @@
 /** What quantized graphs say of their tensors: https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html */
 import type { Node } from "../../graph/graph.ts";
 import { axisOf } from "../../ops/op.ts";
-import type { Model } from "../../optimize/model.ts";
+import type { Edits, Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** Scales and zero points that are read, at most. */
@@ -23,7 +23,7 @@ export interface Quantized extends Quantization {
 
 export const range = (dtype: "int8" | "uint8"): [low: number, high: number] => (dtype === "int8" ? [-128, 127] : [0, 255]);
 
-async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {
+export async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {
   if (!name) return undefined;
   return model.inferred.get(name)?.constant ?? (await model.read(name, MAX_VECTOR));
 }
@@ -46,6 +46,45 @@ export async function quantizationOf(
 }
 
 const isPlain = ({ attributes: { block_size = 0 } }: Node): boolean => block_size === 0;
+
+/** A dequantization as it stands in the graph: (q − zero) · scale. */
+export interface Linear {
+  q: string;
+  scale: string;
+  /** '' where it is 0. */
+  zero: string;
+  /** Of the channels or blocks that have a scale each; may be negative. */
+  axis: number;
+  /** Elements along the axis that share a scale; 0 where each has its own. */
+  block: number;
+}
+
+/** How a value is dequantized: by DequantizeLinear, or by Cast, Sub and Mul, as below opset 13. */
+export function linearOf(model: Model, name: string): Linear | undefined {
+  const node = model.producer(name);
+  if (node?.domain !== "") return undefined;
+  const [q = "", scale = "", zero = ""] = node.input;
+  const { axis = 1, block_size = 0 } = node.attributes as Record<string, number>;
+  if (node.op_type === "DequantizeLinear") return { q, scale, zero, axis, block: block_size };
+  if (node.op_type !== "Mul") return undefined;
+  const factor = node.input.find((each) => model.constants.has(each)) ?? "";
+  const of = model.producer(node.input.find((each) => each !== factor) ?? "");
+  const moved = of?.domain === "" && of.op_type === "Sub" ? of : undefined;
+  const cast = moved ? model.producer(moved.input[0] as string) : of;
+  if (cast?.domain !== "" || cast.op_type !== "Cast" || !factor) return undefined;
+  const rank = model.inferred.get(name)?.shape?.length ?? 0;
+  const [spread, shift] = [factor, moved?.input[1]].map((each) => model.constants.get(each ?? "")?.info.shape);
+  if (!spread || spread.length > rank || (moved && shift?.join() !== spread.join())) return undefined;
+  const long = spread.findIndex((d) => d !== 1);
+  if (spread.slice(long + 1).some((d) => d !== 1)) return undefined;
+  return {
+    q: cast.input[0] as string,
+    scale: factor,
+    zero: moved?.input[1] ?? "",
+    axis: long < 0 ? 0 : long + rank - spread.length,
+    block: 0,
+  };
+}
 
 /** The bytes that a value is dequantized from. */
 export async function dequantized(model: Model, name: string): Promise<Quantized | undefined> {
@@ -82,4 +121,14 @@ export async function dequantizedBias(
   const at = (i: number) => own[own.length === 1 ? 0 : i] as number;
   const list = values.data as Int32Array;
   return { q, scale: Float32Array.from(list, (_, i) => at(i)), floats: Float32Array.from(list, (x, i) => x * at(i)) };
+}
+
+/** A constant with a zero point for each of `n` columns, a byte of `dtype`; '' where all are 0. */
+export function zeroPoints(model: Model, edits: Edits, name: string, dtype: "int8" | "uint8", zeros: Int32Array, n: number): string {
+  if (zeros.every((zero) => zero === 0)) return "";
+  const fresh = model.fresh(name);
+  const at = (i: number) => zeros[zeros.length === 1 ? 0 : i] as number;
+  const bytes = Int8Array.from({ length: n }, (_, i) => at(i));
+  model.define(fresh, { dtype, shape: [n], data: dtype === "int8" ? bytes : new Uint8Array(bytes.buffer) }, edits);
+  return fresh;
 }

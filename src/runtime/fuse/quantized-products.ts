@@ -4,8 +4,8 @@ import { roundEven } from "../../ops/half.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
 import { type Activation, KINDS } from "./activations.ts";
-import { toFirst, toLast } from "./channels-last.ts";
-import { dequantized, dequantizedBias, type Quantized, quantizedBy, range } from "./quantization.ts";
+import { channelsLastAround } from "./channels-last.ts";
+import { dequantized, dequantizedBias, type Quantized, quantizedBy, range, zeroPoints } from "./quantization.ts";
 
 /** What follows a product: an activation, and the quantization of the result. */
 interface End {
@@ -51,7 +51,7 @@ interface Parts {
 /** Whether the weight is a constant with a scale for all or one for each output. */
 function isFit(model: Model, node: Node, w: Quantized): boolean {
   const shape = model.constants.get(w.name)?.info.shape;
-  if (!shape || w.zero.some((zero) => zero !== 0)) return false;
+  if (!shape) return false;
   const { alpha = 1, beta = 1, transA = 0, transB = 0 } = node.attributes;
   const isMatrix = node.op_type !== "Conv";
   const channels = isMatrix && !transB ? 1 : 0;
@@ -112,15 +112,10 @@ function product(model: Model, edits: Edits, node: Node, { x, w, bias, end }: Pa
     ...(q && { y_scale, y_zero, low, high }),
     ...(rest ?? {}),
   };
-  const inputs = (image: string) => [image, w.name, added, scale];
-  if (!isConv) return [{ ...makeNode("QMatMul", inputs(x.name), [end.output], attributes, "edgeslim"), name: node.name }];
-  const rank = shape.length;
-  const [image, result] = [model.fresh(`${x.name}_channels_last`), model.fresh(`${end.output}_channels_last`)];
-  return [
-    makeNode("Transpose", [x.name], [image], { perm: toLast(rank) }),
-    { ...makeNode("QConv", inputs(image), [result], attributes, "edgeslim"), name: node.name },
-    makeNode("Transpose", [result], [end.output], { perm: toFirst(rank) }),
-  ];
+  const w_zero = zeroPoints(model, edits, `${w.name}_zero`, w.dtype, w.zero, n);
+  const inputs = [x.name, w.name, added, scale, ...(w_zero ? ["", "", w_zero] : [])];
+  if (!isConv) return [{ ...makeNode("QMatMul", inputs, [end.output], attributes, "edgeslim"), name: node.name }];
+  return channelsLastAround(model, { ...node, op_type: "QConv", attributes }, inputs, end.output, shape.length);
 }
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.abs(b);

@@ -3,7 +3,7 @@ import { dataType } from "../../graph/types.ts";
 import { roundEven } from "../../ops/half.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { applied } from "./activations.ts";
-import { toFirst, toLast } from "./channels-last.ts";
+import { channelsLastAround } from "./channels-last.ts";
 import { dequantized, type Quantized, quantizedBy, range } from "./quantization.ts";
 
 /** Operators that hand on what they are given, so that bytes do as well as floats. */
@@ -76,24 +76,7 @@ function pool(model: Model, node: Node, x: Quantized, q: Quantized): Node[] | un
     to: dataType(q.dtype),
     ...{ x_zero: x.zero[0] as number, y_zero: q.zero[0] as number, scale: Math.fround((x.scale[0] as number) / (q.scale[0] as number)) },
   };
-  return channelsLastOnBytes(model, node, `Q${node.op_type}`, x, q, attributes, rank);
-}
-
-function channelsLastOnBytes(
-  model: Model,
-  node: Node,
-  op_type: string,
-  x: Quantized,
-  q: Quantized,
-  attributes: Node["attributes"],
-  rank: number,
-): Node[] {
-  const [image, result] = [model.fresh(`${x.name}_channels_last`), model.fresh(`${q.name}_channels_last`)];
-  return [
-    makeNode("Transpose", [x.name], [image], { perm: toLast(rank) }),
-    { ...makeNode(op_type, [image, ...node.input.slice(1)], [result], attributes as never, "edgeslim"), name: node.name },
-    makeNode("Transpose", [result], [q.name], { perm: toFirst(rank) }),
-  ];
+  return channelsLastAround(model, { ...node, op_type: `Q${node.op_type}`, attributes }, [x.name], q.name, rank);
 }
 
 /** Bytes that are moved as they are, where their scales are the result's, or after they have been turned into what those say. */
@@ -109,10 +92,10 @@ function moved(model: Model, edits: Edits, node: Node, inputs: readonly (Quantiz
     names.push(name);
   }
   if (node.op_type === "MaxPool") {
-    const x = { ...q, name: names[0] as string };
     const rank = model.inferred.get(node.input[0] as string)?.shape?.length;
     if (rank !== 3 && rank !== 4) return undefined;
-    return [...before, ...channelsLastOnBytes(model, node, "QMaxPool", x, q, { ...node.attributes, to: dataType(q.dtype) }, rank)];
+    const pool = { ...node, op_type: "QMaxPool", attributes: { ...node.attributes, to: dataType(q.dtype) } };
+    return [...before, ...channelsLastAround(model, pool, [names[0] as string], q.name, rank)];
   }
   return [...before, { ...node, input: [...names, ...node.input.slice(count)], output: [q.name], from: node.from ?? node }];
 }

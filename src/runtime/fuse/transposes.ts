@@ -29,7 +29,7 @@ export function moveTransposes(model: Model): boolean {
 
 /** Whether a node quantizes or dequantizes with one scale. */
 const isLinear = (model: Model, { op_type, input }: Node): boolean =>
-  /^(Quantize|Dequantize)Linear$/.test(op_type) && model.inferred.get(input[1] as string)?.shape?.length === 0;
+  /^(Quantize|Dequantize)Linear$/.test(op_type) && model.inferred.get(input[1] as string)?.shape?.every((d) => d === 1) === true;
 
 class Mover {
   readonly #model: Model;
@@ -70,6 +70,7 @@ class Mover {
     if (!turned) return undefined;
     if (node.op_type === "QLookup" || isLinear(this.#model, node))
       return this.#instead(node, [turned.of, ...node.input.slice(1)], turned.perm);
+    if (node.op_type === "DynamicQuantizeLinear") return this.#dynamic(node, turned);
     if (ELEMENTWISE.has(node.op_type)) return this.#elementwise(node, turned.perm);
     if (node.op_type === "Concat") return this.#concat(node, turned.perm);
     if (this.#turned.get(node.input[0] as string) !== turned) return undefined;
@@ -115,6 +116,12 @@ class Mover {
       return made;
     });
     return [edited(node, { input, output, attributes })];
+  }
+
+  /** Scale and zero point are not turned. */
+  #dynamic(node: Node, { of, perm }: Turned): Node[] {
+    const [moved] = this.#instead({ ...node, output: node.output.slice(0, 1) }, [of], perm);
+    return [edited(node, { input: [of], output: [moved?.output[0] as string, ...node.output.slice(1)] })];
   }
 
   #elementwise(node: Node, perm: readonly number[]): Node[] | undefined {

@@ -8,13 +8,14 @@ import * as matrices from "./matrices.ts";
 import * as normalize from "./normalize.ts";
 import * as products from "./products.ts";
 import * as quantized from "./quantized.ts";
+import * as quantizedProducts from "./quantized-products.ts";
 
 /** What is not a lowering does not start with a capital. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
   new Map(families.flatMap((family) => Object.entries(family).filter(([name]) => /^[A-Z]/.test(name))) as [string, Lower][]);
 
 const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
-  ["", gathered([elementwise, layout, matrices, normalize, quantized])],
+  ["", gathered([elementwise, layout, matrices, normalize, quantized, quantizedProducts])],
   ["com.microsoft", gathered([normalize])],
   [
     "edgeslim",
@@ -23,6 +24,7 @@ const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
       images,
       products,
       quantized,
+      quantizedProducts,
     ]),
   ],
 ]);

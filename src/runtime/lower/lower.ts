@@ -1,4 +1,5 @@
 import type { Node } from "../../graph/graph.ts";
+import type { Arena } from "../../kernels/arena.ts";
 import type { InferKernels } from "../../kernels/infer/kernels.ts";
 import type { Operand } from "../operand.ts";
 
@@ -11,6 +12,8 @@ export interface Call {
   /** By position; undefined where nobody reads one. */
   readonly outputs: readonly (Operand | undefined)[];
   readonly fn: InferKernels;
+  /** The memory, for what is read from it when the model runs. */
+  readonly arena: Arena;
   /** Address of scratch that any kernel may use while it runs. */
   readonly work: number;
   /** The address of bytes that are the step's own while it runs. */

@@ -1,92 +1,10 @@
-/** Products of bytes. */
-import { type Output, outputWords, windowWords } from "../../kernels/infer/integer-layout.ts";
+/** Between floats and bytes, and what bytes become besides products. */
+import { windowWords } from "../../kernels/infer/integer-layout.ts";
 import { axisOf, int, numbers, text } from "../../ops/op.ts";
 import { elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
-import { type Pair, planeOf } from "./plane.ts";
-import { isDepthwise } from "./products.ts";
-
-/** What becomes of the sums, as the node says it. */
-function outputOf({ node }: Call): Output {
-  const number = (name: string, otherwise: number) => {
-    const value = node.attributes[name];
-    return typeof value === "number" ? value : otherwise;
-  };
-  return {
-    kind: text(node, "out", "float") as Output["kind"],
-    zero: number("y_zero", 0),
-    low: number("low", 0),
-    high: number("high", 255),
-    y_scale: number("y_scale", 1),
-    activation: number("kind", 0),
-    alpha: number("alpha", 0),
-    beta: number("beta", 0),
-  };
-}
-
-const signed = (dtype: string): number => (dtype === "int8" ? 1 : 0);
-/** Bytes of an element. */
-const width = (dtype: string): number => (/8$/.test(dtype) ? 1 : 4);
-
-export const QConv: Lower = (call) => {
-  const { inputs, outputs, fn, work, node, table } = call;
-  const [x, w, bias, scale, map] = inputs;
-  const [y] = outputs;
-  if (!x || !w || !y || !scale) return undefined;
-  const plane = planeOf(call, x.shape, y.shape, w.shape.slice(2));
-  if (!plane) return undefined;
-  const {
-    dims: [h, wd],
-    places: [oh, ow],
-    kernel: [kh, kw],
-    strides: [sh, sw],
-    dilations: [dh, dw],
-    before: [pt, pl],
-  } = plane;
-  const [images = 0] = x.shape;
-  const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
-  const group = int(node, "group", 1);
-  const [cg, ng] = [c / group, n / group];
-  const isSpread = isDepthwise(group, w.shape) && kh * kw <= 1024;
-  const window = table(windowWords({ h, w: wd, c: isSpread ? c : cg, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ldx: c }));
-  const output = table(outputWords(outputOf(call)));
-  const [x_signed, x_zero] = [signed(x.dtype), int(node, "x_zero", 0)];
-  const size = width(y.dtype);
-  const panel = w.stride ?? 0;
-  return () => {
-    for (let i = 0; i < images; i++) {
-      const [from, to] = [x.address + i * h * wd * c, y.address + i * oh * ow * n * size];
-      const [added, mapped] = [bias?.address ?? 0, map?.address ?? 0];
-      if (isSpread) {
-        fn.q8_depthwise(from, window, x_signed, x_zero, w.address, to, n, added, scale.address, mapped, output, work);
-        continue;
-      }
-      for (let g = 0; g < group; g++) {
-        const [own, b] = [added && added + g * ng * 4, w.address + g * panel];
-        fn.q8_conv(
-          ...([from + g * cg, window, x_signed, x_zero, b, w.form ?? 0, ng, to + g * ng * size, n, own] as const),
-          ...([scale.address + g * ng * 4, mapped, output, work] as const),
-        );
-      }
-    }
-  };
-};
-
-export const QMatMul: Lower = (call) => {
-  const { inputs, outputs, fn, work, node, table } = call;
-  const [a, b, bias, scale, map] = inputs;
-  const [y] = outputs;
-  if (!a || !b || !y || !scale) return undefined;
-  const [k, n] = [a.shape.at(-1), y.shape.at(-1)] as Pair;
-  const m = elements(a.shape.slice(0, -1));
-  const output = table(outputWords(outputOf(call)));
-  const [a_signed, a_zero] = [signed(a.dtype), int(node, "x_zero", 0)];
-  return () =>
-    fn.q8_gemm(
-      ...([m, n, k, a.address, k, a_signed, a_zero, b.address, b.form ?? 0, y.address, n, bias?.address ?? 0] as const),
-      ...([scale.address, map?.address ?? 0, output, work] as const),
-    );
-};
+import { planeOf } from "./plane.ts";
+import { signed } from "./quantized-products.ts";
 
 /** https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html, with one scale or one along an axis. */
 const linear =
@@ -108,6 +26,14 @@ const linear =
 
 export const QuantizeLinear = linear(true);
 export const DequantizeLinear = linear(false);
+
+/** https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html */
+export const DynamicQuantizeLinear: Lower = ({ inputs: [x], outputs: [y, scale, zero], fn, temporary }) => {
+  if (!x || !y) return undefined;
+  const [at, byte] = [scale?.address ?? temporary(4), zero?.address ?? temporary(1)];
+  const n = elements(x.shape);
+  return () => fn.f32_dynamic_quantize(n, x.address, y.address, at, byte);
+};
 
 export const QLookup: Lower = ({ inputs: [x, map], outputs: [y], fn }) => {
   if (!x || !map || !y) return undefined;
