@@ -69,10 +69,35 @@ const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {
   return { key: "b", bytes: packedBytes(rows, columns), pack: (fn, from, to) => fn.f32_pack_b(rows, columns, from, columns, to) };
 };
 
+/** W [directions, gates · hidden, K] and R, direction by direction; of a GRU's R the last gate apart. */
+const recurrent: Pack = (node, index, { shape: [directions = 0, width = 0, k = 0] }) => {
+  if (index !== 1 && index !== 2) return undefined;
+  const isSplit = index === 2 && node.op_type === "GRU";
+  const parts = isSplit ? [2 * k, k] : [width];
+  const bytes = parts.reduce((sum, n) => sum + packedBytes(k, n), 0);
+  return {
+    key: isSplit ? "split rows" : "rows",
+    bytes: bytes * directions,
+    pack(fn, from, to) {
+      for (let d = 0; d < directions; d++) {
+        let [source, target] = [from + d * width * k * 4, to + d * bytes];
+        for (const n of parts) {
+          fn.f32_pack_bt(k, n, source, k, target);
+          source += n * k * 4;
+          target += packedBytes(k, n);
+        }
+      }
+    },
+  };
+};
+
 const PACKS: Readonly<Record<string, Pack>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MatMul: matmul,
+  LSTM: recurrent,
+  GRU: recurrent,
+  RNN: recurrent,
   QConv: quantizedConv,
   QMatMul: quantizedMatmul,
   BlockMatMul: blockMatmul,

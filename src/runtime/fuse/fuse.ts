@@ -14,6 +14,7 @@ import { batchNormalizations, normalizations } from "./normalizations.ts";
 import { products } from "./products.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { recurrent } from "./recurrent.ts";
 import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
@@ -36,7 +37,7 @@ const WEIGHTS: readonly Fusion[] = [
   blockProducts,
   dead,
 ];
-const LAYOUT: readonly Fusion[] = [shuffles, dead, dynamicProducts, channelsLast, products, moveTransposes];
+const LAYOUT: readonly Fusion[] = [shuffles, dead, dynamicProducts, channelsLast, products, recurrent, moveTransposes];
 const ENDS: readonly Fusion[] = [normalizations, dead, joinedLookups, dead, tables, ends, affines, dead];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
