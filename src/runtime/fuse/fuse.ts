@@ -6,6 +6,7 @@ import { activations } from "./activations.ts";
 import { affines } from "./affines.ts";
 import { attention } from "./attention.ts";
 import { blockProducts } from "./block-products.ts";
+import { byteFunctions } from "./byte-functions.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dynamicProducts } from "./dynamic-products.ts";
 import { ends } from "./ends.ts";
@@ -30,6 +31,8 @@ const WEIGHTS: readonly Fusion[] = [
   batchNormalizations,
   dead,
   activations,
+  byteFunctions,
+  dead,
   quantizedProducts,
   quantizedValues,
   blockProducts,
