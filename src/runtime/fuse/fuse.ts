@@ -11,6 +11,7 @@ import { ends } from "./ends.ts";
 import { type Made, madeOnce } from "./made.ts";
 import { batchNormalizations, normalizations } from "./normalizations.ts";
 import { products } from "./products.ts";
+import { qoperators } from "./qoperators.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
 import { shuffles } from "./shuffles.ts";
@@ -21,6 +22,7 @@ export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
 /** What looks at weights as they stand in the file. */
 const BEFORE: readonly Fusion[] = [
+  qoperators,
   normalizations,
   batchNormalizations,
   dead,
