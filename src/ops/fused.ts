@@ -14,6 +14,7 @@ import { fromBnb4 } from "./microsoft-linear.ts";
 import * as normalization from "./normalization.ts";
 import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
+import * as recurrent from "./recurrent.ts";
 import * as resize from "./resize.ts";
 import { offsets, strides } from "./strides.ts";
 import type { Dims, Value } from "./value.ts";
@@ -91,6 +92,11 @@ export const MatMul: Op = {
     return [{ dtype: a?.dtype, shape: z?.shape ? broadcast([shape, z.shape], context) : shape }];
   },
 };
+
+/** Recurrent layers with constant weights and the activations that are theirs by default. */
+export const LSTM: Op = { infer: recurrent.LSTM.infer };
+export const GRU: Op = { infer: recurrent.GRU.infer };
+export const RNN: Op = { infer: recurrent.RNN.infer };
 
 /** What an operator gives, as the type that its attribute `to` names. */
 const typed = (op: Op): Op => ({

@@ -22,8 +22,11 @@ export function scaledPayload(payload: Payload, { inner, factors }: Scaling): Pa
         }
         fill = count === 0 ? fill + chunk.byteLength : chunk.byteLength - taken;
         const values = new Float32Array(bytes.buffer);
-        for (let i = 0; i < count; i++, index++) {
-          values[i] = (values[i] as number) * (factors[Math.floor(index / inner) % factors.length] as number);
+        for (let i = 0; i < count; ) {
+          const factor = factors[Math.floor(index / inner) % factors.length] as number;
+          const end = Math.min(count, i + inner - (index % inner));
+          index += end - i;
+          for (; i < end; i++) values[i] = (values[i] as number) * factor;
         }
         if (count > 0) yield bytes;
       }

@@ -7,7 +7,7 @@ import { bert } from "../kit/models/bert.ts";
 import { lcnet } from "../kit/models/lcnet.ts";
 import { mobilenet } from "../kit/models/mobile.ts";
 import { type Feeds, floats, type GeneratedModel, ifModel } from "../kit/models.ts";
-import { type Outputs, openNode, runNode, runWeb, sqnr } from "../kit/ort.ts";
+import { type Output, type Outputs, openNode, runNode, runWeb, sqnr } from "../kit/ort.ts";
 import { numbersOf, readOnnx } from "../kit/readonnx.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
 
@@ -63,10 +63,10 @@ describe("PP-OCR's recognizer", async () => {
 
   /** Share of the steps at which the likeliest character is the same. */
   function agreement(a: Outputs, b: Outputs): number {
-    const [x, y] = [a, b].map((outputs) => Object.values(outputs)[0]);
-    const [, steps = 0, classes = 0] = x?.dims ?? [];
-    const likeliest = (output: typeof x, t: number): number => {
-      const row = (output?.data as Float32Array).subarray(t * classes, (t + 1) * classes);
+    const [x, y] = [a, b].map((outputs) => Object.values(outputs)[0]) as [Output, Output];
+    const [, steps = 0, classes = 0] = x.dims;
+    const likeliest = ({ data }: Output, t: number): number => {
+      const row = (data as Float32Array).subarray(t * classes, (t + 1) * classes);
       return row.indexOf(row.reduce((most, p) => Math.max(most, p), 0));
     };
     return Array.from({ length: steps }, (_, t) => likeliest(x, t) === likeliest(y, t)).filter(Boolean).length / steps;

@@ -9,6 +9,7 @@ import * as normalize from "./normalize.ts";
 import * as products from "./products.ts";
 import * as quantized from "./quantized.ts";
 import * as quantizedProducts from "./quantized-products.ts";
+import * as recurrent from "./recurrent.ts";
 
 /** What is not a lowering does not start with a capital. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
@@ -25,6 +26,7 @@ const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
       products,
       quantized,
       quantizedProducts,
+      recurrent,
     ]),
   ],
 ]);
