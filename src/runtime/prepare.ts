@@ -97,12 +97,15 @@ function heldOf({ info, payload }: Constant, made: Simplified["made"]): Held {
   return { info, payload, made: maker && { node: maker.node, inputs: maker.inputs.map((input) => input && heldOf(input, made)) } };
 }
 
+/** What a third round finds is not worth the wait. */
+const ROUNDS = 2;
+
 async function simplify(document: Document, constants: Constant[], small: SmallValues, isAsked: boolean): Promise<Simplified> {
   if (!isAsked) return { constants, made: new Map() };
   const names = new Names();
   for (const node of document.main.nodes) names.addNode(node);
   for (const name of [...document.main.inputs, ...document.main.outputs, ...document.main.initializers]) names.add(name);
-  const outcome = await optimize(document, constants, (each) => small.of(each), names.fresh);
+  const outcome = await optimize(document, constants, (each) => small.of(each), names.fresh, ROUNDS);
   const scaled = outcome.constants.map(({ payload, scaling, ...rest }): Constant => {
     return { ...rest, payload: payload && scaling ? scaledPayload(payload, scaling) : payload };
   });
