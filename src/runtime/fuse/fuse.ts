@@ -4,6 +4,7 @@ import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
 import { affines } from "./affines.ts";
+import { attention } from "./attention.ts";
 import { blockProducts } from "./block-products.ts";
 import { byteFunctions } from "./byte-functions.ts";
 import { channelsLast } from "./channels-last.ts";
@@ -38,7 +39,7 @@ const WEIGHTS: readonly Fusion[] = [
   dead,
 ];
 const LAYOUT: readonly Fusion[] = [shuffles, dead, dynamicProducts, channelsLast, products, recurrent, moveTransposes];
-const ENDS: readonly Fusion[] = [normalizations, dead, joinedLookups, dead, tables, ends, affines, dead];
+const ENDS: readonly Fusion[] = [normalizations, attention, dead, joinedLookups, dead, tables, ends, affines, dead];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(

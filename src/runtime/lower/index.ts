@@ -1,5 +1,6 @@
 /** Which operators kernels run; every export of a family is one, under its name. The others are computed plainly. */
 import type { Node } from "../../graph/graph.ts";
+import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
 import * as images from "./images.ts";
 import * as layout from "./layout.ts";
@@ -22,6 +23,7 @@ const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
     "edgeslim",
     gathered([
       { Activate: elementwise.Activate, Affine: elementwise.Affine, ChannelShuffle: layout.ChannelShuffle },
+      attention,
       images,
       products,
       quantized,
