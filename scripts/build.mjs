@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { bundleCommand } from "./bundle.mjs";
+import { bundleCommand, bundleModule } from "./bundle.mjs";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
@@ -71,13 +71,14 @@ const STEPS = [
   {
     name: "modules",
     from: ["src", "scripts/bundle.mjs", "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
-    makes: ["dist/index.js", "dist/index.workerd.js", "dist/index.d.ts", "dist/cli/main.js"],
+    makes: ["dist/module/index.js", "dist/module/index.workerd.js", "dist/index.d.ts", "dist/cli/main.js"],
     build() {
       const fresh = join(ROOT, `build/dist-${process.pid}`);
       const old = join(ROOT, `build/dist-old-${process.pid}`);
       try {
         run("tsc", "typescript", ["-p", "tsconfig.build.json", "--outDir", fresh]);
         bundleCommand(ROOT, join(fresh, "cli"));
+        bundleModule(ROOT, join(fresh, "module"));
         for (const file of filesUnder(fresh).filter((name) => name.endsWith(".d.ts"))) withJsImports(file);
         if (existsSync(join(ROOT, "dist"))) renameSync(join(ROOT, "dist"), old);
         renameSync(fresh, join(ROOT, "dist"));

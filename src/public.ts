@@ -1,5 +1,5 @@
 /** What both module entries export besides the engine's functions. */
-export type { Calibration, Tensors } from "./engine/calibrate.ts";
+export type { Calibration, CalibrationSamples, Tensors } from "./engine/calibration.ts";
 export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
 export type { DataFile, ExternalSink } from "./engine/data-files.ts";
 export type { Compression, Engine, FolderCompression, IntoFolder, ModelSource } from "./engine/engine.ts";
@@ -17,4 +17,8 @@ export type { FolderInput, FolderSink } from "./io/folder.ts";
 export { MemorySink, type Sink } from "./io/sink.ts";
 export { blobSource, memorySource, type Source } from "./io/source.ts";
 export type { Payload } from "./payload.ts";
+export type { Load, LoadOptions, LoadSource } from "./runtime/load.ts";
+export type { Feeds, InferenceModel, Results, RunOptions } from "./runtime/model.ts";
+export type { Port } from "./runtime/ports.ts";
+export type { DType, Tensor, TensorData } from "./tensor.ts";
 export { VERSION } from "./version.ts";

@@ -27,9 +27,13 @@ export interface MeasuredWorker extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
-/** Starts the Worker, with R2 as it is deployed. */
-export async function measuredWorker(entry = "bench/worker/entry.ts", bindings: Record<string, string> = {}): Promise<MeasuredWorker> {
-  const worker = await startWorker({ entry, bindings });
+/** Starts the Worker, with R2 as it is deployed; `persist` is a folder that keeps its bucket. */
+export async function measuredWorker(
+  entry = "bench/worker/entry.ts",
+  bindings: Record<string, string> = {},
+  persist?: string,
+): Promise<MeasuredWorker> {
+  const worker = await startWorker({ entry, bindings, ...(persist !== undefined && { persist }) });
   const url = (await worker.ready).href.replace(/\/$/, "");
   const pid = await childNamed("workerd");
   const status = async (field: string): Promise<number> => {

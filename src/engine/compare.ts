@@ -1,6 +1,6 @@
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
-import { type Node, topological } from "../graph/graph.ts";
+import { type Node, reads, topological } from "../graph/graph.ts";
 import { abortableSource } from "../io/abort.ts";
 import type { Source } from "../io/source.ts";
 import { isTensor } from "../ops/op.ts";
@@ -8,17 +8,19 @@ import { type Difference, Differing } from "../runtime/difference.ts";
 import { type Latency, latencyOf } from "../runtime/latency.ts";
 import type { Load } from "../runtime/load.ts";
 import type { Feeds, InferenceModel } from "../runtime/model.ts";
+import { portsOf } from "../runtime/ports.ts";
 import { prepare } from "../runtime/prepare.ts";
 import { isFloat, type Tensor } from "../tensor.ts";
 import { VERSION } from "../version.ts";
 import { inFile } from "./file-error.ts";
 
-/** Values of the graph that are kept at a time. */
-const LAYERS_AT_ONCE = 64;
+/** Memory that a model may take that gives all its values: there are two of them, and as much again in results. */
+const LAYERS_BYTES = 512 << 20;
 /** Error at which a value counts as touched: above what the order of float32 additions makes, below what half precision does. */
 const FIRST_ERROR = 1e-11;
-/** Runs of each model, taken in turns, that the latency is of. */
+/** Runs of each model, taken in turns, that the latency is of, as far as they begin within this time. */
 const REPEATS = 5;
+const REPEATS_MS = 2000;
 
 /** A model that is compared. */
 export interface Compared {
@@ -93,7 +95,8 @@ export async function compareModels(a: Compared, b: Compared, options: CompareOp
       differing.set(name, entry);
       entry.total.add(name, wanted, given);
     }
-    for (let i = 0; count === 0 && i < REPEATS; i++) {
+    const end = performance.now() + REPEATS_MS;
+    for (let i = 0; count === 0 && i < REPEATS && performance.now() < end; i++) {
       await timed(first.model, feeds, times[0], options);
       await timed(second.model, feeds, times[1], options);
     }
@@ -106,16 +109,17 @@ export async function compareModels(a: Compared, b: Compared, options: CompareOp
     shape: tensor.shape,
     ...total.difference,
   }));
-  const layers = await compareLayers(a, b, samples, options);
+  const most = Math.max(first.model.memory, second.model.memory) + LAYERS_BYTES;
+  const layers = await compareLayers(a, b, samples, { ...options, maxBytes: Math.min(most, options.maxBytes ?? most) });
   const arises = layers.find(({ relative_mse = 1 }) => relative_mse > FIRST_ERROR);
-  const most = layers.reduce<LayerDifference | undefined>((best, layer) => (layer.added > (best?.added ?? 0) ? layer : best), undefined);
+  const grows = layers.reduce<LayerDifference | undefined>((best, layer) => (layer.added > (best?.added ?? 0) ? layer : best), undefined);
   return {
     edgeslim: VERSION,
     models: [figures(a, first, times[0]), figures(b, second, times[1])],
     samples: count,
     outputs,
     layers,
-    ...(arises && { first: arises.name, most: (most ?? arises).name }),
+    ...(arises && { first: arises.name, most: (grows ?? arises).name }),
   };
 }
 
@@ -157,7 +161,7 @@ function pairedOutputs(a: InferenceModel, b: InferenceModel): [string, string][]
   throw new UnsupportedError(`The models have no output in common: one gives ${names.join(", ")}, the other ${others.join(", ")}`);
 }
 
-/** The values that stand in both graphs under one name, some at a time. */
+/** The values that stand in both graphs under one name, as many at a time as there is memory for. */
 async function compareLayers(
   a: Compared,
   b: Compared,
@@ -178,13 +182,19 @@ async function compareLayers(
       await measure(part.slice(half));
     }
   };
-  for (let at = 0; at < names.length; at += LAYERS_AT_ONCE) await measure(names.slice(at, at + LAYERS_AT_ONCE));
+  if (names.length > 0) await measure(names);
   return layersOf(nodes, found);
 }
 
+/** The nodes that depend on what the model is fed, in order: others make weights, whose own error is no layer's. */
 async function nodesOf({ source, siblings }: Compared, signal: AbortSignal | undefined): Promise<readonly Node[]> {
-  const { document } = await prepare(abortableSource(source, signal), new Siblings(siblings, signal), { optimize: false });
-  return topological(document.main);
+  const prepared = await prepare(abortableSource(source, signal), new Siblings(siblings, signal), { optimize: false });
+  const fed = new Set(portsOf(prepared).inputs.map(({ name }) => name));
+  return topological(prepared.document.main).filter((node) => {
+    const isFed = [...reads(node)].some((name) => fed.has(name));
+    if (isFed) for (const name of node.output) fed.add(name);
+    return isFed;
+  });
 }
 
 async function differences(

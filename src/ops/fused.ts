@@ -5,6 +5,7 @@
 
 import { DATA_TYPES } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
+import { Attention as attention } from "./attention.ts";
 import { isRoom, ofTensors, one, stored } from "./compute.ts";
 import * as conv from "./conv.ts";
 import { broadcast } from "./dims.ts";
@@ -14,9 +15,10 @@ import { fromBnb4 } from "./microsoft-linear.ts";
 import * as normalization from "./normalization.ts";
 import { int, isTensor, type Op } from "./op.ts";
 import * as pool from "./pool.ts";
+import * as recurrent from "./recurrent.ts";
 import * as resize from "./resize.ts";
 import { offsets, strides } from "./strides.ts";
-import type { Dims, Value } from "./value.ts";
+import type { Dim, Dims, Value } from "./value.ts";
 
 const first = (dims: Dims): Dims => [...dims.slice(0, 1), ...dims.slice(-1), ...dims.slice(1, -1)];
 const last = (dims: Dims): Dims => [...dims.slice(0, 1), ...dims.slice(2), ...dims.slice(1, 2)];
@@ -91,6 +93,34 @@ export const MatMul: Op = {
     return [{ dtype: a?.dtype, shape: z?.shape ? broadcast([shape, z.shape], context) : shape }];
   },
 };
+
+const swapped = (dims: Dims): Dims => [dims[0], dims[2], dims[1], dims[3]] as Dims;
+
+/**
+ * softmax(q kᵀ · scale + mask) v of q [batch, heads, steps, size], k and v; of each, and of the result, heads are axis 2 where `q_heads` or
+ * its like say so.
+ */
+export const Attention: Op = {
+  infer(node, [q, , v]) {
+    const [from, to] = (["q", "v"] as const).map((name, i) => {
+      const shape = [q, v][i]?.shape;
+      return shape && int(node, `${name}_heads`, 1) === 2 ? swapped(shape) : shape;
+    });
+    const shape = from?.length === 4 && to?.length === 4 ? [...from.slice(0, 3), to[3] as Dim] : undefined;
+    return [{ dtype: q?.dtype, shape: shape && int(node, "y_heads", 1) === 2 ? swapped(shape) : shape }];
+  },
+  compute: ofTensors((node, [q, k, v, mask], context) => {
+    const isTurned = (name: string) => int(node, `${name}_heads`, 1) === 2;
+    const [queries, keys, values] = [q, k, v].map((x, i) => (x && isTurned("qkv"[i] as string) ? turnedTensor(x, swapped) : x));
+    const y = attention.compute?.(node, [queries, keys, values, mask], context)?.[0];
+    return isTensor(y) ? one(isTurned("y") ? turnedTensor(y, swapped) : y) : undefined;
+  }),
+};
+
+/** Recurrent layers with constant weights and the activations that are theirs by default. */
+export const LSTM: Op = { infer: recurrent.LSTM.infer };
+export const GRU: Op = { infer: recurrent.GRU.infer };
+export const RNN: Op = { infer: recurrent.RNN.infer };
 
 /** What an operator gives, as the type that its attribute `to` names. */
 const typed = (op: Op): Op => ({

@@ -1,9 +1,16 @@
 /** How constant weights of quantized products are packed. */
-import { Q8_FORMS, type Q8Form, q8DepthwiseBytes, q8PackedBytes, qbwPackedBytes } from "../kernels/infer/integer-layout.ts";
+import {
+  Q8_FORMS,
+  type Q8Form,
+  q8DepthwiseBytes,
+  q8PackedBytes,
+  q8WinogradBytes,
+  qbwPackedBytes,
+} from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements } from "../tensor.ts";
-import { isDepthwise } from "./lower/products.ts";
+import { isDepthwise, isPlain3x3 } from "./lower/products.ts";
 import type { Form, Pack } from "./packing.ts";
 
 /** Where a quantized product has the zero points of its weights, a byte each column. */
@@ -20,6 +27,11 @@ const q8Bytes = (n: number, k: number, isWide: boolean): number => q8PackedBytes
 
 const WIDE: Form = { form: Q8_FORMS.wide, bytes: 0, stride: 0 };
 
+/** The form of weights that `q8_winograd_conv` reads, beside those of `q8_pack`. */
+export const Q8_WINOGRAD = 3;
+/** Transformed int8 weights, at most: they become eight times as large, and the gain is in images that are large beside them. */
+const MAX_TRANSFORMED_BYTES = 10.5 * 2 ** 20;
+
 /** Groups one after the other. */
 export const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   if (index !== 1) return undefined;
@@ -35,16 +47,23 @@ export const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   }
   const ng = n / group;
   const isWide = signed === 0 || zeros !== "";
+  const transformed = isPlain3x3(node, shape) ? q8WinogradBytes(n, c) : Number.POSITIVE_INFINITY;
+  const mayTransform = !isWide && transformed <= MAX_TRANSFORMED_BYTES;
   return {
-    key: `q8 conv${group} ${zeros}`,
-    bytes: q8Bytes(ng, c * taps, isWide) * group,
+    key: `q8 conv${group}${mayTransform ? " 3×3" : ""} ${zeros}`,
+    bytes: mayTransform ? transformed : q8Bytes(ng, c * taps, isWide) * group,
     besides,
     look(fn, from, variant) {
+      if (mayTransform && fn.q8_winograd_fits(n, c * taps, from)) return { form: Q8_WINOGRAD, bytes: transformed, stride: 0 };
       const form = q8Form(fn, variant, isWide, n * c * taps, from);
       const stride = q8PackedBytes(ng, c * taps, form);
       return { form, bytes: stride * group, stride };
     },
     pack(fn, from, to, [zero = 0], { form, stride } = WIDE) {
+      if (form === Q8_WINOGRAD) {
+        fn.q8_winograd_pack(n, c, from, to);
+        return;
+      }
       for (let g = 0; g < group; g++) {
         const own = zero && zero + g * ng;
         fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, own, form, to + g * stride);

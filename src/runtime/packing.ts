@@ -4,7 +4,7 @@ import type { InferKernels } from "../kernels/infer/kernels.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
 import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
-import { blockMatmul, quantizedConv, quantizedMatmul } from "./packing-quantized.ts";
+import { blockMatmul, type Q8_WINOGRAD, quantizedConv, quantizedMatmul } from "./packing-quantized.ts";
 
 /** How a constant input is laid out once, when the model is loaded, for the kernel that reads it. */
 export interface Packing {
@@ -22,7 +22,7 @@ export interface Packing {
 
 /** A layout that was chosen for the elements. */
 export interface Form {
-  readonly form: Q8Form;
+  readonly form: Q8Form | typeof Q8_WINOGRAD;
   /** The bytes it takes, and those from group to group. */
   readonly bytes: number;
   readonly stride: number;
@@ -69,10 +69,35 @@ const matmul: Pack = (node, index, { shape: [rows = 0, columns = 0] }) => {
   return { key: "b", bytes: packedBytes(rows, columns), pack: (fn, from, to) => fn.f32_pack_b(rows, columns, from, columns, to) };
 };
 
+/** W [directions, gates · hidden, K] and R, direction by direction; of a GRU's R the last gate apart. */
+const recurrent: Pack = (node, index, { shape: [directions = 0, width = 0, k = 0] }) => {
+  if (index !== 1 && index !== 2) return undefined;
+  const isSplit = index === 2 && node.op_type === "GRU";
+  const parts = isSplit ? [2 * k, k] : [width];
+  const bytes = parts.reduce((sum, n) => sum + packedBytes(k, n), 0);
+  return {
+    key: isSplit ? "split rows" : "rows",
+    bytes: bytes * directions,
+    pack(fn, from, to) {
+      for (let d = 0; d < directions; d++) {
+        let [source, target] = [from + d * width * k * 4, to + d * bytes];
+        for (const n of parts) {
+          fn.f32_pack_bt(k, n, source, k, target);
+          source += n * k * 4;
+          target += packedBytes(k, n);
+        }
+      }
+    },
+  };
+};
+
 const PACKS: Readonly<Record<string, Pack>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MatMul: matmul,
+  LSTM: recurrent,
+  GRU: recurrent,
+  RNN: recurrent,
   QConv: quantizedConv,
   QMatMul: quantizedMatmul,
   BlockMatMul: blockMatmul,

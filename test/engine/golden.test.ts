@@ -8,7 +8,7 @@ import { AVAILABLE } from "../../src/engine/decide.ts";
 import { compress, type Recipe, UnsupportedError } from "../../src/index.ts";
 import { type Feeds, floats, type TensorValue, tokens } from "../kit/models.ts";
 import { DataType } from "../kit/onnx.ts";
-import { type Outputs, runNode, sqnr } from "../kit/ort.ts";
+import { type Outputs, runNode, runWeb, sqnr } from "../kit/ort.ts";
 import { type DecodedValue, readOnnx } from "../kit/readonnx.ts";
 import { difference, SAME } from "./isomorphic.ts";
 
@@ -86,7 +86,8 @@ describe.each(without)("$kind under $variant, for which the tools have no model"
     const ours = await compressed(kind, quantize).catch((error: unknown) => error);
     if (refused === "nothing to do" || !(ours instanceof Uint8Array)) return void expect(ours).toBeInstanceOf(UnsupportedError);
     for (const each of feeds(kind)) {
-      const [original, actual] = [await runNode(read(`${kind}.onnx`), each), await runNode(ours, each)];
+      // The native kernels for u8×s8 saturate at 16 bits on processors without VNNI; those in WebAssembly are exact everywhere.
+      const [original, actual] = [await runNode(read(`${kind}.onnx`), each), await runWeb(ours, each)];
       for (const [name, { data }] of Object.entries(original)) {
         expect(sqnr(data as Float32Array, actual[name]?.data as Float32Array)).toBeGreaterThan(20);
       }

@@ -10,6 +10,7 @@ import { everyModel, type Feeds } from "../kit/models.ts";
 import { EXACT, type Outputs, openNode, openWeb, sqnr } from "../kit/ort.ts";
 import { type DecodedModel, everyGraph, readOnnx } from "../kit/readonnx.ts";
 import { readRealModel, realModels } from "../kit/realmodels.ts";
+import { addsExactly } from "../kit/saturation.ts";
 import { withRoundedActivations, withWeights } from "../kit/simulated.ts";
 import { section } from "../kit/support.ts";
 import { findsWork } from "./findswork.ts";
@@ -221,9 +222,12 @@ async function tried(bench: Bench, recipe: Recipe): Promise<string> {
 
   let least = Number.POSITIVE_INFINITY;
   const theirs = await expected(bench, recipe, base, weights);
+  // A runtime whose integer kernels saturate must run the result; how near it comes says nothing of the weights.
+  const isJudge = weights.some(({ kind }) => kind === "affine8") ? await addsExactly() : true;
   for (const open of [openNode, openWeb]) {
     const [original, actual] = [await bench.original(open), await bench.run(open, bytes)];
     const ours = worst(original, actual);
+    if (open === openNode && !isJudge) continue;
     if (!recipe.scheme) expect(difference(original, actual), open.name).toBeLessThanOrEqual(SAME);
     else expect(ours, open.name).toBeGreaterThanOrEqual((theirs ?? ours) - TOLERANCE);
     least = Math.min(least, ours);

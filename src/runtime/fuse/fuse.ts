@@ -4,7 +4,9 @@ import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
 import { affines } from "./affines.ts";
+import { attention } from "./attention.ts";
 import { blockProducts } from "./block-products.ts";
+import { byteFunctions } from "./byte-functions.ts";
 import { channelsLast } from "./channels-last.ts";
 import { dynamicProducts } from "./dynamic-products.ts";
 import { ends } from "./ends.ts";
@@ -14,40 +16,31 @@ import { products } from "./products.ts";
 import { qoperators } from "./qoperators.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
+import { recurrent } from "./recurrent.ts";
 import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
 
-/** What looks at weights as they stand in the file. */
-const BEFORE: readonly Fusion[] = [
-  qoperators,
+/**
+ * Values keep their names where an operator takes the place of others, so what is known of them holds from pass to pass; it is inferred anew
+ * where the next passes look at values that are new. The first look at weights as they stand in the file.
+ */
+const WEIGHTS: readonly Fusion[] = [
   normalizations,
   batchNormalizations,
   dead,
   activations,
+  byteFunctions,
+  dead,
   quantizedProducts,
   quantizedValues,
   blockProducts,
   dead,
 ];
-const FUSIONS: readonly Fusion[] = [
-  shuffles,
-  dead,
-  dynamicProducts,
-  channelsLast,
-  products,
-  moveTransposes,
-  normalizations,
-  dead,
-  joinedLookups,
-  dead,
-  tables,
-  ends,
-  affines,
-  dead,
-];
+const LAYOUT: readonly Fusion[] = [shuffles, dead, dynamicProducts, channelsLast, products, recurrent, moveTransposes];
+const ENDS: readonly Fusion[] = [normalizations, attention, dead, joinedLookups, dead, tables, ends, affines, dead];
 
 /** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
 export async function fuse(
@@ -58,9 +51,16 @@ export async function fuse(
     model.known = await known(model.constants);
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
   };
+  const run = async (fusions: readonly Fusion[]) => {
+    for (const fusion of fusions) await fusion(model);
+  };
   await infer();
-  for (const fusion of BEFORE) if (await fusion(model)) await infer();
+  if (await qoperators(model)) await infer();
+  await run(WEIGHTS);
+  await infer();
   const made = madeOnce(model);
-  for (const fusion of FUSIONS) if (await fusion(model)) await infer();
+  await run(LAYOUT);
+  await infer();
+  await run(ENDS);
   return made;
 }

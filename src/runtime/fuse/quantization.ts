@@ -104,13 +104,20 @@ export async function dequantized(model: Model, name: string): Promise<Quantized
   return found && { ...found, name: q };
 }
 
-/** The QuantizeLinear that is the only reader of a value, and what it makes: one scale for all. */
+/** What a QuantizeLinear makes: one scale for all. */
+export async function quantizedFor(model: Model, node: Node): Promise<Quantized | undefined> {
+  if (!isPlain(node)) return undefined;
+  const found = await quantizationOf(model, node.input[1], node.input[2], "uint8", 0);
+  return found?.scale.length === 1 ? { ...found, name: node.output[0] as string } : undefined;
+}
+
+/** The QuantizeLinear that is the only reader of a value, and what it makes. */
 export async function quantizedBy(model: Model, name: string): Promise<{ node: Node; q: Quantized } | undefined> {
   const [use] = model.isPrivate(name) ? model.uses(name) : [];
   const node = use?.node;
-  if (node?.op_type !== "QuantizeLinear" || node.domain !== "" || use?.index !== 0 || !isPlain(node)) return undefined;
-  const found = await quantizationOf(model, node.input[1], node.input[2], "uint8", 0);
-  return found?.scale.length === 1 ? { node, q: { ...found, name: node.output[0] as string } } : undefined;
+  if (node?.op_type !== "QuantizeLinear" || node.domain !== "" || use?.index !== 0) return undefined;
+  const q = await quantizedFor(model, node);
+  return q && { node, q };
 }
 
 /** Int32 constants with a scale each, as floats. */

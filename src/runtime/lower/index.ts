@@ -1,5 +1,6 @@
 /** Which operators kernels run; every export of a family is one, under its name. The others are computed plainly. */
 import type { Node } from "../../graph/graph.ts";
+import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
 import * as images from "./images.ts";
 import * as layout from "./layout.ts";
@@ -9,6 +10,7 @@ import * as normalize from "./normalize.ts";
 import * as products from "./products.ts";
 import * as quantized from "./quantized.ts";
 import * as quantizedProducts from "./quantized-products.ts";
+import * as recurrent from "./recurrent.ts";
 
 /** What is not a lowering does not start with a capital. */
 const gathered = (families: readonly object[]): ReadonlyMap<string, Lower> =>
@@ -21,10 +23,12 @@ const LOWERED: ReadonlyMap<string, ReadonlyMap<string, Lower>> = new Map([
     "edgeslim",
     gathered([
       { Activate: elementwise.Activate, Affine: elementwise.Affine, ChannelShuffle: layout.ChannelShuffle },
+      attention,
       images,
       products,
       quantized,
       quantizedProducts,
+      recurrent,
     ]),
   ],
 ]);

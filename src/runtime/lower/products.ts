@@ -102,10 +102,15 @@ const MAX_WINOGRAD_BYTES = 2.5 * 2 ** 20;
 const LEAST_CHANNELS = 8;
 
 /** Whether a convolution is done in the domain of Winograd's transform: 3×3 one pixel on, with channels enough. */
-export function isWinograd({ attributes }: Node, [n = 0, c = 0, ...kernel]: readonly number[]): boolean {
+export function isWinograd(node: Node, shape: readonly number[]): boolean {
+  const [n = 0, c = 0] = shape;
+  return isPlain3x3(node, shape) && c % 4 === 0 && n % 4 === 0 && Math.min(c, n) >= LEAST_CHANNELS && n * c * 36 <= MAX_WINOGRAD_BYTES;
+}
+
+/** Whether a convolution with such weights is one group of 3×3 windows, one pixel from the next. */
+export function isPlain3x3({ attributes }: Node, [, , ...kernel]: readonly number[]): boolean {
   const { group = 1, strides = [1, 1], dilations = [1, 1] } = attributes as Record<string, number & readonly number[]>;
-  const isPlain = group === 1 && kernel.join() === "3,3" && strides.join() === "1,1" && dilations.join() === "1,1";
-  return isPlain && c % 4 === 0 && n % 4 === 0 && Math.min(c, n) >= LEAST_CHANNELS && n * c * 36 <= MAX_WINOGRAD_BYTES;
+  return group === 1 && kernel.join() === "3,3" && strides.join() === "1,1" && dilations.join() === "1,1";
 }
 
 /** Bytes of f32[k, n] in panels of eight columns. */

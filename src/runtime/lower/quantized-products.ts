@@ -1,9 +1,10 @@
 /** Products of bytes, and of floats with weights of a few bits. */
-import { type Output, outputWords, Q8_FORMS, q8PackedBytes, windowWords } from "../../kernels/infer/integer-layout.ts";
+import { type Output, outputWords, Q8_FORMS, q8PackedBytes, q8WinogradWorkBytes, windowWords } from "../../kernels/infer/integer-layout.ts";
 import { int, text } from "../../ops/op.ts";
 import { broadcastStrides, offsets } from "../../ops/strides.ts";
 import { elements } from "../../tensor.ts";
 import type { Operand } from "../operand.ts";
+import { Q8_WINOGRAD } from "../packing-quantized.ts";
 import type { Call, Lower } from "./lower.ts";
 import { type Pair, planeOf } from "./plane.ts";
 import { isDepthwise } from "./products.ts";
@@ -80,6 +81,7 @@ export const QConv: Lower = (call) => {
   const [x_signed, zero, scale] = [signed(x.dtype), zeroOf(call), scalesOf(call, n)];
   const size = width(y.dtype);
   const panel = w.stride ?? 0;
+  const room = w.form === Q8_WINOGRAD ? call.temporary(q8WinogradWorkBytes(c)) : 0;
   return () => {
     const x_zero = zero();
     scale.spread();
@@ -88,6 +90,12 @@ export const QConv: Lower = (call) => {
       const [added, mapped] = [bias?.address ?? 0, map?.address ?? 0];
       if (isSpread) {
         fn.q8_depthwise(from, window, x_signed, x_zero, w.address, to, n, added, scale.address, mapped, output, work);
+        continue;
+      }
+      if (room) {
+        fn.q8_winograd_conv(
+          ...([from, window, x_signed, x_zero, w.address, n, to, n, added, scale.address, mapped, output, room] as const),
+        );
         continue;
       }
       for (let g = 0; g < group; g++) {

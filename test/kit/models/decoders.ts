@@ -1,22 +1,24 @@
 /** Decoders with a cache, as Optimum exports them: past_key_values go in, present comes out, one step or a whole prompt at a time. */
-import { attend, joinHeads, lowerTriangle, paddingMask, splitHeads, triangularMask } from "./attention.ts";
+import { drawn, type GraphSpec, type randn } from "../onnx.ts";
+import { attend, type Heads, joinHeads, lowerTriangle, paddingMask, splitHeads, triangularMask } from "./attention.ts";
 import { attentionMask } from "./encoders.ts";
-import { BOOL, type Feeds, floats, generator, type TensorValue, tokens } from "./model.ts";
+import { BOOL, type Feeds, floats, type Generate, generator, type TensorValue, tokens } from "./model.ts";
 import { arange, expand, layerNorm, linear, reshape, shape, silu, size, slice, split, toFloat, transpose, unsqueeze } from "./operators.ts";
 import { rmsNorm } from "./sentences.ts";
 import { float32, int64, LEAST, Trace } from "./trace.ts";
 
 const VOCABULARY = 96;
 const HIDDEN = 32;
-const LAYERS = [0, 1];
+const LAYERS = 2;
 const POSITIONS = 32;
 
-const past = (heads: number, head: number) =>
-  LAYERS.flatMap((i) =>
+const eachLayer = <T>(layers: number, made: (layer: number) => T[]): T[] => Array.from({ length: layers }, (_, i) => made(i)).flat();
+const past = (heads: number, head: number, layers = LAYERS) =>
+  eachLayer(layers, (i) =>
     ["key", "value"].map((kind) => float32(`past_key_values.${i}.${kind}`, ["batch_size", heads, "past_sequence_length", head])),
   );
-const present = (heads: number, head: number) =>
-  LAYERS.flatMap((i) =>
+const present = (heads: number, head: number, layers = LAYERS) =>
+  eachLayer(layers, (i) =>
     ["key", "value"].map((kind) => float32(`present.${i}.${kind}`, ["batch_size", heads, "past_sequence_length + sequence_length", head])),
   );
 const inputs = [
@@ -24,7 +26,7 @@ const inputs = [
   int64("attention_mask", ["batch_size", "past_sequence_length + sequence_length"]),
   int64("position_ids", ["batch_size", "sequence_length"]),
 ];
-const logits = float32("logits", ["batch_size", "sequence_length", VOCABULARY]);
+const logits = (vocabulary = VOCABULARY) => float32("logits", ["batch_size", "sequence_length", vocabulary]);
 
 const positions = (batch: number, from: number, length: number): TensorValue => ({
   type: "int64",
@@ -33,10 +35,10 @@ const positions = (batch: number, from: number, length: number): TensorValue => 
 });
 
 /** A step of `length` tokens behind `before` that are in the cache. */
-function step(batch: number, before: number, length: number, heads: number, head: number): Feeds {
-  const cache = past(heads, head).map(({ name }, i) => [name, floats([batch, heads, before, head], 20 + i)] as const);
+function step(batch: number, before: number, length: number, heads: number, head: number, layers = LAYERS, vocabulary = VOCABULARY): Feeds {
+  const cache = past(heads, head, layers).map(({ name }, i) => [name, floats([batch, heads, before, head], 20 + i)] as const);
   return {
-    input_ids: tokens([batch, length], VOCABULARY, 3),
+    input_ids: tokens([batch, length], vocabulary, 3),
     attention_mask: attentionMask(batch, before + length),
     position_ids: positions(batch, before, length),
     ...Object.fromEntries(cache),
@@ -87,7 +89,7 @@ export const gpt = generator(
     const mask = t.in("transformer", () => paddingMask(t, "attention_mask"));
     const words = t.op("Gather", [table, "input_ids"]);
     let h = t.op("Add", [words, t.op("Gather", [t.weight("transformer.wpe.weight", [POSITIONS, HIDDEN], 0.2), "position_ids"])]);
-    for (const layer of LAYERS) {
+    for (let layer = 0; layer < LAYERS; layer++) {
       h = t.in(`transformer/h.${layer}`, () => {
         const normal = layerNorm(t, h, `${t.module}.ln_1`, HIDDEN);
         const attended = t.in("attn", () => {
@@ -108,7 +110,7 @@ export const gpt = generator(
     }
     const head = t.op("MatMul", [layerNorm(t, h, "transformer.ln_f", HIDDEN), transpose(t, table, 1, 0)]);
     const outputs = present(GPT.count, GPT.size).map((spec, i) => [caches[i] as string, spec] as const);
-    const graph = t.graph([...inputs, ...past(GPT.count, GPT.size)], [[head, logits], ...outputs]);
+    const graph = t.graph([...inputs, ...past(GPT.count, GPT.size)], [[head, logits()], ...outputs]);
     return {
       graph,
       inputs: step(2, 5, 3, GPT.count, GPT.size),
@@ -117,9 +119,16 @@ export const gpt = generator(
   },
 );
 
-const QUERIES = { count: 4, size: HIDDEN / 4 };
-/** Two heads of the query share one of the key and value. */
-const SHARED = { count: 2, size: HIDDEN / 4 };
+export interface LlamaSize {
+  vocabulary: number;
+  hidden: number;
+  layers: number;
+  /** Heads of the query, and those of the key and value that they share. */
+  heads: number;
+  shared: number;
+  /** Width of the gated layers. */
+  inner: number;
+}
 
 /** cos and sin, [batch, 1, length, size], of positions times frequencies. */
 function angles(t: Trace, head: number): [cos: string, sin: string] {
@@ -139,10 +148,9 @@ function rotate(t: Trace, x: string, [cos, sin]: readonly [string, string], head
 }
 
 /** Each head of the cache as often as heads of the query share it. */
-function repeated(t: Trace, x: string): string {
-  const times = QUERIES.count / SHARED.count;
-  const wide = expand(t, unsqueeze(t, x, 2), size(t, x, 0), SHARED.count, times, size(t, x, 2), SHARED.size);
-  return t.op("Reshape", [wide, shape(t, size(t, x, 0), QUERIES.count, size(t, x, 2), SHARED.size)]);
+function repeated(t: Trace, x: string, { hidden, heads, shared }: LlamaSize): string {
+  const wide = expand(t, unsqueeze(t, x, 2), size(t, x, 0), shared, heads / shared, size(t, x, 2), hidden / heads);
+  return t.op("Reshape", [wide, shape(t, size(t, x, 0), heads, size(t, x, 2), hidden / heads)]);
 }
 
 /** The causal mask with the padding put in where both allow: an Equal to zero of their sum. */
@@ -157,38 +165,53 @@ function jointMask(t: Trace): string {
 /** Equal compares floats from opset 11 on. */
 const cast32 = (t: Trace, x: string): string => (t.opset < 11 ? t.op("Cast", [t.op("Sign", [x])], { to: 6 }) : x);
 
-/** The same inputs → logits by a head of its own. */
+/** The same inputs → logits by a head of its own. `random` makes the weights. */
+function llamaGraph(opset: number, llama: LlamaSize, random?: typeof randn): GraphSpec {
+  const { vocabulary, hidden, layers, inner } = llama;
+  const [queries, keysValues] = [llama.heads, llama.shared].map((count) => ({ count, size: hidden / llama.heads })) as [Heads, Heads];
+  const narrow = keysValues.count * keysValues.size;
+  const t = new Trace(opset, random);
+  const caches: string[] = [];
+  let h = t.op("Gather", [t.weight("model.embed_tokens.weight", [vocabulary, hidden], 0.5), "input_ids"]);
+  const mask = t.in("model", () => jointMask(t));
+  const turns = t.in("model/rotary_emb", () => angles(t, queries.size));
+  for (let layer = 0; layer < layers; layer++) {
+    h = t.in(`model/layers.${layer}`, () => {
+      const normal = rmsNorm(t, h, `${t.module}.input_layernorm`, hidden);
+      const attended = t.in("self_attn", () => {
+        const q = rotate(t, splitHeads(t, linear(t, normal, "q_proj", hidden, hidden, false), queries), turns, queries.size);
+        const k = rotate(t, splitHeads(t, linear(t, normal, "k_proj", hidden, narrow, false), keysValues), turns, queries.size);
+        const v = splitHeads(t, linear(t, normal, "v_proj", hidden, narrow, false), keysValues);
+        const [keys, values] = [cached(t, layer, "key", k), cached(t, layer, "value", v)];
+        caches.push(keys, values);
+        const [wideKeys, wideValues] = [repeated(t, keys, llama), repeated(t, values, llama)];
+        const context = attend(t, q, wideKeys, wideValues, queries, (scores) => t.op("Add", [scores, mask]));
+        return linear(t, joinHeads(t, context, queries), "o_proj", hidden, hidden, false);
+      });
+      const residual = t.op("Add", [h, attended]);
+      const again = rmsNorm(t, residual, `${t.module}.post_attention_layernorm`, hidden);
+      const gate = t.in("mlp", () => silu(t, linear(t, again, "gate_proj", hidden, inner, false)));
+      const up = t.op("Mul", [gate, linear(t, again, "up_proj", hidden, inner, false)]);
+      return t.op("Add", [residual, linear(t, up, "down_proj", inner, hidden, false)]);
+    });
+  }
+  const head = linear(t, rmsNorm(t, h, "model.norm", hidden), "lm_head", hidden, vocabulary, false);
+  const outputs = present(keysValues.count, keysValues.size, layers).map((spec, i) => [caches[i] as string, spec] as const);
+  return t.graph([...inputs, ...past(keysValues.count, keysValues.size, layers)], [[head, logits(vocabulary)], ...outputs]);
+}
+
 export const llama = generator(
   "llama",
   "Llama: rotary positions, heads that share keys and values, gated layers, causal mask by Trilu",
   (opset) => {
-    const t = new Trace(opset);
-    const caches: string[] = [];
-    let h = t.op("Gather", [t.weight("model.embed_tokens.weight", [VOCABULARY, HIDDEN], 0.5), "input_ids"]);
-    const mask = t.in("model", () => jointMask(t));
-    const turns = t.in("model/rotary_emb", () => angles(t, QUERIES.size));
-    for (const layer of LAYERS) {
-      h = t.in(`model/layers.${layer}`, () => {
-        const normal = rmsNorm(t, h, `${t.module}.input_layernorm`, HIDDEN);
-        const attended = t.in("self_attn", () => {
-          const q = rotate(t, splitHeads(t, linear(t, normal, "q_proj", HIDDEN, HIDDEN, false), QUERIES), turns, QUERIES.size);
-          const k = rotate(t, splitHeads(t, linear(t, normal, "k_proj", HIDDEN, 16, false), SHARED), turns, SHARED.size);
-          const v = splitHeads(t, linear(t, normal, "v_proj", HIDDEN, 16, false), SHARED);
-          const [keys, values] = [cached(t, layer, "key", k), cached(t, layer, "value", v)];
-          caches.push(keys, values);
-          const context = attend(t, q, repeated(t, keys), repeated(t, values), QUERIES, (scores) => t.op("Add", [scores, mask]));
-          return linear(t, joinHeads(t, context, QUERIES), "o_proj", HIDDEN, HIDDEN, false);
-        });
-        const residual = t.op("Add", [h, attended]);
-        const again = rmsNorm(t, residual, `${t.module}.post_attention_layernorm`, HIDDEN);
-        const gate = t.in("mlp", () => silu(t, linear(t, again, "gate_proj", HIDDEN, 48, false)));
-        const up = t.op("Mul", [gate, linear(t, again, "up_proj", HIDDEN, 48, false)]);
-        return t.op("Add", [residual, linear(t, up, "down_proj", 48, HIDDEN, false)]);
-      });
-    }
-    const head = linear(t, rmsNorm(t, h, "model.norm", HIDDEN), "lm_head", HIDDEN, VOCABULARY, false);
-    const outputs = present(SHARED.count, SHARED.size).map((spec, i) => [caches[i] as string, spec] as const);
-    const graph = t.graph([...inputs, ...past(SHARED.count, SHARED.size)], [[head, logits], ...outputs]);
-    return { graph, inputs: step(2, 6, 2, SHARED.count, SHARED.size), more: [step(1, 0, 5, SHARED.count, SHARED.size)] };
+    const small: LlamaSize = { vocabulary: VOCABULARY, hidden: HIDDEN, layers: LAYERS, heads: 4, shared: 2, inner: 48 };
+    return { graph: llamaGraph(opset, small), inputs: step(2, 6, 2, 2, HIDDEN / 4), more: [step(1, 0, 5, 2, HIDDEN / 4)] };
   },
 );
+
+/** One token behind `before` that are in the cache of a Llama of any size. */
+export const llamaStep = (llama: LlamaSize, before = 64): Generate =>
+  generator("llama-step", "Llama, one token", (opset) => {
+    const { vocabulary, hidden, layers, heads, shared } = llama;
+    return { graph: llamaGraph(opset, llama, drawn), inputs: step(1, before, 1, shared, hidden / heads, layers, vocabulary) };
+  });
