@@ -2,7 +2,7 @@
 // RESULTS.md, but for a run on some models only; fails where a claim does.
 //
 // Each peer has a process of its own and one thread (peers.ts); they run in turns, never two at once. Times are of the processor.
-import { compress, type RecipeInput } from "../src/index.ts";
+import { compress, type SchemeName } from "../src/index.ts";
 import { calibrating } from "../test/kit/calibrating.ts";
 import { lastSteps, relativeError, shareWithinStep } from "./agreement.ts";
 import { type Case, Contestant, contest, type Standing } from "./contest.ts";
@@ -44,9 +44,10 @@ async function held<T>(
 const waits = (standings: readonly Standing[][], peers: readonly string[]): string =>
   peers.map((peer, i) => `${peer} ${percent(geometric(standings.map((each) => (each[i] as Standing).waiting)))}`).join(", ");
 
-async function compressed({ bytes, feeds }: Case, recipe: RecipeInput): Promise<Case> {
+async function compressed({ bytes, feeds }: Case, scheme: SchemeName): Promise<Case> {
   const samples = Array.from({ length: SAMPLES }, (_, i) => others(feeds, 100 * (i + 1)));
-  const { readable } = compress(bytes, { target: { runtime: "edgeslim" }, ...recipe }, { calibration: calibrating(bytes, samples) });
+  const options = scheme === "w8a8" ? { calibration: calibrating(bytes, samples) } : {};
+  const { readable } = compress(bytes, { quantize: scheme, target: { runtime: "edgeslim" } }, options);
   return { bytes: new Uint8Array(await new Response(readable).arrayBuffer()), feeds };
 }
 
@@ -87,7 +88,7 @@ async function integerModels(wanted: readonly Subject[]): Promise<string> {
   const [rows, standings]: [string[][], Standing[][]] = [[], []];
   for (const { name, kind, make } of wanted) {
     const float = await make();
-    const model = await compressed(float, { quantize: "w8a8" });
+    const model = await compressed(float, "w8a8");
     await using plain = await Contestant.start("onnxruntime-node, not optimized", model);
     const [standing, [share, nativeShare]] = await held(
       [
@@ -142,7 +143,7 @@ async function weightsOnly(wanted: readonly Subject[]): Promise<string> {
   for (const { name, make } of wanted) {
     const float = await make();
     for (const scheme of ["w8", "w4", "q4"] as const) {
-      const model = await compressed(float, { quantize: scheme });
+      const model = await compressed(float, scheme);
       const [standing, error] = await held(
         peers.map((peer) => [peer, model]),
         async ([ours, web]) => relativeError(await ours!.outputs(), await web!.outputs()),

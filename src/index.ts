@@ -10,6 +10,6 @@ import { createEngine } from "./engine/engine.ts";
 import { compressModules, inferModules } from "./kernels/wasm.ts";
 import { createLoad } from "./runtime/load.ts";
 
-export const { compress, compressInto, inspect } = createEngine(compressModules);
 export const load = createLoad(inferModules);
+export const { compress, compressInto, inspect } = createEngine(compressModules, load);
 export * from "./public.ts";

@@ -1,5 +1,5 @@
 /** What both module entries export besides the engine's functions. */
-export type { Calibration, Tensors } from "./engine/calibrate.ts";
+export type { Calibration, CalibrationSamples, Tensors } from "./engine/calibration.ts";
 export type { CompressOptions, Plan, Progress } from "./engine/compress.ts";
 export type { DataFile, ExternalSink } from "./engine/data-files.ts";
 export type { Compression, Engine, FolderCompression, IntoFolder, ModelSource } from "./engine/engine.ts";

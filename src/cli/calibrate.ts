@@ -1,35 +1,25 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { Calibration } from "../engine/calibrate.ts";
-import { calibrationOn } from "../engine/calibration.ts";
-import { load } from "../index.ts";
+import type { Calibration } from "../engine/calibration.ts";
 import { fileSource } from "../io/file.ts";
-import { isSource, type Source } from "../io/source.ts";
-import { readPorts } from "../runtime/ports.ts";
+import type { Source } from "../io/source.ts";
 import { openSamples } from "../runtime/samples.ts";
-import { UsageError } from "./exit.ts";
 import { openFolder } from "./folder.ts";
-import { type Model, missing, withName } from "./model.ts";
+import { missing, withName } from "./model.ts";
 
 export interface OpenedSamples {
   calibration: Calibration;
   close(): Promise<void>;
 }
 
-/** Opens the samples that `--calibrate` names, a folder or a file, for a model. */
-export async function openCalibration(path: string, { name, source, siblings }: Model, signal: AbortSignal): Promise<OpenedSamples> {
-  if (!isSource(source)) throw new UsageError(`Cannot calibrate ${name}: it is read once; name a file`);
+/** Opens the samples that `--calibrate` names: a folder or a file. */
+export async function openCalibration(path: string, signal: AbortSignal): Promise<OpenedSamples> {
   const { files, close } = await openFiles(path, signal);
-  try {
-    const { inputs } = await readPorts(source, siblings, signal);
-    const samples = await openSamples(files, inputs).catch((error: unknown) => {
+  const samples: Calibration["samples"] = (inputs) =>
+    openSamples(files, inputs).catch((error: unknown) => {
       throw withName(error, path);
     });
-    return { calibration: calibrationOn(source, samples, { load, siblings, signal }), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return { calibration: { samples }, close };
 }
 
 async function openFiles(path: string, signal: AbortSignal): Promise<{ files: Map<string, Source>; close(): Promise<void> }> {

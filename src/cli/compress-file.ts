@@ -25,7 +25,7 @@ export async function compressToFile({
   const model = await openModel(path, signal);
   let samples: OpenedSamples | undefined;
   try {
-    samples = calibrate === undefined ? undefined : await openCalibration(calibrate, model, signal);
+    samples = calibrate === undefined ? undefined : await openCalibration(calibrate, signal);
     const sink = await openOutput(output, signal);
     const data = output === "-" ? undefined : dataFiles(output, shard, signal);
     const { siblings } = model;

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { UnsupportedError } from "../errors.ts";
 import { compress, type FolderCompression, type FolderOptions } from "../index.ts";
 import type { Source } from "../io/source.ts";
+import { type OpenedSamples, openCalibration } from "./calibrate.ts";
 import type { CompressJob, CompressResult } from "./compress.ts";
 import { UsageError } from "./exit.ts";
 import { openFolder } from "./folder.ts";
@@ -14,20 +14,21 @@ import { tellWarnings, warningLines } from "./summary.ts";
 
 /** Compresses the models of a folder, or one model, into a folder. */
 export async function compressToFolder(job: CompressJob): Promise<CompressResult> {
-  const { model, output, recipe, shard, hash, bar, signal } = job;
-  if (job.calibrate !== undefined)
-    throw new UnsupportedError("--calibrate is for one ONNX model that becomes one file; name both, as in model.onnx -o small.onnx");
+  const { model, output, recipe, shard, calibrate, hash, bar, signal } = job;
   const isFolder = model !== "-" && ((await stat(model).catch(() => undefined))?.isDirectory() ?? false);
   const from = isFolder ? await openFolder(model, signal) : await openOne(model, signal);
   await tellWarnings(warningLines(from)); // at once: a failure may follow from them
   let to: FolderOutput | undefined;
+  let samples: OpenedSamples | undefined;
   try {
+    samples = calibrate === undefined ? undefined : await openCalibration(calibrate, signal);
     to = await openFolderOutput(output, !isFolder, signal);
     const options: FolderOptions & { into: FolderOutput } = {
       signal,
       shard,
       hash,
       siblings: from.siblings,
+      calibration: samples?.calibration,
       into: to,
       onProgress: watch(bar),
     };
@@ -46,7 +47,7 @@ export async function compressToFolder(job: CompressJob): Promise<CompressResult
     await to?.abort();
     throw withName(error, model);
   } finally {
-    await from.close();
+    await Promise.all([from.close(), samples?.close()]);
   }
 }
 

@@ -79,10 +79,10 @@ function topOperators(operators: Record<string, number>): string | undefined {
     : undefined;
 }
 
-const estimate = ({ scheme, bytes, tensors, reason }: SchemeEstimate, source: number): string[] =>
+const estimate = ({ scheme, bytes, tensors, reason, needs }: SchemeEstimate, source: number): string[] =>
   bytes === undefined
     ? [scheme, "–", "–", reason ?? "cannot be used"]
-    : [scheme, size(bytes), percent(bytes, source), counts(tensors ?? {})];
+    : [scheme, size(bytes), percent(bytes, source), `${counts(tensors ?? {})}${needs ? "; with --calibrate" : ""}`];
 
 const counts = (tensors: Record<string, number>): string =>
   Object.entries(tensors)

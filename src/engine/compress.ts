@@ -8,7 +8,7 @@ import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
 import { VERSION } from "../version.ts";
-import type { Calibration } from "./calibrate.ts";
+import type { Calibration } from "./calibration.ts";
 import { type DataFile, DataFiles, type ExternalSink } from "./data-files.ts";
 import { Decider } from "./decide.ts";
 import { Lookahead, type Spool } from "./lookahead.ts";
@@ -77,7 +77,7 @@ export interface RunOptions extends CompressOptions {
  * Memory is bounded by the largest tensor plus MAX_LOOKAHEAD, never by the model. On failure the sink is aborted.
  */
 export async function compressInto(
-  { kernels, blocks }: Tools,
+  { kernels, load, blocks }: Tools,
   from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
@@ -107,6 +107,7 @@ export async function compressInto(
     log.quantizes = parsed.quantize !== undefined;
     const run = {
       kernels,
+      load,
       out,
       data,
       reader,

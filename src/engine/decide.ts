@@ -59,8 +59,8 @@ const NONE = faithful(() => keep("the recipe does not quantize"));
 /** Schemes that can have a scale a channel or one for all. */
 const GRANULAR: readonly string[] = ["w8", "q8", "int8", "uint8", "w8a8"];
 
-/** The schemes that look at weights alone. */
-export const AVAILABLE: readonly string[] = Object.keys(SCHEMES).filter((name) => name !== "w8a8");
+/** The schemes of this version; w8a8 needs samples. */
+export const AVAILABLE: readonly string[] = Object.keys(SCHEMES);
 
 /** Decides about tensors by a recipe, and remembers which of its patterns have matched. */
 export class Decider {

@@ -6,6 +6,7 @@ import { Reader } from "../io/reader.ts";
 import { pipeSink, type Sink } from "../io/sink.ts";
 import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
 import type { WasmModules } from "../kernels/kernels.ts";
+import type { Load } from "../runtime/load.ts";
 import { type CompressOptions, compressInto } from "./compress.ts";
 import { compressFolder } from "./folder.ts";
 import { type FolderInspection, inspectFolder } from "./folder-inspect.ts";
@@ -79,9 +80,9 @@ async function folderOfOne(source: ModelSource): Promise<Folder> {
   return folderOf({ [`${filePart(name).replace(/\.[^.]*$/, "") || "model"}.${await detect(new Reader(inputOf(model)))}`]: model });
 }
 
-/** An engine over compiled kernels. */
-export function createEngine(modules: () => Promise<WasmModules>): Engine {
-  const pool = new KernelPool(modules);
+/** An engine over compiled kernels; `load` runs models for what looks at activations. */
+export function createEngine(modules: () => Promise<WasmModules>, load: Load): Engine {
+  const pool = new KernelPool(modules, load);
   const into: Engine["compressInto"] = (source, recipe, sink, options) =>
     pool.use((tools) => compressInto(tools, normalized(source), recipe, sink, options));
   const intoFolder = (open: () => Promise<Folder>, recipe: RecipeInput, options: FolderOptions): FolderCompression => {

@@ -1,7 +1,7 @@
 import type { FolderSink } from "../io/folder.ts";
 import type { CompressOptions, Plan, Progress, RunOptions } from "./compress.ts";
 
-export interface FolderOptions extends Omit<CompressOptions, "onPlan" | "onProgress" | "external" | "calibration"> {
+export interface FolderOptions extends Omit<CompressOptions, "onPlan" | "onProgress" | "external"> {
   /** Where the files go; into memory unless said. */
   into?: FolderSink | undefined;
   /** Bytes of a file of weights at most: safetensors are cut anew, ONNX models keep their weights in files beside them. */

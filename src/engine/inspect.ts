@@ -18,6 +18,7 @@ import { isSource, type Source } from "../io/source.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
 import { planUpgrade } from "./onnx-opset.ts";
+import { staticPlanner } from "./onnx-static.ts";
 import type { SchemeName } from "./recipe.ts";
 
 /** What a model is and what each scheme would give. */
@@ -53,6 +54,8 @@ export interface SchemeEstimate {
   tensors?: Record<string, number>;
   /** Why the scheme cannot be used. */
   reason?: string;
+  /** What it takes besides the model: samples to calibrate on. */
+  needs?: "samples";
 }
 
 export interface InspectOptions {
@@ -113,8 +116,16 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
   checkGraph(document.main);
   const convolves = document.values.operators.has("Conv");
   const weights = infos.map((info): Weight => ({ ...info, role: roleOf(document.values, info, document.main), convolves }));
+  const own = new Set(weights);
   for await (const { info, home } of nestedDefinitions(document, document.main, document.main.nodes, async () => undefined)) {
     weights.push({ ...info, role: roleOf(document.values, info, home), convolves });
+    if (home === document.main) own.add(weights.at(-1) as Weight);
+  }
+  const constants = [...own].map((weight) => ({ ...weight, isHeld: true }));
+  const plan = staticPlanner(document, constants, new Decider({ quantize: { scheme: "w8a8" } }))();
+  for (const weight of own) {
+    const taken = plan.constants.get(weight.name);
+    if (taken) weight.role = { ...weight.role, static: taken };
   }
   const operators = new Map<string, number>(); // not an object: an operator may have any name
   for (const graph of graphs(document.main)) {
@@ -123,14 +134,14 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
       operators.set(name, (operators.get(name) ?? 0) + 1);
     }
   }
-  const own = new Set(document.main.initializers);
+  const initializers = new Set(document.main.initializers);
   const files = siblings.files.map(({ location, size, reach }) => ({ location, bytes: found ? size : reach }));
   const bytes = files.reduce((n, file) => n + file.bytes, reader.position);
   return {
     format: "onnx",
     opset: document.opset,
     ir_version: document.ir_version,
-    inputs: document.main.inputs.filter((name) => !own.has(name)),
+    inputs: document.main.inputs.filter((name) => !initializers.has(name)),
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
     ...(files.length > 0 && { external: { found, files } }),
@@ -186,7 +197,13 @@ function summary(
     if (Object.keys(counts).every((action) => action === "kept")) reason = "would change nothing";
     return reason
       ? { scheme, reason }
-      : { scheme, bytes: bytes - saved, ratio: Math.round(((bytes - saved) / bytes) * 1000) / 1000, tensors: counts };
+      : {
+          scheme,
+          bytes: bytes - saved,
+          ratio: Math.round(((bytes - saved) / bytes) * 1000) / 1000,
+          tensors: counts,
+          ...(decider.observer !== undefined && { needs: "samples" }),
+        };
   });
   return {
     bytes,

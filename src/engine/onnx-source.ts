@@ -4,7 +4,6 @@ import { enclosedLength, GraphWriter, MAX_MODEL_BYTES } from "../formats/onnx/la
 import type { Field } from "../formats/onnx/message.ts";
 import { GraphProto, Model } from "../formats/onnx/proto.ts";
 import { nestedDefinitions, readModel } from "../formats/onnx/read.ts";
-import { initializerField } from "../formats/onnx/write.ts";
 import { Names } from "../graph/names.ts";
 import type { StaticPlan } from "../graph/static.ts";
 import type { Source } from "../io/source.ts";
@@ -19,7 +18,7 @@ import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { calibrateOnnx, quantizeOnnx } from "./onnx-static.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
-import { type Definition, decide, type Encoded, encodedParts } from "./onnx-weights.ts";
+import { type Definition, decide, type Encoded, encodedParts, initializerOf } from "./onnx-weights.ts";
 import type { Log } from "./report.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
@@ -78,7 +77,7 @@ async function decideAll(
     if (decision.kind !== "keep" && payload) {
       const made = encodedParts(definition, decision, names);
       encoded.push(made);
-      const float = standsTwice(decision) ? fieldOf(definition) : undefined;
+      const float = standsTwice(decision) ? initializerOf(definition) : undefined;
       if (float) weights.push({ piece: float });
       if (!made.local) weights.push({ piece: made });
       continue;
@@ -86,7 +85,7 @@ async function decideAll(
     if (decider.computesInHalf) await noteUnfit(document, definition);
     const isBias = definition.home === document.main && biases.has(definition.info.name); // whose products know what becomes of it
     if (!isBias) noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
-    const field = fieldOf(definition);
+    const field = initializerOf(definition);
     if (field) weights.push({ piece: field, name: definition.info.name });
   }
   return { encoded, weights };
@@ -111,12 +110,6 @@ async function writeModel(run: OnnxRun, document: Document, encoded: readonly En
   for (const piece of head) out.put(piece);
   await writeGraph(run, new GraphWriter(out, "canonical", graph.length), graph);
   for (const piece of tail) out.put(piece);
-}
-
-/** The initializer of a tensor that is kept; undefined where its node holds it. */
-function fieldOf({ info, payload, message, scaling, lifted, made }: Definition): Field | undefined {
-  if (message && !scaling) return { field: GraphProto.initializer, message };
-  return (message || lifted || made) && payload ? initializerField(info, payload) : undefined;
 }
 
 function noteKept({ info, scaling, made }: Definition, reason: string, log: Log): void {

@@ -11,9 +11,12 @@ import { type BiasedProduct, planStatic, type StaticPlan } from "../graph/static
 import { inferGraph } from "../ops/infer.ts";
 import { bytesIn, type Payload } from "../payload.ts";
 import { activation, roundHalfEven } from "../quantize/affine.ts";
-import { arrayOf } from "../tensor.ts";
-import { calibrate } from "./calibrate.ts";
+import { arrayOf, type TensorInfo } from "../tensor.ts";
+import { calibrate, observerOf } from "./calibrate.ts";
+import { openObserved } from "./calibration.ts";
+import type { Decider } from "./decide.ts";
 import { bytesOf, type OnnxRun } from "./onnx.ts";
+import { floatSource } from "./onnx-float.ts";
 import { raiseTo } from "./onnx-opset.ts";
 import type { Definition, Encoded } from "./onnx-weights.ts";
 import { weightScales } from "./weight.ts";
@@ -35,41 +38,67 @@ export async function calibrateOnnx(
   definitions: readonly Definition[],
   names: Names,
 ): Promise<Calibrated | undefined> {
-  const { decider, calibration, log, signal } = run;
+  const { decider, calibration, load, log, signal } = run;
   const { observer } = decider;
   if (observer === undefined) return undefined;
+  const makeObserver = observerOf(observer);
   if (!calibration)
     throw new UnsupportedError(
-      "The scheme w8a8 looks at activations: give samples of the model's inputs to calibrate on, or use w8, which needs none",
+      "The scheme w8a8 looks at activations: give samples of the model's inputs to calibrate on (edgeslim compress --calibrate SAMPLES, " +
+        "?model=NAME&samples=NAME over HTTP, the option 'calibration' of compress), or use w8, which needs none",
     );
   raiseTo(document, STATIC_NEED, names, log);
-  const { main, values, ir_version } = document;
-  const types = inferGraph(main, knownOf(document, document.tensors)).get(main);
-  const inputs = new Set(ir_version < 4 ? [] : main.inputs);
-  const own = definitions.filter(({ home }) => home === main);
-  const defined = new Set(own.map(({ info }) => info.name));
-  const constants = new Map(
-    own.flatMap(({ info, payload }) =>
-      payload && info.dtype === "float32" && !inputs.has(info.name) ? [[info.name, info.shape.length]] : [],
-    ),
+  const own = definitions.filter(({ home }) => home === document.main);
+  const planned = staticPlanner(
+    document,
+    own.map(({ info, payload }) => ({ ...info, isHeld: payload !== undefined })),
+    decider,
   );
-  const isFloat = (name: string): boolean => !defined.has(name) && types?.get(name)?.dtype === "float32";
-  const isExcluded = ({ name, input, output }: Node): boolean =>
-    !decider.leavesToScheme([name, ...output, ...input.filter((each) => constants.has(each))]);
-  const planned = (isActivation: (name: string) => boolean): StaticPlan =>
-    planStatic(main, values, { isActivation, isExcluded, rankOf: (name) => constants.get(name) });
 
-  const wanted = planned(isFloat).activations;
+  const wanted = planned().activations;
   const scaled = [...wanted].filter(([, like]) => like === undefined).map(([name]) => name);
-  const { ranges, samples } = await calibrate(calibration, scaled, observer, signal);
+  const model = await openObserved(floatSource(document, definitions), scaled, calibration, load, signal);
+  const given = calibration.samples;
+  const { ranges, samples } = await calibrate(
+    typeof given === "function" ? await given(model.inputs) : given,
+    model,
+    scaled,
+    makeObserver,
+    signal,
+  );
   const missing = new Set(scaled.filter((name) => !ranges.has(name)));
   if (missing.size > 0)
     log.warnOf("not-calibrated", "The samples gave nothing of these values: what reads or makes them stays in float", [...missing]);
-  const plan = planned((name) => isFloat(name) && !missing.has(name));
+  const plan = planned(missing);
   log.calibration = { observer, samples, activations: plan.activations.size };
   return {
     plan,
     parameters: new Map([...ranges].map(([name, range]) => [name, activation(range)])),
+  };
+}
+
+/**
+ * Plans a main graph's quantization, with values that are to stay in float. `tensors` are its constants; those that are not held are
+ * no constants of the plan.
+ */
+export function staticPlanner(
+  document: Document,
+  tensors: readonly (TensorInfo & { isHeld: boolean })[],
+  decider: Decider,
+): (inFloat?: ReadonlySet<string>) => StaticPlan {
+  const { main, values, ir_version } = document;
+  const types = inferGraph(main, knownOf(document, document.tensors)).get(main);
+  const inputs = new Set(ir_version < 4 ? [] : main.inputs);
+  const defined = new Set(tensors.map(({ name }) => name));
+  const constants = new Map(
+    tensors.flatMap(({ name, dtype, shape, isHeld }) => (isHeld && dtype === "float32" && !inputs.has(name) ? [[name, shape.length]] : [])),
+  );
+  const isFloat = (name: string): boolean => !defined.has(name) && types?.get(name)?.dtype === "float32";
+  const isExcluded = ({ name, input, output }: Node): boolean =>
+    !decider.leavesToScheme([name, ...output, ...input.filter((each) => constants.has(each))]);
+  return (inFloat) => {
+    const isActivation = (name: string): boolean => isFloat(name) && !inFloat?.has(name);
+    return planStatic(main, values, { isActivation, isExcluded, rankOf: (name) => constants.get(name) });
   };
 }
 

@@ -1,7 +1,10 @@
 import { type Decision, type Encoding, keep } from "../encoding.ts";
 import type { Document } from "../formats/onnx/document.ts";
+import type { Field } from "../formats/onnx/message.ts";
+import { GraphProto } from "../formats/onnx/proto.ts";
 import type { TensorDefinition } from "../formats/onnx/read.ts";
 import { partsOf } from "../formats/onnx/represent.ts";
+import { initializerField } from "../formats/onnx/write.ts";
 import type { Names } from "../graph/names.ts";
 import { roleOf } from "../graph/role.ts";
 import type { StaticPlan } from "../graph/static.ts";
@@ -20,6 +23,12 @@ export interface Definition extends TensorDefinition {
   made?: boolean;
   /** What its payload was multiplied by. */
   scaling?: Scaling;
+}
+
+/** The initializer of a tensor that is kept; undefined where its node holds it. */
+export function initializerOf({ info, payload, message, scaling, lifted, made }: Definition): Field | undefined {
+  if (message && !scaling) return { field: GraphProto.initializer, message };
+  return (message || lifted || made) && payload ? initializerField(info, payload) : undefined;
 }
 
 /** A definition that has been encoded, and the tensors that stand for it now. */

@@ -11,8 +11,9 @@ import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
+import type { Load } from "../runtime/load.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
-import type { Calibration } from "./calibrate.ts";
+import type { Calibration } from "./calibration.ts";
 import type { DataFile, DataFiles } from "./data-files.ts";
 import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
@@ -23,6 +24,7 @@ import { encodeWeight, weightScales } from "./weight.ts";
 
 export interface OnnxRun {
   kernels: Kernels;
+  load: Load;
   reader: Reader;
   out: Output;
   /** The files that hold data of the source. */

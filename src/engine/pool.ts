@@ -1,5 +1,6 @@
 import { BlockPool } from "../io/blocks.ts";
 import { Kernels, type WasmModules } from "../kernels/kernels.ts";
+import type { Load } from "../runtime/load.ts";
 
 /** Instances kept for the next run; each costs its memory. */
 const MAX_IDLE = 2;
@@ -11,6 +12,8 @@ export const MAX_ARENA_BYTES = 64 << 20;
 /** What a run works with. */
 export interface Tools {
   kernels: Kernels;
+  /** What runs models. */
+  load: Load;
   blocks: BlockPool;
 }
 
@@ -18,31 +21,33 @@ export interface Tools {
 export class KernelPool {
   readonly #blocks = new BlockPool();
   readonly #modules: () => Promise<WasmModules>;
+  readonly #load: Load;
   readonly #idle: Kernels[] = [];
-  #loaded: Promise<WasmModules> | undefined;
+  #compiled: Promise<WasmModules> | undefined;
 
-  constructor(modules: () => Promise<WasmModules>) {
+  constructor(modules: () => Promise<WasmModules>, load: Load) {
     this.#modules = modules;
+    this.#load = load;
   }
 
   /** Runs `work` with an instance of its own, and the blocks that all runs share. */
   async use<T>(work: (tools: Tools) => Promise<T>): Promise<T> {
     const idle = this.#idle.pop();
-    const kernels = idle ?? Kernels.instantiate(await this.#load(), MAX_ARENA_BYTES);
+    const kernels = idle ?? Kernels.instantiate(await this.#compile(), MAX_ARENA_BYTES);
     const mark = kernels.arena.mark();
     try {
-      return await work({ kernels, blocks: this.#blocks });
+      return await work({ kernels, load: this.#load, blocks: this.#blocks });
     } finally {
       kernels.arena.reset(mark);
       if (this.#idle.length < MAX_IDLE && kernels.memory.buffer.byteLength <= MAX_IDLE_BYTES) this.#idle.push(kernels);
     }
   }
 
-  #load(): Promise<WasmModules> {
-    this.#loaded ??= this.#modules().catch((error: unknown) => {
-      this.#loaded = undefined; // a failed download may work next time
+  #compile(): Promise<WasmModules> {
+    this.#compiled ??= this.#modules().catch((error: unknown) => {
+      this.#compiled = undefined; // a failed download may work next time
       throw error;
     });
-    return this.#loaded;
+    return this.#compiled;
   }
 }

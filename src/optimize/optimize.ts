@@ -23,18 +23,20 @@ export interface Optimized extends Outcome {
 /**
  * Simplifies the main graph: constants are lifted out of nodes and folded, what scales and shifts a convolution's channels goes into its
  * weight, and nodes that do nothing, compute what another does, or that nobody reads, are dropped. Outputs stay equal to 1e-5.
- * Weights are not read but where two look the same: `Constant.scaling` says what to multiply into one as it is written.
+ * Weights are not read but where two look the same: `Constant.scaling` says what to multiply into one as it is written. `rounds` bounds how often
+ * the passes go over the graph.
  */
 export async function optimize(
   graph: Editable,
   constants: readonly Constant[],
   known: (constants: ReadonlyMap<string, Constant>) => Promise<Known>,
   fresh: (name: string) => string,
+  rounds: number = MAX_ROUNDS,
 ): Promise<Optimized> {
   const model = new Model(graph, constants, fresh);
   const before = model.main.nodes.length;
   lift(model);
-  for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
+  for (let round = 0, changed = true; changed && round < rounds; round++) {
     await new Promise((resolve) => setTimeout(resolve)); // others have their turn: rounds may be long, and wait for nothing
     model.known = await known(model.constants);
     model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();

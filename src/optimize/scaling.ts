@@ -10,9 +10,11 @@ export function scaledPayload(payload: Payload, { inner, factors }: Scaling): Pa
       let index = 0; // of the next element
       const rest = new Uint8Array(4); // an element that a chunk's end has cut
       let fill = 0;
+      let room = new Uint8Array(0);
       for await (const chunk of payload.chunks()) {
         const count = (fill + chunk.byteLength) >> 2;
-        const bytes = new Uint8Array(count * 4);
+        if (room.byteLength < count * 4) room = new Uint8Array(count * 4);
+        const bytes = room.subarray(0, count * 4);
         bytes.set(rest.subarray(0, fill));
         const taken = Math.max(0, Math.min(chunk.byteLength, count * 4 - fill));
         if (count === 0) rest.set(chunk, fill);
@@ -21,7 +23,7 @@ export function scaledPayload(payload: Payload, { inner, factors }: Scaling): Pa
           rest.set(chunk.subarray(taken));
         }
         fill = count === 0 ? fill + chunk.byteLength : chunk.byteLength - taken;
-        const values = new Float32Array(bytes.buffer);
+        const values = new Float32Array(room.buffer, 0, count);
         for (let i = 0; i < count; ) {
           const factor = factors[Math.floor(index / inner) % factors.length] as number;
           const end = Math.min(count, i + inner - (index % inner));

@@ -16,6 +16,8 @@ export interface RunOptions {
   /** The outputs that are wanted; all of them unless said. */
   outputs?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
+  /** Called with each output, and each value that is `observed`, once it is computed: a view that lasts for the call. */
+  onValue?: ((name: string, tensor: Tensor) => void) | undefined;
   /** Called after each node: its name, its operator as it was fused, whether a kernel ran it, and how long it took. */
   onStep?: ((step: { name: string; op_type: string; isKernel: boolean; ms: number }) => void) | undefined;
 }
@@ -62,12 +64,13 @@ export class InferenceModel {
     return turn;
   }
 
-  async #run(feeds: Feeds, { outputs, signal, onStep }: RunOptions): Promise<Results> {
+  async #run(feeds: Feeds, { outputs, signal, onStep, onValue }: RunOptions): Promise<Results> {
     signal?.throwIfAborted();
     const given = this.#checked(feeds);
     const wanted = new Set(outputs ?? this.outputs.map(({ name }) => name));
     for (const name of wanted) this.#port(name, this.outputs, "output");
-    const main = this.#program.prepared.document.main;
+    const { document, outputs: all } = this.#program.prepared;
+    const { main } = document;
     const shapes = given.map(givenOf);
     const plan = this.#plans.get(shapes, () => new Plan(this.#program, main, shapes, this.#base));
     const run = { started: 0 };
@@ -76,6 +79,7 @@ export class InferenceModel {
       const start = onStep ? performance.now() : 0;
       step.run(run);
       onStep?.({ ...nameOf(step.node), isKernel: step.isKernel, ms: performance.now() - start });
+      if (onValue) for (const [name, tensor] of plan.observed(step.node)) onValue(name, tensor);
       const passed = performance.now() - turn;
       if (passed < TURN_MS && !(signal && passed === 0 && ++still % TURN_STEPS === 0)) continue;
       await new Promise((resolve) => setTimeout(resolve));
@@ -83,7 +87,7 @@ export class InferenceModel {
       turn = performance.now();
     }
     const results = plan.finish(true);
-    return Object.fromEntries(main.outputs.map((name, i) => [name, results[i]]).filter(([name]) => wanted.has(name as string))) as Results;
+    return Object.fromEntries(all.map((name, i) => [name, results[i]]).filter(([name]) => wanted.has(name as string))) as Results;
   }
 
   /** The feeds in the order of the graph's inputs. */

@@ -140,10 +140,24 @@ export class Plan {
   }
 
   finish(isCopied: boolean): (Datum | undefined)[] {
-    return this.#graph.outputs.map((name) => {
+    return this.#results.map((name) => {
       const datum = this.#datum(name);
       return isCopied ? this.#kept(datum) : datum;
     });
+  }
+
+  /** What a run gives. Outputs that are only observed need not last until then. */
+  get #results(): readonly string[] {
+    const { document, outputs } = this.#program.prepared;
+    return this.#graph === document.main ? outputs : this.#graph.outputs;
+  }
+
+  /** Tensors among the graph's outputs that a node, whose step has just run, has made. */
+  *observed({ output }: Node): Generator<[string, Tensor]> {
+    for (const name of output) {
+      const datum = name && this.#graph.outputs.includes(name) ? this.#datum(name) : undefined;
+      if (isTensor(datum)) yield [name, datum];
+    }
   }
 
   /** What is known of each value that the graph needs. */
@@ -213,7 +227,7 @@ export class Plan {
         if (buffer) buffer.last = step;
       }
     });
-    for (const name of this.#graph.outputs) {
+    for (const name of this.#results) {
       const buffer = buffers.get(name);
       if (buffer) buffer.last = nodes.length;
     }
@@ -266,8 +280,9 @@ export class Plan {
     const [x = ""] = node.input;
     const [y = ""] = node.output;
     const operand = this.#operands.get(y);
-    if (operand && RESHAPES.has(node.op_type) && this.#operands.get(x)?.address === operand.address) return;
-    const step = this.#lowered(node, room);
+    const isThere = operand && RESHAPES.has(node.op_type) && this.#operands.get(x)?.address === operand.address;
+    if (isThere && !this.#graph.outputs.includes(y)) return;
+    const step = isThere ? () => {} : this.#lowered(node, room);
     this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => this.#evaluate(node, run)) });
   }
 

@@ -20,7 +20,7 @@ export interface ModelPorts {
   outputs: readonly Port[];
 }
 
-export function portsOf({ document, known, defaults, held }: Prepared): ModelPorts {
+export function portsOf({ document, known, defaults, held, outputs }: Prepared): ModelPorts {
   const { main } = document;
   const port = (name: string): Port => {
     const value: Value | undefined = known.value(main, name) ?? held.get(main)?.get(name)?.info;
@@ -29,7 +29,7 @@ export function portsOf({ document, known, defaults, held }: Prepared): ModelPor
   const constants = new Set(main.initializers);
   return {
     inputs: main.inputs.filter((name) => defaults.has(name) || !constants.has(name)).map(port),
-    outputs: main.outputs.map(port),
+    outputs: outputs.map(port),
   };
 }
 

@@ -40,11 +40,15 @@ export interface Prepared {
   held: ReadonlyMap<Graph, ReadonlyMap<string, Held>>;
   /** Inputs for which an initializer stands in, where a caller gives none. */
   defaults: ReadonlySet<string>;
+  /** What a run gives: the outputs of the main graph but for those that are only observed. */
+  outputs: readonly string[];
 }
 
 export interface PrepareOptions {
   /** Values that the model gives besides its outputs. */
   outputs?: readonly string[] | undefined;
+  /** Values that are kept whole by whatever is fused, so that a run can show them as it makes them (`onValue`). */
+  observed?: readonly string[] | undefined;
   /** Whether the graph is simplified and fused; true unless said. */
   optimize?: boolean | undefined;
 }
@@ -59,6 +63,8 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   checkOperators(document);
   document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
+  const outputs = [...document.main.outputs];
+  for (const name of options.observed ?? []) addOutput(document, name);
   for (const definition of definitions) spell(definition, document);
 
   // From IR 4 on, an initializer that is an input too is a default: callers may give another.
@@ -77,13 +83,17 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
     held.get(home)?.set(info.name, { info, payload, tensor: payload ? undefined : elementsOf(definition, document) });
   }
   const known = await small.of(fused.get(document.main)?.constants ?? new Map());
-  return { document, known, held, defaults: new Set(rest.filter(({ info }) => inputs.has(info.name)).map(({ info }) => info.name)) };
+  const defaults = new Set(rest.filter(({ info }) => inputs.has(info.name)).map(({ info }) => info.name));
+  return { document, known, held, defaults, outputs };
 }
 
 function heldOf({ info, payload }: Constant, made: Fused["made"]): Held {
   const maker = made.get(info.name);
   return { info, payload, made: maker && { node: maker.node, inputs: maker.inputs.map((input) => input && heldOf(input, made)) } };
 }
+
+/** What a third round finds is not worth the wait. */
+const ROUNDS = 2;
 
 /** What each graph that was simplified and fused holds; without, the main graph alone. */
 async function simplify(
@@ -99,7 +109,7 @@ async function simplify(
   const names = new Names();
   for (const node of document.main.nodes) names.addNode(node);
   for (const name of [...document.main.inputs, ...document.main.outputs, ...document.main.initializers]) names.add(name);
-  const outcome = await optimize(document, constants, (each) => small.of(each), names.fresh);
+  const outcome = await optimize(document, constants, (each) => small.of(each), names.fresh, ROUNDS);
   const scaled = outcome.constants.map(({ payload, scaling, ...rest }): Constant => {
     return { ...rest, payload: payload && scaling ? scaledPayload(payload, scaling) : payload };
   });

@@ -50,6 +50,11 @@ export class Program {
       const what = `The model's constants take ${bytes} bytes in memory, of ${maxBytes}`;
       throw new LimitError("MAX_MODEL_MEMORY", `${what}; compress it further, or run it where there is more memory`);
     }
+    // The memory grows once, for all of them.
+    const { arena } = kernels;
+    const mark = arena.mark();
+    arena.alloc(bytes);
+    arena.reset(mark);
     for (const each of wanted) await program.#load(each);
     return program;
   }

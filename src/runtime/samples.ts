@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import { type Port, portsText, typeText } from "./ports.ts";
 
 /** Inputs of a model, by name. */
-type Sample = Readonly<Record<string, Tensor>>;
+export type Sample = Readonly<Record<string, Tensor>>;
 
 /** What a model is run on, sample by sample; it can be gone through again, and holds one file's arrays at a time. */
 export interface Samples extends AsyncIterable<Sample> {

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { writeHeader } from "../../src/formats/safetensors/header.ts";
-import { compress, FormatError, inspect, LimitError, MAX_LOOKAHEAD, type RecipeInput, UnsupportedError } from "../../src/index.ts";
+import {
+  type Calibration,
+  compress,
+  FormatError,
+  inspect,
+  LimitError,
+  MAX_LOOKAHEAD,
+  type RecipeInput,
+  UnsupportedError,
+} from "../../src/index.ts";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
+import { tensorsOf } from "../kit/calibrating.ts";
 import { constants, conv, encoder, everyModel, ifModel, ir3, mlp } from "../kit/models.ts";
 import { DataType, encodeModel, f32, type NodeSpec, node, randn, value } from "../kit/onnx.ts";
 import { everyWeight, readOnnx } from "../kit/readonnx.ts";
@@ -10,8 +20,8 @@ import { concat } from "../server/http.ts";
 
 const bytesOf = async (stream: ReadableStream<Uint8Array>) => new Uint8Array(await new Response(stream as never).arrayBuffer());
 
-async function run(source: Uint8Array | ReadableStream<Uint8Array>, recipe: RecipeInput) {
-  const { readable, report } = compress(source, recipe);
+async function run(source: Uint8Array | ReadableStream<Uint8Array>, recipe: RecipeInput, calibration?: Calibration) {
+  const { readable, report } = compress(source as Uint8Array, recipe, { calibration });
   const bytes = await bytesOf(readable).catch(() => new Uint8Array(0));
   return { bytes, report: await report };
 }
@@ -423,12 +433,13 @@ describe("what must be held", () => {
 
 describe("inspect", () => {
   test("estimates what compress gives, to within the nodes that are added", async () => {
-    for (const { bytes } of [encoder(), conv(), ifModel(), ir3()]) {
+    for (const { bytes, inputs } of [encoder(), conv(), ifModel(), ir3()]) {
       const { schemes, tensors } = await inspect(bytes);
-      for (const { scheme, bytes: estimate, reason } of schemes) {
+      for (const { scheme, bytes: estimate, reason, needs } of schemes) {
+        expect(needs).toBe(scheme === "w8a8" && !reason ? "samples" : undefined);
         if (reason) continue;
-        const { report } = await run(bytes, { quantize: scheme as "w8" });
-        expect(Math.abs(report.output.bytes - (estimate as number))).toBeLessThan(600 * tensors.length + 400); // five nodes a product under dynamic quantization
+        const { report } = await run(bytes, { quantize: scheme as "w8" }, needs && { samples: [tensorsOf(inputs)] });
+        expect(Math.abs(report.output.bytes - (estimate as number))).toBeLessThan((needs ? 800 : 600) * tensors.length + 400); // five nodes a product under dynamic quantization, a pair an activation under static
       }
     }
   });

@@ -191,7 +191,7 @@ describe("is refused", () => {
   const refused: [string, () => Calibration | undefined, Record<string, unknown>, RegExp][] = [
     ["without samples to calibrate on", () => undefined, {}, /samples/],
     ["with none among them", () => nothing, {}, /no samples/],
-    ["with NaN in one", nan, {}, /NaN or infinite on sample 1/],
+    ["with NaN in one", nan, {}, /sample 1: .* NaN or infinite/],
     ["with an observer for later", nan, { quantize: { scheme: "w8a8", observer: "entropy" } }, /observer entropy/],
     ["as an override", () => undefined, { quantize: { scheme: "w8", overrides: [{ match: ".*", scheme: "w8a8" }] } }, /whole graph/],
     ["where all is excluded", nan, { quantize: { scheme: "w8a8", exclude: [".*"] } }, /change nothing|no samples/],
@@ -211,7 +211,7 @@ describe("is refused", () => {
     const calibration = calibrating(model.bytes, [model.inputs, model.inputs]);
     const run: Calibration["run"] = async (sample, names) => {
       controller.abort();
-      return await calibration.run(sample, names);
+      return (await calibration.run?.(sample, names)) ?? {};
     };
     const { report } = compress(model.bytes, { quantize: "w8a8" }, { calibration: { ...calibration, run }, signal: controller.signal });
     await expect(report).rejects.toMatchObject({ name: "AbortError" });

@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEngine } from "../../src/engine/engine.ts";
+import { load } from "../../src/index.ts";
 import { supportsRelaxed } from "../../src/kernels/relaxed.ts";
 import { bigSafetensors } from "../kit/big.ts";
 import { conv, doubleModel, encoder, halfModel, ifModel, oddValues } from "../kit/models.ts";
@@ -35,7 +36,7 @@ beforeAll(async () => {
   for (const [name, bytes] of Object.entries(models)) await writeFile(join(folder, name), bytes);
   const simd = await WebAssembly.compile(await wasm("simd"));
   expected = await hashes(
-    createEngine(async () => ({ simd })),
+    createEngine(async () => ({ simd }), load),
     models,
   );
 });
@@ -52,7 +53,7 @@ describe("the bytes that come out are those of Node's SIMD build", () => {
     const relaxed = await WebAssembly.compile(await wasm("relaxed"));
     expect(
       await hashes(
-        createEngine(async () => ({ relaxed })),
+        createEngine(async () => ({ relaxed }), load),
         models,
       ),
     ).toEqual(expected);

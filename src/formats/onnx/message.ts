@@ -123,14 +123,22 @@ export function fieldLength(field: Field): number {
 /** Encoded length of a message's content. */
 export const messageLength = (message: Message): number => message.fields.reduce((n, field) => n + fieldLength(field), 0);
 
-/** The encoded bytes of a field in order: small pieces as they are, bulk data chunk by chunk. */
-export async function* encodeField(field: Field): AsyncGenerator<Uint8Array> {
+/** A field in order: small pieces as bytes, bulk data as it is. */
+export function* fieldPieces(field: Field): Generator<Uint8Array | Payload> {
   if (isLeaf(field)) yield field.bytes;
   else if (isBulk(field)) {
     yield bytesHeader(field.field, field.payload.length);
-    yield* field.payload.chunks();
+    yield field.payload;
   } else {
     yield bytesHeader(field.field, messageLength(field.message));
-    for (const inner of field.message.fields) yield* encodeField(inner);
+    for (const inner of field.message.fields) yield* fieldPieces(inner);
+  }
+}
+
+/** The encoded bytes of a field in order: small pieces as they are, bulk data chunk by chunk. */
+export async function* encodeField(field: Field): AsyncGenerator<Uint8Array> {
+  for (const piece of fieldPieces(field)) {
+    if (piece instanceof Uint8Array) yield piece;
+    else yield* piece.chunks();
   }
 }

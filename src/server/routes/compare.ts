@@ -42,9 +42,9 @@ export function compareRoute({ engine, store, limits }: Ports, slots: Slots): (c
         signal: run.signal,
         async feeds({ inputs }) {
           if (query.samples === undefined) return [randomFeeds(inputs)];
-          const { samples, close } = await storedSamples(bound, query.samples, inputs, limits);
+          const { open, close } = await storedSamples(bound, query.samples, limits);
           closing.push(close);
-          return samples;
+          return open(inputs);
         },
       }).catch((error: unknown) => {
         throw withWayOut(error, `${query.a}' or '${query.b}`, limits);

@@ -1,13 +1,11 @@
 import type { Context } from "hono";
-import type { Calibration } from "../../engine/calibrate.ts";
-import { calibrationOn } from "../../engine/calibration.ts";
+import type { Calibration } from "../../engine/calibration.ts";
 import { ALL_WEB, type Recipe } from "../../engine/recipe.ts";
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { FindSibling } from "../../formats/onnx/siblings.ts";
 import type { Input } from "../../io/input.ts";
 import type { Source } from "../../io/source.ts";
-import { readPorts } from "../../runtime/ports.ts";
-import { withWayOut } from "../hot.ts";
+import type { Sample, Samples } from "../../runtime/samples.ts";
 import { openModel, requireStore, type StoredModel, siblingsOf, soleModel } from "../models.ts";
 import { readForm } from "../multipart.ts";
 import type { Ports, Store } from "../ports.ts";
@@ -82,28 +80,23 @@ function storedJob(run: Run, model: StoredModel, recipe: Recipe, { output, shard
 }
 
 /** The job with its samples. */
-async function calibrated({ engine: { load }, limits }: Ports, store: Store, job: Job, name: string): Promise<Job> {
+async function calibrated({ limits }: Ports, store: Store, job: Job, name: string): Promise<Job> {
   if ("folder" in job) {
     await job.folder.close();
     throw new UnsupportedError("'samples' are for one ONNX model that becomes one file, and the recipe makes several");
   }
-  const { run, from, stored } = job as FileJob & { from: Source };
-  const { signal } = run;
-  try {
-    const { inputs } = await readPorts(from, stored?.siblings, signal);
-    const { samples, close } = await storedSamples(store, name, inputs, limits);
-    const options = { load, siblings: stored?.siblings, maxBytes: limits.MAX_HOT_BYTES, signal };
-    const calibration = calibrationOn(from, samples, options);
-    const observed: Calibration["run"] = async (...sample) => {
-      run.moved(); // a run that computes does not stall
-      return calibration.run(...sample).catch((error: unknown) => {
-        throw withWayOut(error, stored?.model.name ?? "", limits);
-      });
-    };
-    return { ...job, calibration: { samples, run: observed }, close };
-  } catch (error) {
-    await stored?.model.close();
+  const { open, close } = await storedSamples(store, name, limits).catch(async (error: unknown) => {
+    await job.stored?.model.close();
     throw error;
+  });
+  return { ...job, calibration: { samples: async (inputs) => moving(await open(inputs), job.run), maxBytes: limits.MAX_HOT_BYTES }, close };
+}
+
+/** Samples whose run does not stall while it computes. */
+async function* moving(samples: Samples, run: Run): AsyncGenerator<Sample> {
+  for await (const sample of samples) {
+    run.moved();
+    yield sample;
   }
 }
 
