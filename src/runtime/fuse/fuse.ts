@@ -13,6 +13,7 @@ import { ends } from "./ends.ts";
 import { type Made, madeOnce } from "./made.ts";
 import { batchNormalizations, normalizations } from "./normalizations.ts";
 import { products } from "./products.ts";
+import { qoperators } from "./qoperators.ts";
 import { quantizedProducts } from "./quantized-products.ts";
 import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
 import { recurrent } from "./recurrent.ts";
@@ -54,6 +55,7 @@ export async function fuse(
     for (const fusion of fusions) await fusion(model);
   };
   await infer();
+  if (await qoperators(model)) await infer();
   await run(WEIGHTS);
   await infer();
   const made = madeOnce(model);
