@@ -47,7 +47,7 @@ export interface Prepared {
 export interface PrepareOptions {
   /** Values that the model gives besides its outputs. */
   outputs?: readonly string[] | undefined;
-  /** Values that are kept whole by whatever is fused, so that a run can show them as it makes them (`onValue`). */
+  /** Values of nodes that are kept whole by whatever is fused, so that a run can show them as it makes them (`onValue`). */
   observed?: readonly string[] | undefined;
   /** Whether the graph is simplified and fused; true unless said. */
   optimize?: boolean | undefined;
@@ -64,7 +64,8 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
   const outputs = [...document.main.outputs];
-  for (const name of options.observed ?? []) addOutput(document, name);
+  const given = new Set(document.main.nodes.flatMap(({ output }) => output));
+  for (const name of options.observed ?? []) if (given.has(name)) addOutput(document, name);
   for (const definition of definitions) spell(definition, document);
 
   // From IR 4 on, an initializer that is an input too is a default: callers may give another.
