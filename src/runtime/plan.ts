@@ -10,6 +10,7 @@ import { lowering } from "./lower/index.ts";
 import type { Call } from "./lower/lower.ts";
 import type { Operand } from "./operand.ts";
 import type { Program } from "./program.ts";
+import { isReshape, shareInPlace } from "./sharing.ts";
 
 /** Subgraphs that one run starts, at most: a loop without end stops here. */
 export const MAX_SUBGRAPH_RUNS = 100_000;
@@ -18,9 +19,6 @@ const MAX_PLANS = 8;
 
 /** Outputs with fewer elements are not worth moving values into the memory. */
 const MOVED_ELEMENTS = 4096;
-
-/** Nodes that give the bytes of their first input another shape. */
-const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"]);
 
 /** What the runs of a plan and of the plans within share. */
 export interface Run {
@@ -220,7 +218,7 @@ export class Plan {
         return dtype !== undefined && dtype !== "string" && isStatic(shape);
       });
       const source = buffers.get(node.input[0] as string);
-      if (isPlaced && isKnown && source && node.domain === "" && RESHAPES.has(node.op_type)) buffers.set(outputs[0] as string, source);
+      if (isPlaced && isKnown && source && this.#isReshape(node)) buffers.set(outputs[0] as string, source);
       else if (isPlaced && isKnown) for (const name of outputs) make(name, step);
       for (const name of reads(node)) {
         const buffer = buffers.get(name);
@@ -231,7 +229,13 @@ export class Plan {
       const buffer = buffers.get(name);
       if (buffer) buffer.last = nodes.length;
     }
+    shareInPlace(buffers, nodes);
     return buffers;
+  }
+
+  #isReshape(node: Node): boolean {
+    const { shape } = this.#values.get(node.input[0] as string) ?? {};
+    return isStatic(shape) && isReshape(node, shape);
   }
 
   /** Whether a value is in the memory, or will be, without being one of this plan's buffers. */
@@ -280,7 +284,7 @@ export class Plan {
     const [x = ""] = node.input;
     const [y = ""] = node.output;
     const operand = this.#operands.get(y);
-    const isThere = operand && RESHAPES.has(node.op_type) && this.#operands.get(x)?.address === operand.address;
+    const isThere = operand && this.#isReshape(node) && this.#operands.get(x)?.address === operand.address;
     if (isThere && !this.#graph.outputs.includes(y)) return;
     const step = isThere ? () => {} : this.#lowered(node, room);
     this.#steps.push({ node, isKernel: step !== undefined, run: step ?? ((run) => this.#evaluate(node, run)) });
