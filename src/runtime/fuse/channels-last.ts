@@ -23,7 +23,10 @@ export const toFirst = (rank: number): number[] => [0, rank - 1, ...Array.from({
 function isFit(model: Model, node: Node): boolean {
   const x = model.inferred.get(node.input[0] as string);
   const rank = x?.shape?.length;
-  if (node.domain !== "" || !IMAGES.has(node.op_type) || x?.dtype !== "float32" || (rank !== 3 && rank !== 4)) return false;
+  if (node.domain !== "" || !IMAGES.has(node.op_type) || (rank !== 3 && rank !== 4)) return false;
+  const isResize = /^(Resize|Upsample)$/.test(node.op_type);
+  const isMoved = isResize && (node.attributes.mode ?? "nearest") === "nearest" && /^u?int8$/.test(x?.dtype ?? "");
+  if (!x || (x.dtype !== "float32" && !isMoved)) return false;
   if (node.output.slice(1).some(Boolean)) return false;
   const {
     mode,
@@ -38,7 +41,7 @@ function isFit(model: Model, node: Node): boolean {
   if (/^Conv/.test(node.op_type) && !model.constants.has(node.input[1] as string)) return false;
   if (node.op_type === "ConvTranspose") return (group ?? 1) === 1 && (auto_pad ?? "NOTSET") === "NOTSET" && !output_shape;
   if (/Normalization$/.test(node.op_type)) return model.inferred.get(node.input[1] as string)?.shape?.[0] === x.shape?.[1];
-  if (!/^(Resize|Upsample)$/.test(node.op_type)) return true;
+  if (!isResize) return true;
   return mode !== "cubic" && coordinates !== "tf_crop_and_resize" && !axes && !antialias && (policy ?? "stretch") === "stretch";
 }
 

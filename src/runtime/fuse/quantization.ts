@@ -1,5 +1,6 @@
 /** What quantized graphs say of their tensors: https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html */
 import type { Node } from "../../graph/graph.ts";
+import { roundEven } from "../../ops/half.ts";
 import { axisOf } from "../../ops/op.ts";
 import type { Edits, Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -22,6 +23,12 @@ export interface Quantized extends Quantization {
 }
 
 export const range = (dtype: "int8" | "uint8"): [low: number, high: number] => (dtype === "int8" ? [-128, 127] : [0, 255]);
+
+/** The byte that stands for a number. */
+export function byteOf(x: number, { dtype, scale: [scale = 1], zero: [zero = 0] }: Quantization): number {
+  const [low, high] = range(dtype);
+  return Math.min(high, Math.max(low, roundEven(Math.fround(x / scale)) + zero));
+}
 
 export async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {
   if (!name) return undefined;

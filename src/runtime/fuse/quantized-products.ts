@@ -1,11 +1,10 @@
 import { type Attribute, makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
-import { roundEven } from "../../ops/half.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
 import { type Activation, KINDS } from "./activations.ts";
 import { channelsLastAround } from "./channels-last.ts";
-import { dequantized, dequantizedBias, type Quantized, quantizedBy, range, zeroPoints } from "./quantization.ts";
+import { byteOf, dequantized, dequantizedBias, type Quantized, quantizedBy, range, zeroPoints } from "./quantization.ts";
 
 /** What follows a product: an activation, and the quantization of the result. */
 interface End {
@@ -125,8 +124,6 @@ function limits(activation: Activation | undefined, q: Quantized | undefined): {
   if (!activation || activation.kind === KINDS.none) return {};
   const isClip = activation.kind === KINDS.Relu || activation.kind === KINDS.Clip;
   if (!q || !isClip) return { rest: activation };
-  const [least, most] = range(q.dtype);
-  const byte = (x: number) => Math.min(most, Math.max(least, roundEven(Math.fround(x / (q.scale[0] as number))) + (q.zero[0] as number)));
   const [from, to] = activation.kind === KINDS.Relu ? [0, Infinity] : [activation.alpha, activation.beta];
-  return { bounds: [byte(from), byte(to)] };
+  return { bounds: [byteOf(from, q), byteOf(to, q)] };
 }

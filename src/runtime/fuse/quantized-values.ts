@@ -1,13 +1,14 @@
-import { makeNode, type Node } from "../../graph/graph.ts";
+import { edited, makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
 import { roundEven } from "../../ops/half.ts";
+import { floatsOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { applied } from "./activations.ts";
 import { channelsLastAround } from "./channels-last.ts";
-import { dequantized, type Quantized, quantizedBy, range } from "./quantization.ts";
+import { byteOf, dequantized, type Quantized, quantizedBy, range } from "./quantization.ts";
 
 /** Operators that hand on what they are given, so that bytes do as well as floats. */
-const MOVES = /^(Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Slice|Split|Concat|MaxPool|Expand|Gather|Resize|Upsample)$/;
+const MOVES = /^(Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Slice|Split|Concat|MaxPool|Expand|Gather|Resize|Upsample|Pad)$/;
 
 /** What stands between dequantized tensors and a QuantizeLinear, done on bytes: a function of one, a sum or product of two, a move. */
 export async function quantizedValues(model: Model): Promise<boolean> {
@@ -45,20 +46,25 @@ function lookup(model: Model, edits: Edits, x: Quantized, q: Quantized, f: (x: n
 }
 
 function tableOf(x: Quantized, q: Quantized, f: (x: number) => number): Uint8Array {
-  const [low, high] = range(q.dtype);
-  const [[x_scale = 1], [x_zero = 0], [y_scale = 1], [y_zero = 0]] = [x.scale, x.zero, q.scale, q.zero];
+  const [[x_scale = 1], [x_zero = 0]] = [x.scale, x.zero];
   return Uint8Array.from({ length: 256 }, (_, byte) => {
     const value = x.dtype === "int8" ? (byte << 24) >> 24 : byte;
-    const y = Math.fround(f(Math.fround((value - x_zero) * x_scale)));
-    return Math.min(high, Math.max(low, roundEven(Math.fround(y / y_scale)) + y_zero)) & 255;
+    return byteOf(Math.fround(f(Math.fround((value - x_zero) * x_scale))), q) & 255;
   });
 }
 
-/** Both of one type, of the same shape or one of them a number or a row. */
-function binary(model: Model, node: Node, a: Quantized, b: Quantized, q: Quantized): Node[] | undefined {
-  if (a.dtype !== b.dtype || a.dtype !== q.dtype) return undefined;
-  const [shape, other] = [a, b].map(({ name }) => model.inferred.get(name)?.shape);
-  if (!shape || shape.length !== other?.length || !shape.every((d, i) => d === other[i])) return undefined;
+/** Both of one type; the dimensions along which one of them is repeated, if any, follow each other. */
+function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantized): Node[] | undefined {
+  if (x.dtype !== z.dtype || x.dtype !== q.dtype) return undefined;
+  const [y, ...shapes] = [node.output[0], x.name, z.name].map((name) => model.inferred.get(name as string)?.shape);
+  const isFull = shapes.map((shape) => shape !== undefined && shape.length === y?.length && shape.every((d, i) => d === y[i]));
+  if (!y || !isFull.includes(true)) return undefined;
+  const [a, b] = isFull[0] ? [x, z] : [z, x];
+  const shape = shapes[isFull[0] ? 1 : 0];
+  if (!shape) return undefined;
+  const repeated = [...new Array<number>(y.length - shape.length).fill(1), ...shape].map((d, i) => d !== y[i]);
+  if (shape.some((d, i) => d !== 1 && repeated[i + y.length - shape.length])) return undefined;
+  if (repeated.lastIndexOf(true) - repeated.indexOf(true) + 1 !== (repeated.filter(Boolean).length || 1)) return undefined;
   const attributes = {
     to: dataType(q.dtype),
     kind: node.op_type,
@@ -97,7 +103,22 @@ function moved(model: Model, edits: Edits, node: Node, inputs: readonly (Quantiz
     const pool = { ...node, op_type: "QMaxPool", attributes: { ...node.attributes, to: dataType(q.dtype) } };
     return [...before, ...channelsLastAround(model, pool, [names[0] as string], q.name, rank)];
   }
-  return [...before, { ...node, input: [...names, ...node.input.slice(count)], output: [q.name], from: node.from ?? node }];
+  const whole = edited(node, { input: [...names, ...node.input.slice(count)], output: [q.name] });
+  const last = node.op_type === "Pad" ? padded(model, edits, whole, q) : whole;
+  return last && [...before, last];
+}
+
+/** A Pad of bytes, whose constant is a byte too. */
+function padded(model: Model, edits: Edits, node: Node, q: Quantized): Node | undefined {
+  const [x = "", pads = "", filler = "", ...axes] = node.input;
+  if ((node.attributes.mode ?? "constant") !== "constant") return node;
+  const given = filler ? floatsOf(model.inferred.get(filler)) : [(node.attributes.value as number | undefined) ?? 0];
+  const value = given && byteOf(given[0] as number, q);
+  if (value === undefined) return undefined;
+  if (!pads) return edited(node, { attributes: { ...node.attributes, value } });
+  const name = model.fresh(`${q.name}_filler`);
+  model.define(name, { dtype: q.dtype, shape: [], data: (q.dtype === "int8" ? Int8Array : Uint8Array).of(value) }, edits);
+  return edited(node, { input: [x, pads, name, ...axes] });
 }
 
 /** Joins functions of bytes: of what such a function gave, or of a byte and what such a function made of it. */

@@ -1,7 +1,7 @@
 /** Pools and resizing of images whose channels are last. https://onnx.ai/onnx/operators/ */
 import { int, numbers } from "../../ops/op.ts";
 import { tapsOfResize } from "../../ops/resize.ts";
-import { elements } from "../../tensor.ts";
+import { BITS, elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
 import { type Pair, planeOf } from "./plane.ts";
 
@@ -95,7 +95,8 @@ export const Resize: Lower = ({ node, opset, inputs: [x, ...rest], outputs: [y],
   const same = (size: number) => Array.from({ length: size }, (_, i) => ({ indices: [i], weights: [1] }));
   const [rows, columns] = plane.map((size, i) => along[i] ?? same(size)) as [ReturnType<typeof same>, ReturnType<typeof same>];
   const [oh, ow] = [rows.length, columns.length];
-  const [size_x, size_y] = [elements(plane) * c * 4, oh * ow * c * 4];
+  const pixel = c * (BITS[x.dtype] / 8);
+  const [size_x, size_y] = [elements(plane) * pixel, oh * ow * pixel];
   const wd = plane[1] as number;
   const indices = (list: typeof rows, width: number) =>
     Int32Array.from({ length: list.length * width }, (_, i) => at(list, i, width, "indices"));
@@ -104,11 +105,12 @@ export const Resize: Lower = ({ node, opset, inputs: [x, ...rest], outputs: [y],
   const [wide, high] = [columns, rows].map((list) => Math.max(1, ...list.map((each) => each.indices.length))) as Pair;
   const [row_at, column_at] = [table(indices(rows, high)), table(indices(columns, wide))];
   const isNearest = high === 1 && wide === 1;
+  if (!isNearest && x.dtype !== "float32") return undefined;
   const [row_weights, column_weights] = isNearest ? [0, 0] : [table(weights(rows, high)), table(weights(columns, wide))];
   return () => {
     for (let i = 0; i < images; i++) {
       const [from, to] = [x.address + i * size_x, y.address + i * size_y];
-      if (isNearest) fn.resize_nearest(wd, c * 4, oh, ow, from, to, row_at, column_at);
+      if (isNearest) fn.resize_nearest(wd, pixel, oh, ow, from, to, row_at, column_at);
       else fn.f32_resize(wd, c, oh, ow, high, wide, from, to, row_at, row_weights, column_at, column_weights);
     }
   };

@@ -1,7 +1,7 @@
 /** Operators that move elements. https://onnx.ai/onnx/operators/ */
 import { axisOf, int, numbers, text } from "../../ops/op.ts";
 import { broadcastStrides, strides } from "../../ops/strides.ts";
-import { floatsOf, integersOf } from "../../ops/value.ts";
+import { integersOf } from "../../ops/value.ts";
 import { BITS, elements } from "../../tensor.ts";
 import type { Operand } from "../operand.ts";
 import type { Call, Lower } from "./lower.ts";
@@ -125,7 +125,7 @@ export const Split: Lower = (call) => {
   return x && axis !== undefined ? sideBySide(call, x, call.outputs, axis, false) : undefined;
 };
 
-/** With a constant, of float32 or zeros: along one axis at a time the inside is copied into its place. */
+/** With a constant, floats or bytes: along one axis at a time the inside is copied into its place. */
 export const Pad: Lower = (call) => {
   const { node, inputs, outputs, fn } = call;
   const [x, list, filler, some] = inputs;
@@ -133,8 +133,9 @@ export const Pad: Lower = (call) => {
   if (!x || !y || some || (list && !list.constant) || (filler && !filler.constant) || text(node, "mode", "constant") !== "constant")
     return undefined;
   const pads = list?.constant ? integersOf({ constant: list.constant }) : numbers(node, "pads");
-  const value = filler ? floatsOf({ constant: filler.constant })?.[0] : int(node, "value", 0);
-  if (x.dtype !== "float32" || pads?.length !== 2 * x.shape.length || value === undefined || pads.some((pad) => pad < 0)) return undefined;
+  const value = filler?.constant ? Number(filler.constant.data[0]) : int(node, "value", 0);
+  const width = x.dtype === "float32" ? 4 : /^u?int8$/.test(x.dtype) ? 1 : undefined;
+  if (!width || pads?.length !== 2 * x.shape.length || pads.some((pad) => pad < 0)) return undefined;
   const rank = x.shape.length;
   // Behind the last axis that is padded, rows stay whole; along the one before it they lie evenly.
   const last = Math.max(
@@ -143,14 +144,15 @@ export const Pad: Lower = (call) => {
   );
   const even = Math.max(0, last - 1);
   const steps = strides(y.shape);
-  const bytes = elements(x.shape.slice(last)) * 4;
+  const bytes = elements(x.shape.slice(last)) * width;
   const rows = elements(x.shape.slice(even, last));
-  const line = (steps[even] as number) * 4;
+  const line = (steps[even] as number) * width;
   const inside = pads.slice(even, last + 1).reduce((n, pad, i) => n + pad * (steps[even + i] as number), 0);
-  const places = rowsOf(x.shape.slice(0, even), steps, pads).map((place) => y.address + (place + inside) * 4);
+  const places = rowsOf(x.shape.slice(0, even), steps, pads).map((place) => y.address + (place + inside) * width);
   const count = elements(y.shape);
   return () => {
-    fn.f32_fill(count, y.address, value);
+    if (width === 4) fn.f32_fill(count, y.address, value);
+    else fn.u8_fill(count, y.address, value);
     for (let i = 0; i < places.length; i++) fn.copy_2d(rows, bytes, x.address + i * rows * bytes, bytes, places[i] as number, line);
   };
 };

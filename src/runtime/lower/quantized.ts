@@ -43,14 +43,25 @@ export const QLookup: Lower = ({ inputs: [x, map], outputs: [y], fn }) => {
 
 export const QBinary: Lower = ({ node, inputs: [a, b], outputs: [y], fn }) => {
   if (!a || !b || !y) return undefined;
-  const n = elements(y.shape);
+  // Along the dimensions in the middle the second is repeated.
+  const shape = [...new Array<number>(y.shape.length - b.shape.length).fill(1), ...b.shape];
+  const isRepeated = (d: number, i: number) => d !== y.shape[i];
+  const [first, last] = [shape.findIndex(isRepeated), shape.findLastIndex(isRepeated) + 1];
+  const c = elements(shape.slice(last));
+  const outer = first < 0 ? 1 : elements(shape.slice(0, first));
+  const n = elements(y.shape) / outer;
   const { a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = node.attributes as Record<string, number>;
   const isSigned = signed(y.dtype);
   const [low, high] = isSigned ? [-128, 127] : [0, 255];
   const kernel = text(node, "kind", "Add") === "Add" ? fn.q8_add : fn.q8_mul;
   const numbers = [a_scale, a_zero, b_scale, b_zero, y_scale, y_zero] as [number, number, number, number, number, number];
   const [p, q, r, s, t, u] = numbers;
-  return () => kernel(n, n, a.address, p, q, b.address, r, s, y.address, t, u, isSigned, low as number, high as number);
+  return () => {
+    for (let i = 0; i < outer; i++) {
+      const [from, by, to] = [a.address + i * n, b.address + i * c, y.address + i * n];
+      kernel(n, c, from, p, q, by, r, s, to, t, u, isSigned, low as number, high as number);
+    }
+  };
 };
 
 /** A pool of bytes whose kernel takes one image. */
