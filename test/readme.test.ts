@@ -69,7 +69,7 @@ describe("the README's", () => {
     const file = join(repository, "build", "readme-example.mjs");
     await writeFile(file, code);
     const { stdout } = await run(process.execPath, [file]);
-    expect(stdout).toMatch(/scheme|Float32Array/);
+    expect(stdout).toMatch(/scheme|observer|Float32Array/);
     await rm(file);
   });
 

@@ -38,21 +38,16 @@ export async function openObserved(
   load: Load,
   signal: AbortSignal | undefined,
 ): Promise<ObservedModel> {
-  if (run) {
-    const { inputs } = await readPorts(source, undefined, signal);
+  if (run)
     return {
-      inputs,
+      inputs: (await readPorts(source, undefined, signal)).inputs,
       async run(sample, show) {
         for (const [name, tensor] of Object.entries(await run(sample, names))) show(name, tensor);
       },
     };
-  }
-  const { inputs } = await readPorts(source, undefined, signal);
-  const given = new Set(inputs.map(({ name }) => name));
-  const observed = names.filter((name) => !given.has(name));
-  const model = await load(source, { observed, maxBytes, signal }).catch(withWayOut);
+  const model = await load(source, { observed: names, maxBytes, signal }).catch(withWayOut);
   return {
-    inputs,
+    inputs: model.inputs,
     async run(sample, show) {
       for (const [name, tensor] of Object.entries(sample)) show(name, tensor);
       await model.run(sample, { outputs: [], onValue: show, signal }).catch(withWayOut);

@@ -63,9 +63,12 @@ function piecesSource(pieces: readonly Piece[]): Source {
   return {
     size: pieces.at(-1)?.end ?? 0,
     async read(offset, length) {
-      const bytes = new Uint8Array(length);
       const end = offset + length;
-      for (let i = firstAfter(pieces, offset); i < pieces.length; i++) {
+      const first = firstAfter(pieces, offset);
+      const piece = pieces[first];
+      if (piece && end <= piece.end) return readPiece(piece.from, offset - piece.start, length);
+      const bytes = new Uint8Array(length);
+      for (let i = first; i < pieces.length; i++) {
         const { start, end: stop, from } = pieces[i] as Piece;
         if (start >= end) break;
         const at = Math.max(start, offset);

@@ -48,7 +48,7 @@ export interface Outcome {
 /** A model under optimization: its graph, its constants, and what is known of its values. */
 export class Model {
   readonly #graph: Editable;
-  readonly constants = new Map<string, Constant>();
+  readonly constants: Map<string, Constant>;
   readonly outcome: Outcome = { dropped: new Map(), folded: new Map(), made: [] };
   readonly fresh: (name: string) => string;
   /** What is known before the nodes are looked at. */
@@ -58,9 +58,11 @@ export class Model {
   readonly #reasons = new Map<string, string>();
   #producers: Map<string, Node> | undefined;
 
-  constructor(graph: Editable, constants: Iterable<Constant>, fresh: (name: string) => string) {
+  /** `within` will hold the constants; it may show those of graphs around too, but does not go through them. */
+  constructor(graph: Editable, constants: Iterable<Constant>, fresh: (name: string) => string, within = new Map<string, Constant>()) {
     this.#graph = graph;
     this.fresh = fresh;
+    this.constants = within;
     for (const constant of constants) this.constants.set(constant.info.name, constant);
   }
 

@@ -186,7 +186,7 @@ export class Plan {
     for (const node of topological(this.#graph).reverse()) {
       const outputs = node.output.filter((name) => name && wanted.has(name));
       if (outputs.length === 0) continue;
-      if (outputs.every((name) => this.#fix(name) || this.#program.held(this.#graph, name))) continue;
+      if (outputs.every((name) => this.#program.held(this.#graph, name) || this.#fix(name))) continue;
       for (const name of reads(node)) wanted.add(name);
       nodes.push(node);
     }
@@ -319,7 +319,8 @@ export class Plan {
       const values: (Value | undefined)[] = [];
       const inputs: (Operand | undefined)[] = [];
       for (const [i, name] of node.input.entries()) {
-        const isThere = name !== "" && (this.#operands.has(name) || this.#isThere(name));
+        // What is written before a run would come too late here.
+        const isThere = name !== "" && !this.#fixed.has(name) && (this.#operands.has(name) || this.#isThere(name));
         const there = isThere ? this.#operand(name, node, i) : undefined;
         const datum = name && !isThere ? this.#datum(name) : undefined;
         if (name && !isThere && !givenOf(datum)) return false;

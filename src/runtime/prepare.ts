@@ -19,8 +19,7 @@ import { optimize } from "../optimize/optimize.ts";
 import { scaledPayload } from "../optimize/scaling.ts";
 import { memoryPayload, type Payload } from "../payload.ts";
 import { type Tensor, type TensorInfo, tensorBytes } from "../tensor.ts";
-import { fuse } from "./fuse/fuse.ts";
-import type { Made } from "./fuse/made.ts";
+import { type Fused, fuseAll } from "./fuse/graphs.ts";
 import { SmallValues } from "./known.ts";
 
 /** A tensor that the model holds, or makes of what it holds. */
@@ -48,7 +47,7 @@ export interface Prepared {
 export interface PrepareOptions {
   /** Values that the model gives besides its outputs. */
   outputs?: readonly string[] | undefined;
-  /** Values that are kept whole by whatever is fused, so that a run can show them as it makes them (`onValue`). */
+  /** Values of nodes that are kept whole by whatever is fused, so that a run can show them as it makes them (`onValue`). */
   observed?: readonly string[] | undefined;
   /** Whether the graph is simplified and fused; true unless said. */
   optimize?: boolean | undefined;
@@ -65,7 +64,8 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
   const outputs = [...document.main.outputs];
-  for (const name of options.observed ?? []) addOutput(document, name);
+  const given = new Set(document.main.nodes.flatMap(({ output }) => output));
+  for (const name of options.observed ?? []) if (given.has(name)) addOutput(document, name);
   for (const definition of definitions) spell(definition, document);
 
   // From IR 4 on, an initializer that is an input too is a default: callers may give another.
@@ -73,26 +73,22 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   const isFixed = ({ home, info, payload }: TensorDefinition) => home === document.main && payload !== undefined && !inputs.has(info.name);
   const rest = definitions.filter((definition) => !isFixed(definition));
   const small = new SmallValues(document);
-  const simplified = await simplify(document, definitions.filter(isFixed), small, options.optimize !== false);
+  const fused = await simplify(document, definitions.filter(isFixed), rest, small, options.optimize !== false);
 
   const held = new Map<Graph, Map<string, Held>>([...graphs(document.main)].map((graph) => [graph, new Map()]));
-  const main = held.get(document.main) as Map<string, Held>;
-  for (const constant of simplified.constants) main.set(constant.info.name, heldOf(constant, simplified.made));
+  for (const [graph, { constants, made }] of fused)
+    for (const constant of constants.values()) held.get(graph)?.set(constant.info.name, heldOf(constant, made));
   for (const definition of rest) {
     const { info, payload, home } = definition;
+    if (payload && home !== document.main && fused.has(home)) continue;
     held.get(home)?.set(info.name, { info, payload, tensor: payload ? undefined : elementsOf(definition, document) });
   }
-  const known = await small.of(new Map(simplified.constants.map((constant) => [constant.info.name, constant])));
+  const known = await small.of(fused.get(document.main)?.constants ?? new Map());
   const defaults = new Set(rest.filter(({ info }) => inputs.has(info.name)).map(({ info }) => info.name));
   return { document, known, held, defaults, outputs };
 }
 
-interface Simplified {
-  constants: readonly Constant[];
-  made: ReadonlyMap<string, Made>;
-}
-
-function heldOf({ info, payload }: Constant, made: Simplified["made"]): Held {
+function heldOf({ info, payload }: Constant, made: Fused["made"]): Held {
   const maker = made.get(info.name);
   return { info, payload, made: maker && { node: maker.node, inputs: maker.inputs.map((input) => input && heldOf(input, made)) } };
 }
@@ -100,8 +96,17 @@ function heldOf({ info, payload }: Constant, made: Simplified["made"]): Held {
 /** What a third round finds is not worth the wait. */
 const ROUNDS = 2;
 
-async function simplify(document: Document, constants: Constant[], small: SmallValues, isAsked: boolean): Promise<Simplified> {
-  if (!isAsked) return { constants, made: new Map() };
+/** What each graph that was simplified and fused holds; without, the main graph alone. */
+async function simplify(
+  document: Document,
+  constants: Constant[],
+  rest: readonly TensorDefinition[],
+  small: SmallValues,
+  isAsked: boolean,
+): Promise<ReadonlyMap<Graph, Fused>> {
+  if (!isAsked) {
+    return new Map([[document.main, { constants: new Map(constants.map((constant) => [constant.info.name, constant])), made: new Map() }]]);
+  }
   const names = new Names();
   for (const node of document.main.nodes) names.addNode(node);
   for (const name of [...document.main.inputs, ...document.main.outputs, ...document.main.initializers]) names.add(name);
@@ -109,9 +114,8 @@ async function simplify(document: Document, constants: Constant[], small: SmallV
   const scaled = outcome.constants.map(({ payload, scaling, ...rest }): Constant => {
     return { ...rest, payload: payload && scaling ? scaledPayload(payload, scaling) : payload };
   });
-  const model = new Model(document, scaled, names.fresh);
-  const made = await fuse(model, (each) => small.of(each));
-  return { constants: [...model.constants.values()], made };
+  const constantsOf = (graph: Graph) => rest.filter(({ home, payload }) => home === graph && payload);
+  return fuseAll(document, new Model(document, scaled, names.fresh), small, constantsOf);
 }
 
 /** The bytes of a tensor, those of integers in typed fields too. */

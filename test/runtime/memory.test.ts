@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { measuredWorker } from "../../bench/worker/run.ts";
+import { writeNpy } from "../../src/io/npy.ts";
 import { bigOnnx, bigSafetensors } from "../kit/big.ts";
 import type { TensorValue } from "../kit/models/model.ts";
 import { realModels } from "../kit/realmodels.ts";
@@ -52,6 +53,27 @@ describe.skipIf(process.platform !== "linux")("workerd's peak of resident memory
           expect(answer.status).toBe(200);
           await answer.arrayBuffer();
         }
+      });
+      expect(peak - idle).toBeLessThan(RUN_BUDGET);
+      expect(peak - idle).toBeGreaterThan(1e6);
+    } finally {
+      await worker.dispose();
+    }
+  });
+
+  test.each([realModels.recognizer, realModels.detector])("is within the budget for calibrating $name", async ({ path, inputs }) => {
+    const worker = await measuredWorker("src/worker.ts");
+    try {
+      const { dims, data } = inputs.x as TensorValue;
+      const sample = writeNpy({ dtype: "float32", shape: dims, data: data as Float32Array }) as Uint8Array<ArrayBuffer>;
+      const puts = { "models/m/model.onnx": await readFile(path), "data/s/0.npy": sample, "data/s/1.npy": sample };
+      for (const [key, body] of Object.entries(puts))
+        expect((await fetch(`${worker.url}/v1/${key}`, { method: "PUT", body })).status).toBe(201);
+      const idle = await worker.resident();
+      const peak = await worker.peak(async () => {
+        const query = "model=m&samples=s&output=q&quantize=w8a8&optimize=true";
+        const answer = await fetch(`${worker.url}/v1/compress?${query}`, { method: "POST" });
+        expect(await answer.json()).toMatchObject({ calibration: { samples: 2 } });
       });
       expect(peak - idle).toBeLessThan(RUN_BUDGET);
       expect(peak - idle).toBeGreaterThan(1e6);

@@ -1,5 +1,6 @@
 import { inferGraph } from "../../ops/infer.ts";
 import type { Known } from "../../ops/op.ts";
+import type { Value } from "../../ops/value.ts";
 import { dead } from "../../optimize/dead.ts";
 import type { Constant, Model } from "../../optimize/model.ts";
 import { activations } from "./activations.ts";
@@ -42,14 +43,19 @@ const WEIGHTS: readonly Fusion[] = [
 const LAYOUT: readonly Fusion[] = [shuffles, dead, dynamicProducts, channelsLast, products, recurrent, moveTransposes];
 const ENDS: readonly Fusion[] = [normalizations, attention, dead, joinedLookups, dead, tables, ends, affines, dead];
 
-/** Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. */
+/**
+ * Fuses what one kernel does. Gives the nodes that make constants of constants, by the name of what they make. `outer` is what is known of
+ * the values of graphs around.
+ */
 export async function fuse(
   model: Model,
   known: (constants: ReadonlyMap<string, Constant>) => Promise<Known>,
+  outer: ReadonlyMap<string, Value> = new Map(),
 ): Promise<ReadonlyMap<string, Made>> {
   const infer = async () => {
     model.known = await known(model.constants);
-    model.inferred = inferGraph(model.main, model.known).get(model.main) ?? new Map();
+    const own = inferGraph(model.main, model.known, (name) => outer.get(name)).get(model.main) ?? [];
+    model.inferred = new Map([...outer, ...own]);
   };
   const run = async (fusions: readonly Fusion[]) => {
     for (const fusion of fusions) await fusion(model);

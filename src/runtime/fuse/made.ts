@@ -11,7 +11,7 @@ export interface Made {
 }
 
 /**
- * Takes nodes out of the graph that make constants of constants, too large to fold in a file: a weight that is dequantized or cast. They
+ * Takes nodes out of the graph that make constants of constants, too large to be known one by one: a weight that is dequantized or cast. They
  * are computed once, when the model is loaded. Gives them by what they make.
  */
 export function madeOnce(model: Model): ReadonlyMap<string, Made> {
@@ -19,11 +19,11 @@ export function madeOnce(model: Model): ReadonlyMap<string, Made> {
   const made = new Map<string, Made>();
   for (const node of topological(model.main)) {
     const [y = "", ...more] = node.output;
-    const { dtype, shape } = model.inferred.get(y) ?? {};
+    const { dtype, shape, constant } = model.inferred.get(y) ?? {};
     const isConstant = node.input.length > 0 && node.input.every((name) => !name || model.constants.has(name));
     const isPlain = dtype !== undefined && dtype !== "string" && isStatic(shape) && !more.some(Boolean) && node.graphs.length === 0;
     const op = operator(node);
-    if (!isConstant || !isPlain || !y || model.isOutput(y) || !(op?.fold || op?.compute)) continue;
+    if (constant || !isConstant || !isPlain || !y || model.isOutput(y) || !(op?.fold || op?.compute)) continue;
     if (/^(Random|Bernoulli|Multinomial)/.test(node.op_type)) continue;
     made.set(y, { node, inputs: node.input.map((name) => model.constants.get(name)) });
     model.constants.set(y, { info: { name: y, dtype, shape }, payload: undefined });

@@ -35,5 +35,5 @@ function isFit(model: Model, node: Node): boolean {
   const floats = [x, w, r, b, ...rest].filter(Boolean).every((name) => model.inferred.get(name)?.dtype === "float32");
   const isFixed = !lens || integersOf(model.inferred.get(lens)) !== undefined;
   const shape = model.inferred.get(x)?.shape;
-  return isWell && isUsual && floats && isFixed && shape?.length === 3 && (shape[2] === k || typeof shape[2] === "string");
+  return isWell && isUsual && floats && isFixed && (!shape || (shape.length === 3 && (shape[2] === k || typeof shape[2] === "string")));
 }

@@ -99,7 +99,7 @@ class Mover {
       this.#turned.set(y, { of: before.of, perm: all });
       return [];
     }
-    if (this.#model.isOutput(y)) return [makeNode("Identity", [before.of], [y])];
+    if (!this.#model.isMovable(y)) return [makeNode("Identity", [before.of], [y])];
     this.#edits.rename(y, before.of);
     const further = this.#turned.get(before.of);
     if (further) this.#turned.set(y, further);
