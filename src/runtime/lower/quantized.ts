@@ -73,14 +73,7 @@ const pool =
     const kernel = isGlobal ? x.shape.slice(1, -1) : (numbers(call.node, "kernel_shape") ?? []);
     const plane = planeOf(call, x.shape, y.shape, kernel);
     if (!plane) return undefined;
-    const {
-      dims: [h, w],
-      places: [oh, ow],
-      kernel: [kh, kw],
-      strides: [sh, sw],
-      dilations: [dh, dw],
-      before: [pt, pl],
-    } = plane;
+    const { h, wd: w, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = plane;
     const c = x.shape.at(-1) as number;
     const run = make(call, call.table(windowWords({ h, w, c, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ldx: c })));
     const [images = 0] = x.shape;
