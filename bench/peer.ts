@@ -10,7 +10,7 @@ const WARM = { runs: 3, ms: 700 };
 
 const [peer, model, feedsFile] = process.argv.slice(2) as [Peer, string, string];
 const feeds = fromLine(await readFile(feedsFile, "utf8"));
-const running = await PEERS[peer](new Uint8Array(await readFile(model)));
+const running = await PEERS[peer](model);
 
 /** Milliseconds of the process's processor time, and as they passed. */
 async function timed(runs: number): Promise<{ busy: number; passed: number }> {

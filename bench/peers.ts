@@ -1,4 +1,6 @@
 /** Who runs models in the benchmarks, and how each is configured: on one thread, with its standard optimization unless its name says otherwise. */
+import { openAsBlob } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { load } from "../src/index.ts";
 import { tensorsOf } from "../test/kit/calibrating.ts";
 import type { Feeds, TensorValue } from "../test/kit/models/model.ts";
@@ -8,15 +10,16 @@ export type Running = Pick<Runner, "run">;
 
 /** test/kit/ort.ts opens onnxruntime's sessions with one thread; the WebAssembly one as a browser without threads has it. */
 export const PEERS = {
-  async edgeslim(model) {
-    const loaded = await load(model);
+  /** Which reads a model in ranges, and holds no file. */
+  async edgeslim(path) {
+    const loaded = await load(await openAsBlob(path));
     return { run: async (feeds) => outputsOf(await loaded.run(tensorsOf(feeds))) };
   },
-  "onnxruntime-web": (model) => openWeb(model, { graphOptimizationLevel: "all" }),
-  "onnxruntime-node": (model) => openNode(model, { graphOptimizationLevel: "all" }),
+  "onnxruntime-web": async (path) => openWeb(await readFile(path), { graphOptimizationLevel: "all" }),
+  "onnxruntime-node": (path) => openNode(path, { graphOptimizationLevel: "all" }),
   /** Computes each operator as ONNX defines it. */
-  "onnxruntime-node, not optimized": (model) => openNode(model, { graphOptimizationLevel: "disabled" }),
-} satisfies Record<string, (model: Uint8Array) => Promise<Running>>;
+  "onnxruntime-node, not optimized": (path) => openNode(path, { graphOptimizationLevel: "disabled" }),
+} satisfies Record<string, (path: string) => Promise<Running>>;
 
 export type Peer = keyof typeof PEERS;
 

@@ -37,6 +37,7 @@ let a_off: i32 = 0;
 let b_off: i32 = 0;
 let a_scale: f32 = 0;
 let b_scale: f32 = 0;
+let divisor: f32 = 0;
 let least: f32 = 0;
 let most: f32 = 0;
 let y_off: i32 = 0;
@@ -58,8 +59,9 @@ export function q8_add(
   low: i32,
   high: i32,
 ): void {
-  a_scale = a_scale_ / y_scale;
-  b_scale = b_scale_ / y_scale;
+  a_scale = a_scale_;
+  b_scale = b_scale_;
+  divisor = y_scale;
   combine(false, n, c, a, a_zero, b, b_zero, y, y_zero, is_signed, low, high);
 }
 
@@ -80,7 +82,9 @@ export function q8_mul(
   low: i32,
   high: i32,
 ): void {
-  a_scale = (a_scale_ * b_scale_) / y_scale;
+  a_scale = a_scale_;
+  b_scale = b_scale_;
+  divisor = y_scale;
   combine(true, n, c, a, a_zero, b, b_zero, y, y_zero, is_signed, low, high);
 }
 
@@ -161,10 +165,10 @@ function multiplied(a: v128, b: v128): v128 {
   const bl = i16x8.sub(i16x8.extend_low_i8x16_s(b), zb),
     br = i16x8.sub(i16x8.extend_high_i8x16_s(b), zb);
   return rounded(
-    scaled(i32x4.extmul_low_i16x8_s(al, bl), a_scale),
-    scaled(i32x4.extmul_high_i16x8_s(al, bl), a_scale),
-    scaled(i32x4.extmul_low_i16x8_s(ar, br), a_scale),
-    scaled(i32x4.extmul_high_i16x8_s(ar, br), a_scale),
+    f32x4.mul(scaled(i32x4.extend_low_i16x8_s(al), a_scale), scaled(i32x4.extend_low_i16x8_s(bl), b_scale)),
+    f32x4.mul(scaled(i32x4.extend_high_i16x8_s(al), a_scale), scaled(i32x4.extend_high_i16x8_s(bl), b_scale)),
+    f32x4.mul(scaled(i32x4.extend_low_i16x8_s(ar), a_scale), scaled(i32x4.extend_low_i16x8_s(br), b_scale)),
+    f32x4.mul(scaled(i32x4.extend_high_i16x8_s(ar), a_scale), scaled(i32x4.extend_high_i16x8_s(br), b_scale)),
   );
 }
 
@@ -180,12 +184,13 @@ function rounded(a: v128, b: v128, c: v128, d: v128): v128 {
   const l = f32x4.splat(least),
     h = f32x4.splat(most),
     r = f32x4.splat(ROUND),
-    s = i32x4.splat(ROUND_BITS - y_off);
+    s = i32x4.splat(ROUND_BITS - y_off),
+    by = f32x4.splat(divisor);
   return bytes(
-    clip_round(a, l, h, r, s),
-    clip_round(b, l, h, r, s),
-    clip_round(c, l, h, r, s),
-    clip_round(d, l, h, r, s),
+    clip_round(f32x4.div(a, by), l, h, r, s),
+    clip_round(f32x4.div(b, by), l, h, r, s),
+    clip_round(f32x4.div(c, by), l, h, r, s),
+    clip_round(f32x4.div(d, by), l, h, r, s),
     i16x8.splat(255),
   );
 }

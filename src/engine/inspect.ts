@@ -121,12 +121,7 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
     weights.push({ ...info, role: roleOf(document.values, info, home), convolves });
     if (home === document.main) own.add(weights.at(-1) as Weight);
   }
-  const constants = [...own].map((weight) => ({ ...weight, isHeld: true }));
-  const plan = staticPlanner(document, constants, new Decider({ quantize: { scheme: "w8a8" } }))();
-  for (const weight of own) {
-    const taken = plan.constants.get(weight.name);
-    if (taken) weight.role = { ...weight.role, static: taken };
-  }
+  const unplanned = noteStatic(document, own);
   const operators = new Map<string, number>(); // not an object: an operator may have any name
   for (const graph of graphs(document.main)) {
     for (const { domain, op_type } of graph.nodes) {
@@ -145,8 +140,24 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
     ...(files.length > 0 && { external: { found, files } }),
-    ...summary(weights, bytes, refusals(document)),
+    ...summary(weights, bytes, refusals(document), unplanned),
   };
+}
+
+/** Notes what static quantization takes of the main graph's weights; says why it cannot, where what the file says of its values is broken. */
+function noteStatic(document: Document, weights: ReadonlySet<Weight>): string | undefined {
+  try {
+    const constants = [...weights].map((weight) => ({ ...weight, isHeld: true }));
+    const { constants: taken } = staticPlanner(document, constants, new Decider({ quantize: { scheme: "w8a8" } }))();
+    for (const weight of weights) {
+      const role = taken.get(weight.name);
+      if (role) weight.role = { ...weight.role, static: role };
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
 }
 
 /** Why a model cannot have the opset that an encoding needs; undefined where it has it, or can be upgraded. */
@@ -179,13 +190,14 @@ function summary(
   weights: readonly Weight[],
   bytes: number,
   refusal: (encoding: Encoding) => string | undefined = () => undefined,
+  unplanned?: string,
 ): Pick<Inspection, "bytes" | "parameters" | "tensors" | "schemes"> {
   const size = (weight: Weight) => byteLength(weight.dtype, weight.shape);
   const schemes = (AVAILABLE as SchemeName[]).map((scheme): SchemeEstimate => {
     const decider = new Decider({ quantize: { scheme } });
     const counts: Record<string, number> = {};
     let saved = 0;
-    let reason: string | undefined;
+    let reason = decider.observer === undefined ? undefined : unplanned;
     for (const weight of weights) {
       const decision = decider.decide(weight);
       const action = decision.kind === "keep" ? "kept" : actionOf(decision);
@@ -194,7 +206,7 @@ function summary(
       reason ??= refusal(decision);
       saved += (standsTwice(decision) ? 0 : size(weight)) - encodedBytes(weight.shape, decision);
     }
-    if (Object.keys(counts).every((action) => action === "kept")) reason = "would change nothing";
+    if (Object.keys(counts).every((action) => action === "kept")) reason ??= "would change nothing";
     return reason
       ? { scheme, reason }
       : {

@@ -131,7 +131,7 @@ export class Plan {
       const operand = this.#operands.get(name);
       const datum = inputs[i];
       if (operand && isTensor(datum)) this.#write(operand, datum);
-      else this.#data.set(name, datum);
+      else if (datum) this.#data.set(name, datum); // up to IR version 3 a constant is an input that nobody gives
     });
     for (const { address, bytes } of this.#preloads) arena.u8(address, bytes.byteLength).set(bytes);
     return this.#steps;

@@ -1,6 +1,8 @@
 /** Operators on quantized tensors give on kernels what they give by themselves. */
 import { describe, expect, test } from "vitest";
 import { load } from "../../src/index.ts";
+import { createLoad } from "../../src/runtime/load.ts";
+import { compiled } from "../kernels/harness.ts";
 import { DataType, encodeModel, type NodeSpec, node, rng, type TensorSpec, tensor, value } from "../kit/onnx.ts";
 import { agreement, fedTo } from "./agreement.ts";
 
@@ -227,3 +229,19 @@ describe.each(Object.keys(CASES))("%s", (name) => {
     expect(plain).toEqual([]);
   });
 });
+
+const modules = await compiled("infer");
+
+test.each(["QLinearConv", "QLinearMatMul", "MatMulInteger", "QGemm", "DynamicQuantizeMatMul"])(
+  "%s is the same in all builds",
+  async (name) => {
+    for (let i = 0; i < 16; i++) {
+      const draw = new Draw(i + 1);
+      const bytes = modelOf(CASES[name]?.(draw, i) as Drawn, draw.constants);
+      const [simd, relaxed] = [createLoad(async () => ({ simd: modules.simd })), createLoad(async () => ({ relaxed: modules.relaxed }))];
+      const [a, b] = [await simd(bytes), await relaxed(bytes)];
+      const feeds = fedTo(a, 3, i + 1);
+      expect(await a.run(feeds)).toEqual(await b.run(feeds));
+    }
+  },
+);

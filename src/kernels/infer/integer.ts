@@ -144,9 +144,9 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
   /** `y = table[x]`: `m` rows of `n` bytes; any function of one quantized value, requantization among them. `y` may be `x`. */
   q8_lookup(m: number, n: number, x: number, ldx: number, y: number, ldy: number, table: number): void;
   /**
-   * `clamp(roundTiesToEven((a - a_zero) · f32(a_scale / y_scale) + (b - b_zero) · f32(b_scale / y_scale)) + y_zero, low, high)` of `n` bytes `a`
-   * and `b`, which is repeated every `c` bytes; c = n: no broadcast, c = 1: one for all. `y` may be `a`, or `b` where c = n.
-   * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.QLinearAdd
+   * `clamp(roundTiesToEven(((a - a_zero) · a_scale + (b - b_zero) · b_scale) / y_scale) + y_zero, low, high)` of `n` bytes `a` and `b`, which is
+   * repeated every `c` bytes; c = n: no broadcast, c = 1: one for all. Each step is rounded to float32, as DequantizeLinear, Add and
+   * QuantizeLinear round it. `y` may be `a`, or `b` where c = n.
    */
   q8_add(
     n: number,
@@ -164,7 +164,7 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
     low: number,
     high: number,
   ): void;
-  /** As `q8_add`: `clamp(roundTiesToEven((a - a_zero) · (b - b_zero) · f32(f32(a_scale · b_scale) / y_scale)) + y_zero, low, high)`. */
+  /** As `q8_add`, the product. */
   q8_mul(
     n: number,
     c: number,

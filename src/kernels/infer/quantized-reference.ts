@@ -145,17 +145,17 @@ type Pair = [
 ];
 
 export function q8_add(...[n, c, a, a_scale, a_zero, b, b_scale, b_zero, y, y_scale, y_zero, is_signed, low, high]: Pair): void {
-  const [p, q] = [f(f(a_scale) / f(y_scale)), f(f(b_scale) / f(y_scale))];
+  const [p, q] = [f(a_scale), f(b_scale)];
   for (let i = 0; i < n; i++) {
     const v = f(f((integer(a[i]!, is_signed) - a_zero) * p) + f((integer(b[i % c]!, is_signed) - b_zero) * q));
-    y[i] = clampRound(v, y_zero, low, high);
+    y[i] = clampRound(f(v / f(y_scale)), y_zero, low, high);
   }
 }
 
 export function q8_mul(...[n, c, a, a_scale, a_zero, b, b_scale, b_zero, y, y_scale, y_zero, is_signed, low, high]: Pair): void {
-  const p = f(f(f(a_scale) * f(b_scale)) / f(y_scale));
+  const [p, q] = [f(a_scale), f(b_scale)];
   for (let i = 0; i < n; i++) {
-    const v = f((integer(a[i]!, is_signed) - a_zero) * (integer(b[i % c]!, is_signed) - b_zero) * p);
-    y[i] = clampRound(v, y_zero, low, high);
+    const v = f(f((integer(a[i]!, is_signed) - a_zero) * p) * f((integer(b[i % c]!, is_signed) - b_zero) * q));
+    y[i] = clampRound(f(v / f(y_scale)), y_zero, low, high);
   }
 }

@@ -2,18 +2,9 @@ import { type Attribute, makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
-import { type Activation, KINDS } from "./activations.ts";
 import { channelsLastAround } from "./channels-last.ts";
-import { byteOf, dequantized, dequantizedBias, type Quantized, quantizedBy, range, zeroPoints } from "./quantization.ts";
-
-/** What follows a product: an activation, and the quantization of the result. */
-interface End {
-  /** The nodes that it replaces besides the product. */
-  nodes: Node[];
-  output: string;
-  activation: Activation | undefined;
-  q: Quantized | undefined;
-}
+import { dequantized, dequantizedBias, type Quantized, range, zeroPoints } from "./quantization.ts";
+import { type End, endOf, limits } from "./quantized-end.ts";
 
 /** Convolutions and products of dequantized tensors, which integer kernels do: with the bytes as they are. */
 export async function quantizedProducts(model: Model): Promise<boolean> {
@@ -66,22 +57,6 @@ async function biasOf(model: Model, name: string): Promise<Bias | undefined> {
   return isRow ? { floats: tensor.data as Float32Array } : undefined;
 }
 
-/** An activation and a QuantizeLinear behind a node, as far as nobody else reads what is between. */
-async function endOf(model: Model, node: Node): Promise<End> {
-  const [y = ""] = node.output;
-  const bare: End = { nodes: [], output: y, activation: undefined, q: undefined };
-  const direct = await quantizedBy(model, y);
-  if (direct) return { nodes: [direct.node], output: direct.q.name, activation: undefined, q: direct.q };
-  const [use] = model.isPrivate(y) ? model.uses(y) : [];
-  const next = use?.node;
-  if (next?.domain !== "edgeslim" || next.op_type !== "Activate") return bare;
-  const activation = next.attributes as unknown as Activation;
-  const [output = ""] = next.output;
-  const after = await quantizedBy(model, output);
-  if (after) return { nodes: [next, after.node], output: after.q.name, activation, q: after.q };
-  return { nodes: [next], output, activation, q: undefined };
-}
-
 function product(model: Model, edits: Edits, node: Node, { x, w, bias, end }: Parts): Node[] | undefined {
   const isConv = node.op_type === "Conv";
   const shape = model.constants.get(w.name)?.info.shape as readonly number[];
@@ -118,12 +93,3 @@ function product(model: Model, edits: Edits, node: Node, { x, w, bias, end }: Pa
 }
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.abs(b);
-
-/** An activation that clips is a range of the bytes; another one is computed. */
-function limits(activation: Activation | undefined, q: Quantized | undefined): { bounds?: [number, number]; rest?: Activation } {
-  if (!activation || activation.kind === KINDS.none) return {};
-  const isClip = activation.kind === KINDS.Relu || activation.kind === KINDS.Clip;
-  if (!q || !isClip) return { rest: activation };
-  const [from, to] = activation.kind === KINDS.Relu ? [0, Infinity] : [activation.alpha, activation.beta];
-  return { bounds: [byteOf(from, q), byteOf(to, q)] };
-}

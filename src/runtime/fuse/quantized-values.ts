@@ -5,7 +5,11 @@ import { floatsOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { applied } from "./activations.ts";
 import { channelsLastAround } from "./channels-last.ts";
-import { byteOf, dequantized, type Quantized, quantizedBy, range } from "./quantization.ts";
+import { byteOf, dequantized, type Quantized, range } from "./quantization.ts";
+import { endOf, limits } from "./quantized-end.ts";
+
+/** The least and greatest byte that a result may be, where it is clipped. */
+type Bounds = [low: number, high: number];
 
 /** Operators that hand on what they are given, so that bytes do as well as floats. */
 const MOVES = /^(Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Slice|Split|Concat|MaxPool|Expand|Gather|Resize|Upsample|Pad)$/;
@@ -15,23 +19,25 @@ export async function quantizedValues(model: Model): Promise<boolean> {
   const edits = new Edits(model);
   for (const node of model.main.nodes) {
     if (edits.isTouched(node) || node.output.slice(1).some(Boolean)) continue;
-    const end = await quantizedBy(model, node.output[0] as string);
-    if (!end || edits.isTouched(end.node)) continue;
-    const nodes = await onBytes(model, edits, node, end.q);
+    const end = await endOf(model, node);
+    const { bounds, rest } = limits(end.activation, end.q);
+    if (!end.q || rest || end.nodes.some((each) => edits.isTouched(each))) continue;
+    const nodes = await onBytes(model, edits, node, end.q, bounds);
     if (!nodes) continue;
-    edits.replace(end.node, []);
+    for (const each of end.nodes) edits.replace(each, []);
     edits.replace(node, nodes);
   }
   return edits.apply();
 }
 
-async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized): Promise<Node[] | undefined> {
+async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized, bounds?: Bounds): Promise<Node[] | undefined> {
   const inputs = await Promise.all(node.input.map((name) => (name ? dequantized(model, name) : undefined)));
   const [a, b] = inputs;
   if (a?.scale.length !== 1) return undefined;
-  if (node.domain === "edgeslim" && node.op_type === "Activate") return lookup(model, edits, a, q, applied(node));
+  if (node.domain === "edgeslim" && node.op_type === "Activate" && !bounds) return lookup(model, edits, a, q, applied(node));
   if (node.domain !== "") return undefined;
-  if ((node.op_type === "Add" || node.op_type === "Mul") && b?.scale.length === 1) return binary(model, node, a, b, q);
+  if ((node.op_type === "Add" || node.op_type === "Mul") && b?.scale.length === 1) return binary(model, node, a, b, q, bounds);
+  if (bounds) return undefined;
   if (/^(Average|GlobalAverage)Pool$/.test(node.op_type)) return pool(model, node, a, q);
   if (!MOVES.test(node.op_type) || (/^(Resize|Upsample)$/.test(node.op_type) && (node.attributes.mode ?? "nearest") !== "nearest"))
     return undefined;
@@ -54,7 +60,7 @@ function tableOf(x: Quantized, q: Quantized, f: (x: number) => number): Uint8Arr
 }
 
 /** Both of one type; the dimensions along which one of them is repeated, if any, follow each other. */
-function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantized): Node[] | undefined {
+function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantized, bounds?: Bounds): Node[] | undefined {
   if (x.dtype !== z.dtype || x.dtype !== q.dtype) return undefined;
   const [y, ...shapes] = [node.output[0], x.name, z.name].map((name) => model.inferred.get(name as string)?.shape);
   const isFull = shapes.map((shape) => shape !== undefined && shape.length === y?.length && shape.every((d, i) => d === y[i]));
@@ -70,6 +76,7 @@ function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantiz
     kind: node.op_type,
     ...{ a_scale: a.scale[0] as number, a_zero: a.zero[0] as number, b_scale: b.scale[0] as number, b_zero: b.zero[0] as number },
     ...{ y_scale: q.scale[0] as number, y_zero: q.zero[0] as number },
+    ...(bounds && { low: bounds[0], high: bounds[1] }),
   };
   return [makeNode("QBinary", [a.name, b.name], [q.name], attributes, "edgeslim")];
 }
@@ -163,7 +170,8 @@ async function squared(model: Model, { input: [a = "", b = ""], attributes }: No
   const same = Uint8Array.from({ length: 256 }, (_, i) => i);
   const { kind, a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = attributes as Record<string, number>;
   const isSigned = model.inferred.get(of)?.dtype === "int8";
-  const [low, high] = range(isSigned ? "int8" : "uint8");
+  const [least, most] = range(isSigned ? "int8" : "uint8");
+  const { low = least, high = most } = attributes as Record<string, number>;
   const value = (byte: number) => (isSigned ? (byte << 24) >> 24 : byte);
   const [p, q] = [a === of ? same : left?.data, b === of ? same : right?.data] as [Uint8Array, Uint8Array];
   const isSum = (kind as unknown) === "Add";
@@ -171,13 +179,9 @@ async function squared(model: Model, { input: [a = "", b = ""], attributes }: No
     of,
     data: Uint8Array.from(same, (i) => {
       const [x, y] = [value(p[i] as number) - (a_zero as number), value(q[i] as number) - (b_zero as number)];
-      const sum = isSum
-        ? Math.fround(
-            Math.fround(x * Math.fround((a_scale as number) / (y_scale as number))) +
-              Math.fround(y * Math.fround((b_scale as number) / (y_scale as number))),
-          )
-        : Math.fround(x * y * Math.fround(Math.fround((a_scale as number) * (b_scale as number)) / (y_scale as number)));
-      return Math.min(high, Math.max(low, roundEven(sum) + (y_zero as number))) & 255;
+      const [left, right] = [Math.fround(x * (a_scale as number)), Math.fround(y * (b_scale as number))];
+      const both = Math.fround(isSum ? left + right : left * right);
+      return Math.min(high, Math.max(low, roundEven(Math.fround(both / (y_scale as number))) + (y_zero as number))) & 255;
     }),
   };
 }

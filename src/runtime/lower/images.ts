@@ -3,11 +3,11 @@ import { int, numbers } from "../../ops/op.ts";
 import { tapsOfResize } from "../../ops/resize.ts";
 import { BITS, elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
-import { type Pair, planeOf } from "./plane.ts";
+import { type Pair, type Plane, planeOf } from "./plane.ts";
 
 /** A pool whose kernel goes over one image. */
 const pool =
-  (make: (call: Call, plane: NonNullable<ReturnType<typeof planeOf>>, c: number) => (x: number, y: number) => void): Lower =>
+  (make: (call: Call, plane: Plane, c: number) => (x: number, y: number) => void): Lower =>
   (call) => {
     const [[x], [y]] = [call.inputs, call.outputs];
     if (!x || !y) return undefined;
@@ -16,28 +16,18 @@ const pool =
     const [images = 0] = x.shape;
     const c = x.shape.at(-1) as number;
     const run = make(call, plane, c);
-    const [size_x, size_y] = [plane.dims, plane.places].map((dims) => elements(dims) * c * 4) as Pair;
+    const [size_x, size_y] = [plane.h * plane.wd * c * 4, plane.oh * plane.ow * c * 4];
     return () => {
       for (let i = 0; i < images; i++) run(x.address + i * size_x, y.address + i * size_y);
     };
   };
 
-export const MaxPool = pool(
-  ({ fn }, { dims: [h, wd], places: [oh, ow], kernel: [kh, kw], strides: [sh, sw], dilations: [dh, dw], before: [pt, pl] }, c) => {
-    return (x, y) => fn.f32_max_pool(h, wd, c, kh, kw, sh, sw, dh, dw, pt, pl, oh, ow, x, y);
-  },
-);
+export const MaxPool = pool(({ fn }, { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl }, c) => {
+  return (x, y) => fn.f32_max_pool(h, wd, c, kh, kw, sh, sw, dh, dw, pt, pl, oh, ow, x, y);
+});
 
 export const AveragePool = pool(({ fn, node }, plane, c) => {
-  const {
-    dims: [h, wd],
-    places: [oh, ow],
-    kernel: [kh, kw],
-    strides: [sh, sw],
-    dilations: [dh, dw],
-    before: [pt, pl],
-    after: [pb, pr],
-  } = plane;
+  const { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr } = plane;
   const counts = int(node, "count_include_pad", 0);
   return (x, y) => fn.f32_average_pool(h, wd, c, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr, oh, ow, counts, x, y);
 });

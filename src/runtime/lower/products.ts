@@ -29,14 +29,7 @@ export const Conv: Lower = (call) => {
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
   const group = int(node, "group", 1);
-  const {
-    dims: [h, wd],
-    places: [oh, ow],
-    kernel: [kh, kw],
-    strides: [sh, sw],
-    dilations: [dh, dw],
-    before: [pt, pl],
-  } = window;
+  const { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = window;
   const { bias, z, z_first, kind, alpha, beta } = endOf(call);
   const [sizeX, sizeY] = [h * wd * c * 4, oh * ow * n * 4];
   if (isDepthwise(group, w.shape) && c === n && !z) {
@@ -129,14 +122,7 @@ export const ConvTranspose: Lower = (call) => {
   if (!window || (node.attributes.auto_pad ?? "NOTSET") !== "NOTSET" || node.attributes.output_shape) return undefined;
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
-  const {
-    dims: [oh, ow],
-    places: [h, wd],
-    kernel: [kh, kw],
-    strides: [sh, sw],
-    dilations: [dh, dw],
-    before: [pt, pl],
-  } = window;
+  const { h: oh, wd: ow, oh: h, ow: wd, kh, kw, sh, sw, dh, dw, pt, pl } = window;
   const { bias, kind, alpha, beta } = endOf(call);
   const columns = kh * kw * n;
   const at = temporary(h * wd * columns * 4);

@@ -63,14 +63,7 @@ export const QConv: Lower = (call) => {
   if (!x || !w || !y) return undefined;
   const plane = planeOf(call, x.shape, y.shape, w.shape.slice(2));
   if (!plane) return undefined;
-  const {
-    dims: [h, wd],
-    places: [oh, ow],
-    kernel: [kh, kw],
-    strides: [sh, sw],
-    dilations: [dh, dw],
-    before: [pt, pl],
-  } = plane;
+  const { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = plane;
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
   const group = int(node, "group", 1);

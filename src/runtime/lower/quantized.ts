@@ -50,16 +50,16 @@ export const QBinary: Lower = ({ node, inputs: [a, b], outputs: [y], fn }) => {
   const c = elements(shape.slice(last));
   const outer = first < 0 ? 1 : elements(shape.slice(0, first));
   const n = elements(y.shape) / outer;
-  const { a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = node.attributes as Record<string, number>;
   const isSigned = signed(y.dtype);
-  const [low, high] = isSigned ? [-128, 127] : [0, 255];
+  const { a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = node.attributes as Record<string, number>;
+  const [low, high] = [int(node, "low", isSigned ? -128 : 0), int(node, "high", isSigned ? 127 : 255)];
   const kernel = text(node, "kind", "Add") === "Add" ? fn.q8_add : fn.q8_mul;
   const numbers = [a_scale, a_zero, b_scale, b_zero, y_scale, y_zero] as [number, number, number, number, number, number];
   const [p, q, r, s, t, u] = numbers;
   return () => {
     for (let i = 0; i < outer; i++) {
       const [from, by, to] = [a.address + i * n, b.address + i * c, y.address + i * n];
-      kernel(n, c, from, p, q, by, r, s, to, t, u, isSigned, low as number, high as number);
+      kernel(n, c, from, p, q, by, r, s, to, t, u, isSigned, low, high);
     }
   };
 };
@@ -73,14 +73,7 @@ const pool =
     const kernel = isGlobal ? x.shape.slice(1, -1) : (numbers(call.node, "kernel_shape") ?? []);
     const plane = planeOf(call, x.shape, y.shape, kernel);
     if (!plane) return undefined;
-    const {
-      dims: [h, w],
-      places: [oh, ow],
-      kernel: [kh, kw],
-      strides: [sh, sw],
-      dilations: [dh, dw],
-      before: [pt, pl],
-    } = plane;
+    const { h, wd: w, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = plane;
     const c = x.shape.at(-1) as number;
     const run = make(call, call.table(windowWords({ h, w, c, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ldx: c })));
     const [images = 0] = x.shape;
