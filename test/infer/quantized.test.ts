@@ -28,13 +28,14 @@ describe.each(["q8", "int8", "uint8", "q4", "bnb4", "w4", "w8"] as const)("what 
   const cells = generators.flatMap(({ name, generate, opsets }) =>
     (scheme === "w8" ? [opsets[0], opsets.at(-1)] : [opsets.at(-1)]).map((opset) => ({ name, generate, opset })),
   );
-  // A difference of float32's precision before x is quantized by its range may move one of its bytes by a step.
-  const tolerance = /8$/.test(scheme) && scheme !== "w8" ? 1e-2 : 2e-5;
-  test.each(cells)("of $name at opset $opset", async ({ generate, opset }) => {
+  // A difference of float32's precision before x is quantized by its range may move one of its bytes by a step; halves are not rounded within
+  // what is fused.
+  const toleranceOf = (name: string) => (/8$/.test(scheme) && scheme !== "w8" ? 1e-2 : name.startsWith("half") ? 2e-3 : 2e-5);
+  test.each(cells)("of $name at opset $opset", async ({ name, generate, opset }) => {
     const { bytes, inputs, more } = generate({ opset: opset as number });
     const written = await compressed(bytes, scheme);
     if (!written) return;
-    for (const feeds of [inputs, ...more]) expect((await agreement(written, tensorsOf(feeds))).furthest).toBeLessThan(tolerance);
+    for (const feeds of [inputs, ...more]) expect((await agreement(written, tensorsOf(feeds))).furthest).toBeLessThan(toleranceOf(name));
   });
 });
 

@@ -20,6 +20,7 @@ import { joinedLookups, quantizedValues, tables } from "./quantized-values.ts";
 import { recurrent } from "./recurrent.ts";
 import { shuffles } from "./shuffles.ts";
 import { moveTransposes } from "./transposes.ts";
+import { widen } from "./widen.ts";
 
 /** A pass over the graph, whose values have been inferred: says whether it changed anything. */
 export type Fusion = (model: Model) => boolean | Promise<boolean>;
@@ -61,6 +62,7 @@ export async function fuse(
     for (const fusion of fusions) await fusion(model);
   };
   await infer();
+  if (widen(model)) await infer();
   if (await qoperators(model)) await infer();
   await run(WEIGHTS);
   await infer();

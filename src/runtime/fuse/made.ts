@@ -23,8 +23,13 @@ export function madeOnce(model: Model): ReadonlyMap<string, Made> {
     const isConstant = node.input.length > 0 && node.input.every((name) => !name || model.constants.has(name));
     const isPlain = dtype !== undefined && dtype !== "string" && isStatic(shape) && !more.some(Boolean) && node.graphs.length === 0;
     const op = operator(node);
-    if (constant || !isConstant || !isPlain || !y || model.isOutput(y) || !(op?.fold || op?.compute)) continue;
+    if (!isConstant || !isPlain || !y || model.isOutput(y) || !(op?.fold || op?.compute)) continue;
     if (/^(Random|Bernoulli|Multinomial)/.test(node.op_type)) continue;
+    if (constant) {
+      model.define(y, constant, edits);
+      edits.replace(node, []);
+      continue;
+    }
     made.set(y, { node, inputs: node.input.map((name) => model.constants.get(name)) });
     model.constants.set(y, { info: { name: y, dtype, shape }, payload: undefined });
     edits.define(y);
