@@ -2,12 +2,13 @@ import { LimitError, UnsupportedError } from "../errors.ts";
 import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
 import { inferGraph } from "../ops/infer.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
-import { constantValue, elementsOf, isStatic, type Value } from "../ops/value.ts";
+import { elementsOf, isStatic, type Value } from "../ops/value.ts";
 import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../tensor.ts";
-import { evaluate, inferNode, type Surroundings } from "./evaluate.ts";
+import { evaluate, type Surroundings } from "./evaluate.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
 import type { Call } from "./lower/lower.ts";
+import { type Placed, runMoved } from "./moved.ts";
 import type { Operand } from "./operand.ts";
 import type { Program } from "./program.ts";
 import { isReshape, shareInPlace } from "./sharing.ts";
@@ -16,9 +17,6 @@ import { isReshape, shareInPlace } from "./sharing.ts";
 export const MAX_SUBGRAPH_RUNS = 100_000;
 /** Plans of a graph that are kept for inputs of other shapes. */
 const MAX_PLANS = 8;
-
-/** Outputs with fewer elements are not worth moving values into the memory. */
-const MOVED_ELEMENTS = 4096;
 
 /** What the runs of a plan and of the plans within share. */
 export interface Run {
@@ -304,56 +302,19 @@ export class Plan {
     return lower({ node, opset, inputs, outputs, fn: kernels.fn, arena: kernels.arena, work, ...room });
   }
 
-  /**
-   * Runs a node by kernels on values that are outside, which are moved into the memory and back. Says whether it could: fused operators must,
-   * others are left alone where that is not worth it.
-   */
+  /** Runs a node on values that are outside, where kernels can. */
   #moved(node: Node): boolean {
-    const lower = lowering(node);
-    if (!lower || node.graphs.length > 0) return false;
-    const { prepared, kernels, work } = this.#program;
-    const { arena } = kernels;
-    const mark = arena.mark();
-    const bring = (bytes: Uint8Array): number => {
-      const address = arena.alloc(bytes.byteLength);
-      arena.u8(address, bytes.byteLength).set(bytes);
-      return address;
-    };
-    try {
-      const values: (Value | undefined)[] = [];
-      const inputs: (Operand | undefined)[] = [];
-      for (const [i, name] of node.input.entries()) {
-        // What is written before a run would come too late here.
-        const isThere = name !== "" && !this.#fixed.has(name) && (this.#operands.has(name) || this.#isThere(name));
-        const there = isThere ? this.#operand(name, node, i) : undefined;
-        const datum = name && !isThere ? this.#datum(name) : undefined;
-        if (name && !isThere && !givenOf(datum)) return false;
-        const tensor = datum as Tensor | undefined;
-        values.push(isThere ? this.value(name) : tensor && constantValue(tensor));
-        inputs.push(
-          there ?? (tensor && { dtype: tensor.dtype, shape: tensor.shape, address: bring(tensorBytes(tensor)), constant: tensor }),
-        );
-      }
-      const told = inferNode(node, values, prepared.known);
-      const outputs: (Operand | undefined)[] = [];
-      for (const [i, name] of node.output.entries()) {
-        const { dtype, shape } = told[i] ?? {};
-        if (name && (!dtype || dtype === "string" || !isStatic(shape))) return false;
-        if (name && node.domain !== "edgeslim" && elements(shape as number[]) < MOVED_ELEMENTS) return false;
-        const operand = name ? { dtype: dtype as DType, shape: shape as number[] } : undefined;
-        outputs.push(operand && { ...operand, address: arena.alloc(byteLength(operand.dtype, operand.shape)) });
-      }
-      const table = (list: Int32Array | Float32Array) => bring(new Uint8Array(list.buffer));
-      const opset = prepared.known.opsets.get(node.domain) ?? 1;
-      const step = lower({ node, opset, inputs, outputs, fn: kernels.fn, arena, work, temporary: (bytes) => arena.alloc(bytes), table });
-      step?.();
-      if (step)
-        for (const [i, name] of node.output.entries())
-          if (name) this.#data.set(name, this.#kept(this.#program.view(outputs[i] as Operand)));
-      return step !== undefined;
-    } finally {
-      arena.reset(mark);
+    const inputs: (Placed | undefined)[] = [];
+    for (const [i, name] of node.input.entries()) {
+      // What is written before a run would come too late here.
+      const isThere = name !== "" && !this.#fixed.has(name) && (this.#operands.has(name) || this.#isThere(name));
+      const datum = name && !isThere ? this.#datum(name) : undefined;
+      if (name && !isThere && !givenOf(datum)) return false;
+      inputs.push(isThere ? { operand: this.#operand(name, node, i), value: this.value(name) } : (datum as Tensor | undefined));
     }
+    const results = runMoved(this.#program, node, inputs);
+    for (const [i, name] of node.output.entries()) if (name && results) this.#data.set(name, this.#kept(results[i]));
+    return results !== undefined;
   }
 
   /** Computes a node on what is there. */
