@@ -23,14 +23,14 @@ export class Arena {
     this.#peak = this.#base;
   }
 
-  /** The address of `bytes` fresh bytes, a multiple of 16. They hold whatever was there before. */
-  alloc(bytes: number): number {
+  /** The address of `bytes` fresh bytes, a multiple of 16. They hold whatever was there before. `what` they are for is told in errors. */
+  alloc(bytes: number, what = ""): number {
     const address = this.#top;
     const top = align(address + bytes);
     if (!(top - this.#base <= this.#maxBytes))
-      throw new LimitError("MAX_ARENA", `Cannot allocate ${bytes} bytes: ${address - this.#base} of ${this.#maxBytes} are in use`);
+      throw new LimitError("MAX_ARENA", `Cannot allocate ${bytes} bytes${what}: ${address - this.#base} of ${this.#maxBytes} are in use`);
     const missing = top - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#grow(Math.ceil(missing / PAGE), bytes);
+    if (missing > 0) this.#grow(Math.ceil(missing / PAGE), bytes, what);
     this.#top = top;
     this.#peak = Math.max(this.#peak, top);
     return address;
@@ -66,12 +66,12 @@ export class Arena {
     return this.#peak - this.#base;
   }
 
-  #grow(pages: number, bytes: number): void {
+  #grow(pages: number, bytes: number, what: string): void {
     try {
       this.#memory.grow(pages);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
-      throw new LimitError("MAX_ARENA", `Cannot allocate ${bytes} bytes: the platform gives no more WebAssembly memory`);
+      throw new LimitError("MAX_ARENA", `Cannot allocate ${bytes} bytes${what}: the platform gives no more WebAssembly memory`);
     }
   }
 }

@@ -3,25 +3,41 @@ import type { Node } from "../graph/graph.ts";
 import { type DType, elements } from "../tensor.ts";
 import { type Compute, ofTensors, one, roomFor, stored } from "./compute.ts";
 import { deformed } from "./deform.ts";
-import { unknownDims } from "./dims.ts";
+import { mayEqual, unknownDims } from "./dims.ts";
 import { numbersOf } from "./elements.ts";
 import { type Context, int, numbers, type Op, text } from "./op.ts";
 import { centered, requantized } from "./quantized.ts";
 import type { Dim, Dims, Value } from "./value.ts";
 import { slide, type Window, windowDims, windowOf } from "./window.ts";
 
-/** Dims of a convolution of x[N, C, …] with w[M, C / group, …]. */
-export function convShape(node: Node, x: Dims | undefined, w: Dims | undefined, context: Context): Dims | undefined {
+/** Whether a bias is one number for each of `m` channels, as far as that is known. */
+const isRow = (bias: Dims | undefined, m: Dim | undefined): boolean => !bias || (bias.length === 1 && mayEqual(bias[0], m));
+
+/** Dims of a convolution of x[N, C, …] with w[M, C / group, …] and a bias [M]. */
+export function convShape(
+  node: Node,
+  x: Dims | undefined,
+  w: Dims | undefined,
+  context: Context,
+  bias?: Dims | undefined,
+): Dims | undefined {
   const rank = x?.length ?? w?.length;
   if (rank === undefined || rank < 3 || (x && w && x.length !== w.length)) return undefined;
+  const group = int(node, "group", 1);
+  const [m, depth] = w ?? [];
+  const isGrouped = group >= 1 && (typeof m !== "number" || m % group === 0);
+  const fits = mayEqual(x?.[1], typeof depth === "number" ? depth * group : undefined) && isGrouped && isRow(bias, m);
   const kernel = numbers(node, "kernel_shape") ?? w?.slice(2);
+  if (!fits || (w && kernel && (kernel.length !== rank - 2 || !kernel.every((k, i) => mayEqual(k, w[i + 2]))))) return undefined;
   const spatial = (x && kernel && windowDims(node, x.slice(2), kernel, context)) ?? unknownDims(rank - 2, context);
   return [x?.[0] ?? context.symbol(), w?.[0] ?? context.symbol(), ...spatial];
 }
 
-/** A convolution whose weight is the input `w`. */
-const conv = (w: number, dtypeOf: (inputs: readonly (Value | undefined)[]) => DType | undefined, compute?: Compute): Op => ({
-  infer: (node, inputs, context) => [{ dtype: dtypeOf(inputs), shape: convShape(node, inputs[0]?.shape, inputs[w]?.shape, context) }],
+/** A convolution whose weight is the input `w`, and its bias, where it takes one, the input `b`. */
+const conv = (w: number, b: number, dtypeOf: (inputs: readonly (Value | undefined)[]) => DType | undefined, compute?: Compute): Op => ({
+  infer: (node, inputs, context) => [
+    { dtype: dtypeOf(inputs), shape: convShape(node, inputs[0]?.shape, inputs[w]?.shape, context, inputs[b]?.shape) },
+  ],
   ...(compute && { compute }),
 });
 
@@ -87,22 +103,24 @@ const computeQLinear = ofTensors((node, inputs, { outputs: [y] }) => {
   return sums && one(requantized(sums, y?.shape as number[], 1, [x_scale, w_scale, y_scale], y_zero));
 });
 
-export const Conv = conv(1, ([x, w]) => x?.dtype ?? w?.dtype, computeConv);
-export const DeformConv = conv(1, ([x, w]) => x?.dtype ?? w?.dtype, deformed);
-export const ConvInteger = conv(1, () => "int32", computeInteger);
+export const Conv = conv(1, 2, ([x, w]) => x?.dtype ?? w?.dtype, computeConv);
+export const DeformConv = conv(1, 3, ([x, w]) => x?.dtype ?? w?.dtype, deformed);
+export const ConvInteger = conv(1, -1, () => "int32", computeInteger);
 /** Inputs x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B. */
-export const QLinearConv = conv(3, (inputs) => inputs[7]?.dtype ?? inputs[0]?.dtype, computeQLinear);
+export const QLinearConv = conv(3, 8, (inputs) => inputs[7]?.dtype ?? inputs[0]?.dtype, computeQLinear);
 
 /** https://onnx.ai/onnx/operators/onnx__ConvTranspose.html */
 export const ConvTranspose: Op = {
-  infer(node, [x, w], context) {
+  infer(node, [x, w, b], context) {
     const dtype = x?.dtype ?? w?.dtype;
     const rank = x?.shape?.length ?? w?.shape?.length;
-    if (rank === undefined || rank < 3 || (w?.shape && w.shape.length !== rank)) return [{ dtype }];
+    const isOf = (rank: number) => rank >= 3 && (!w?.shape || w.shape.length === rank) && mayEqual(x?.shape?.[1], w?.shape?.[0]);
+    if (rank === undefined || !isOf(rank)) return [{ dtype }];
     const channels = w?.shape?.[1];
     const group = int(node, "group", 1);
     const dims = x?.shape && w?.shape ? transposedDims(node, x.shape.slice(2), w.shape.slice(2), context) : unknownDims(rank - 2, context);
     const m = typeof channels === "number" ? channels * group : group === 1 && channels ? channels : context.symbol();
+    if (!isRow(b?.shape, m)) return [{ dtype }];
     return [{ dtype, shape: dims && [x?.shape?.[0] ?? context.symbol(), m, ...dims] }];
   },
   /** Each input is spread by the kernel: the window moves over the output, and its places are the input's. */

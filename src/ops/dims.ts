@@ -55,6 +55,9 @@ export function quotient(whole: readonly Dim[], part: readonly Dim[], context: C
   return context.symbol(`quotient(${[numerator, ...names(rest).sort()]}/${[denominator, ...names(over).sort()]})`);
 }
 
+/** Whether two dimensions may be the same, as far as they are known. */
+export const mayEqual = (a: Dim | undefined, b: Dim | undefined): boolean => typeof a !== "number" || typeof b !== "number" || a === b;
+
 /** What is known of a dimension that two values share: `a` where they agree or `b` is a name. Undefined where they cannot be the same. */
 export function same(a: Dim, b: Dim): Dim | undefined {
   if (a === b || typeof b === "string") return a;

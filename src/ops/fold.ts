@@ -50,8 +50,8 @@ export function foldOutputs(
 
 const fits = (shape: readonly number[], max_elements: number): boolean => elements(shape) <= max_elements;
 
-/** A value that inference told whole: a shape, say. */
-function constantOf({ dtype, shape, constant, elements: list }: Value): Tensor | undefined {
+/** The tensor of a value that is known whole: a constant, or what inference told, a shape, say. */
+export function constantOf({ dtype, shape, constant, elements: list }: Value): Tensor | undefined {
   if (constant || !list?.every(Number.isSafeInteger) || !isStatic(shape) || elements(shape) !== list.length) return constant;
   if (list.length > MAX_KNOWN_ELEMENTS) return undefined;
   if (dtype === "int64") return { dtype, shape, data: BigInt64Array.from(list as number[], BigInt) };

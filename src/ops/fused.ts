@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor.ts";
 import { Attention as attention } from "./attention.ts";
 import { isRoom, ofTensors, one, stored } from "./compute.ts";
 import * as conv from "./conv.ts";
-import { broadcast } from "./dims.ts";
+import { broadcast, mayEqual } from "./dims.ts";
 import { numbersOf, picked } from "./elements.ts";
 import { matmulShape } from "./linear.ts";
 import { fromBnb4 } from "./microsoft-linear.ts";
@@ -143,7 +143,10 @@ export const QGlobalAveragePool = typed(GlobalAveragePool);
 export const QMaxPool = typed(MaxPool);
 /** A product with a constant matrix of 4 or 8 bits in blocks, `n` columns of `k`: inputs x, w, bias, scales and zero points. */
 export const BlockMatMul: Op = {
-  infer: (node, [x]) => [{ dtype: x?.dtype, shape: x?.shape && [...x.shape.slice(0, -1), int(node, "n", 0)] }],
+  infer(node, [x]) {
+    const isProduct = mayEqual(x?.shape?.at(-1), int(node, "k", 0));
+    return [{ dtype: x?.dtype, shape: x?.shape?.length && isProduct ? [...x.shape.slice(0, -1), int(node, "n", 0)] : undefined }];
+  },
 };
 /** The weight of a MatMulBnb4, [N, K]. */
 export const Bnb4Weight: Op = {

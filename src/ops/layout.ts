@@ -1,11 +1,11 @@
 /** Operators that join, cut and repeat. */
 import { elements, type Tensor } from "../tensor.ts";
 import { isRoom, ofTensors } from "./compute.ts";
-import { product, quotient } from "./dims.ts";
+import { mayEqual, product, quotient } from "./dims.ts";
 import { emptyLike, isPlain, type Numbers, picked } from "./elements.ts";
 import { axisOf, int, integers, type Op, text } from "./op.ts";
 import { offsets, strides } from "./strides.ts";
-import { type Dim, elementsOf, MAX_KNOWN_ELEMENTS, type Value } from "./value.ts";
+import { type Dim, type Dims, elementsOf, MAX_KNOWN_ELEMENTS, type Value } from "./value.ts";
 
 /** Repeats are an input from opset 6 on. */
 export const Tile: Op = {
@@ -43,6 +43,9 @@ export const Concat: Op = {
     const rank = shapes.find((shape) => shape)?.length;
     const axis = rank === undefined ? undefined : axisOf(int(node, "axis", 1), rank);
     if (rank === undefined || axis === undefined || shapes.some((shape) => shape && shape.length !== rank)) return [{ dtype }];
+    const isLike = (shape: Dims | undefined) =>
+      shape === undefined || shape.every((d, i) => i === axis || shapes.every((each) => mayEqual(d, each?.[i])));
+    if (!shapes.every(isLike)) return [{ dtype }];
     const shape = Array.from({ length: rank }, (_, i): Dim => {
       const dims = shapes.map((each) => each?.[i]);
       if (i === axis) return dims.includes(undefined) ? context.symbol() : sum(dims as Dim[], (key) => context.symbol(key));
@@ -137,6 +140,15 @@ export const Split: Op = {
       if (chunk === undefined) return context.symbol(count === 1 ? undefined : `split(${whole},${count},${i === count - 1})`);
       return Math.max(0, Math.min(chunk, (whole as number) - i * chunk));
     });
+    const isWhole = sizes.every((size) => typeof size === "number" && size >= 0);
+    if (
+      isWhole &&
+      !mayEqual(
+        sum(sizes, (key) => context.symbol(key)),
+        whole,
+      )
+    )
+      return sizes.map(() => ({ dtype }));
     const elements = elementsOf(x);
     let from = 0;
     return sizes.map((size) => {

@@ -2,7 +2,7 @@
 import type { Node } from "../graph/graph.ts";
 import { type DType, elements, type Tensor } from "../tensor.ts";
 import { type Compute, ofTensors, one, stored } from "./compute.ts";
-import { broadcast } from "./dims.ts";
+import { broadcast, mayEqual } from "./dims.ts";
 import { summed } from "./einsum.ts";
 import { bigIntsOf, isBig, numbersOf } from "./elements.ts";
 import { type ComputeContext, type Context, int, type Op, text } from "./op.ts";
@@ -14,11 +14,9 @@ import type { Dim, Dims } from "./value.ts";
 export function matmulShape(a: Dims | undefined, b: Dims | undefined, context: Context): Dims | undefined {
   if (!a?.length || !b?.length) return undefined;
   const batch = broadcast([a.slice(0, -2), b.slice(0, -2)], context);
-  if (!batch || !fits(a.at(-1), b.at(b.length > 1 ? -2 : -1))) return undefined;
+  if (!batch || !mayEqual(a.at(-1), b.at(b.length > 1 ? -2 : -1))) return undefined;
   return [...batch, ...(a.length > 1 ? [a.at(-2) as Dim] : []), ...(b.length > 1 ? [b.at(-1) as Dim] : [])];
 }
-
-const fits = (a: Dim | undefined, b: Dim | undefined): boolean => typeof a === "string" || typeof b === "string" || a === b;
 
 const swapped = (shape: Dims | undefined, turn: number): Dims | undefined =>
   shape && turn && shape.length > 1 ? [...shape.slice(0, -2), shape.at(-1) as Dim, shape.at(-2) as Dim] : shape;

@@ -2,6 +2,7 @@
 import type { Node } from "../graph/graph.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Compute, ofTensors, one, roomFor, stored } from "./compute.ts";
+import { mayEqual } from "./dims.ts";
 import { numbersOf } from "./elements.ts";
 import { normalized, standardized } from "./normalized.ts";
 import { axisOf, dtypeAttribute, int, type Op } from "./op.ts";
@@ -36,9 +37,12 @@ export const LRN: Op = {
 
 /** Statistics follow where the node asks for them: mean and variance, and what older opsets save beside them. */
 export const BatchNormalization: Op = {
-  infer(_node, [x, scale, , mean]) {
+  infer(node, [x, ...lists]) {
+    const [scale, , mean] = lists;
     const statistic: Value = { dtype: mean?.dtype ?? scale?.dtype ?? x?.dtype, shape: mean?.shape };
-    return [{ dtype: x?.dtype, shape: x?.shape }, statistic, statistic, statistic, statistic];
+    const isWell =
+      int(node, "spatial", 1) !== 1 || lists.every((list) => mayEqual(list?.shape?.[0], x?.shape?.length === 1 ? 1 : x?.shape?.[1]));
+    return [{ dtype: x?.dtype, shape: isWell ? x?.shape : undefined }, statistic, statistic, statistic, statistic];
   },
   /** Running statistics come of those of the batch in training mode, from opset 14 on; older training is not supported. */
   compute: ofTensors((node, [x, ...rest], { opset }) => {

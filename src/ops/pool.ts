@@ -10,9 +10,17 @@ import { strides } from "./strides.ts";
 import { type Dims, integersOf } from "./value.ts";
 import { slide, type Window, windowDims, windowOf } from "./window.ts";
 
+/** Whether no window lies in the padding alone, as onnxruntime asks of pools. */
+function isInside(node: Node, kernel: readonly number[]): boolean {
+  const dilations = numbers(node, "dilations") ?? [];
+  const reach = (i: number) => ((kernel[i] as number) - 1) * (dilations[i] ?? 1) + 1;
+  return (numbers(node, "pads") ?? []).every((pad, i) => pad < reach(i % kernel.length));
+}
+
 function poolShape(node: Node, x: Dims | undefined, context: Context): Dims | undefined {
   if (!x || x.length < 3) return undefined;
   const kernel = numbers(node, "kernel_shape");
+  if (kernel && !isInside(node, kernel)) return undefined;
   const dims = kernel ? windowDims(node, x.slice(2), kernel, context) : unknownDims(x.length - 2, context);
   return dims && [...x.slice(0, 2), ...dims];
 }

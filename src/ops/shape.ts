@@ -1,6 +1,6 @@
 /** Operators that give the same elements another shape, and those that tell a shape. */
 import { elements } from "../tensor.ts";
-import { broadcast, product, quotient, unknownDims } from "./dims.ts";
+import { broadcast, mayEqual, product, quotient, unknownDims } from "./dims.ts";
 import { int64s, picked } from "./elements.ts";
 import { axesOf, axisOf, int, integers, isTensor, numbers, type Op } from "./op.ts";
 import { broadcastStrides, offsets, strides } from "./strides.ts";
@@ -40,7 +40,8 @@ export const Reshape: Op = {
     const rest = dims.filter((d) => d !== -1);
     const left = x?.shape && !wanted.includes(undefined) ? quotient(x.shape, rest, context) : context.symbol();
     const shape = dims.map((d) => (d === -1 ? left : d));
-    const flat = dims.length - rest.length > 1 || shape.includes(undefined) ? undefined : (shape as Dims);
+    const isWhole = !x?.shape || shape.includes(undefined) || mayEqual(product(shape as Dims, context), product(x.shape, context));
+    const flat = dims.length - rest.length > 1 || shape.includes(undefined) || !isWhole ? undefined : (shape as Dims);
     return [{ dtype: x?.dtype, shape: flat, elements: flat && flat.length <= 1 ? x?.elements : undefined }];
   },
 };
@@ -63,7 +64,8 @@ export const Squeeze: Op = {
     const shape = x?.shape;
     const given = integers(node, "axes", list, []);
     const ones = isStatic(shape) ? [...shape.keys()].filter((i) => shape[i] === 1) : undefined;
-    const axes = given?.length === 0 ? ones : shape && axesOf(given, shape.length);
+    const chosen = given?.length === 0 ? ones : shape && axesOf(given, shape.length);
+    const axes = chosen?.every((i) => mayEqual(shape?.[i], 1)) ? chosen : undefined;
     return [{ dtype: x?.dtype, shape: axes && shape?.filter((_, i) => !axes.includes(i)), elements: x?.elements }];
   },
 };

@@ -3,10 +3,12 @@ import type { Node } from "../graph/graph.ts";
 import { type DType, isFloat } from "../tensor.ts";
 import { ACTIVATIONS, erf, geluTanh, sigmoid } from "./activation.ts";
 import { ofKnown, ofTensors, one } from "./compute.ts";
+import { mayEqual } from "./dims.ts";
 import { type Each, eachOf, eachPair, foldEach } from "./each.ts";
 import { larger } from "./elements.ts";
 import { roundEven } from "./half.ts";
 import { int, type Op, text } from "./op.ts";
+import type { Dim } from "./value.ts";
 
 /** One tensor in, one of its type and shape out. */
 const infer: Op["infer"] = (_node, [x]) => [{ dtype: x?.dtype, shape: x?.shape }];
@@ -47,7 +49,11 @@ export const LeakyRelu = activation("LeakyRelu");
 export const Mish = activation("Mish");
 /** The slope is broadcast to x. */
 export const PRelu: Op = {
-  infer,
+  infer(_node, [x, slope], { opset }) {
+    const fits = (d: Dim, i: number) => d === 1 || mayEqual(d, x?.shape?.at(i - (slope?.shape?.length ?? 0)));
+    const isWell = opset < 7 || !x?.shape || !slope?.shape || (slope.shape.length <= x.shape.length && slope.shape.every(fits));
+    return [{ dtype: x?.dtype, shape: isWell ? x?.shape : undefined }];
+  },
   compute: ofTensors((_node, [x, given], { opset }) => {
     // Up to opset 6 a slope stands for each channel.
     const isOld = opset < 7 && x && given?.shape.length === 1 && x.shape.length > 1;

@@ -86,7 +86,7 @@ export class InferenceModel {
       signal?.throwIfAborted();
       turn = performance.now();
     }
-    const results = plan.finish(true);
+    const results = plan.finish();
     return Object.fromEntries(all.map((name, i) => [name, results[i]]).filter(([name]) => wanted.has(name as string))) as Results;
   }
 

@@ -1,9 +1,10 @@
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
+import { constantOf } from "../ops/fold.ts";
 import { inferGraph } from "../ops/infer.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
-import { elementsOf, isStatic, type Value } from "../ops/value.ts";
-import { byteLength, type DType, elements, type Tensor, tensorBytes } from "../tensor.ts";
+import { isStatic, type Value } from "../ops/value.ts";
+import { byteLength, type DType, type Tensor, tensorBytes } from "../tensor.ts";
 import { evaluate, type Surroundings } from "./evaluate.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
@@ -72,6 +73,8 @@ export class Plan {
   readonly #base: number;
   /** The first byte behind the arena. */
   #top: number;
+  /** What the arena is for, in the words of an error. */
+  readonly #what: string;
 
   constructor(program: Program, graph: Graph, given: readonly Given[], base: number, parent?: Plan) {
     this.#program = program;
@@ -82,6 +85,9 @@ export class Plan {
     this.#values = this.#infer(given);
     const nodes = this.#needed();
     const buffers = this.#buffers(nodes, given);
+    const [name, largest] = [...buffers].reduce((a, b) => (b[1].bytes > a[1].bytes ? b : a), ["", { bytes: 0 }]);
+    this.#what = this.#described(name, nodes);
+    this.#reserve(largest.bytes); // before anything is made that is as large
     this.#setOperands(buffers);
     // A first look tells what each step needs besides.
     const temporaries = nodes.map((node, step): Buffer[] => {
@@ -100,6 +106,19 @@ export class Plan {
     });
   }
 
+  /** Makes room for values from the plan's base on. */
+  #reserve(bytes: number): void {
+    const { arena } = this.#program.kernels;
+    arena.reset(this.#base);
+    arena.alloc(bytes, this.#what);
+  }
+
+  #described(name: string, nodes: readonly Node[]): string {
+    const { dtype, shape } = this.#values.get(name) ?? {};
+    const node = nodes.find(({ output }) => output.includes(name));
+    return name && ` for the model's values, the largest of which is '${name}': ${dtype}[${shape}]${node ? ` of ${describe(node)}` : ""}`;
+  }
+
   #setOperands(buffers: ReadonlyMap<string, Buffer>): void {
     for (const [name, { address }] of buffers) {
       const { dtype, shape } = this.#values.get(name) as { dtype: DType; shape: readonly number[] };
@@ -112,18 +131,16 @@ export class Plan {
     return this.#top;
   }
 
-  /** Runs the plan. Tensors among the results are views into the arena where `isCopied` is not set. */
-  run(inputs: readonly (Datum | undefined)[], run: Run, isCopied = true): (Datum | undefined)[] {
+  run(inputs: readonly (Datum | undefined)[], run: Run): (Datum | undefined)[] {
     const steps = this.start(inputs);
     for (const step of steps) step.run(run);
-    return this.finish(isCopied);
+    return this.finish();
   }
 
   /** Puts the inputs in their places; the steps are then to be run in order. */
   start(inputs: readonly (Datum | undefined)[]): readonly Step[] {
     const { arena } = this.#program.kernels;
-    arena.reset(this.#base);
-    arena.alloc(this.#top - this.#base);
+    this.#reserve(this.#top - this.#base);
     this.#data.clear();
     this.#graph.inputs.forEach((name, i) => {
       const operand = this.#operands.get(name);
@@ -135,11 +152,9 @@ export class Plan {
     return this.#steps;
   }
 
-  finish(isCopied: boolean): (Datum | undefined)[] {
-    return this.#results.map((name) => {
-      const datum = this.#datum(name);
-      return isCopied ? this.#kept(datum) : datum;
-    });
+  /** The results, which outlive what was run. */
+  finish(): (Datum | undefined)[] {
+    return this.#results.map((name) => this.#kept(this.#datum(name)));
   }
 
   /** What a run gives. Outputs that are only observed need not last until then. */
@@ -192,7 +207,7 @@ export class Plan {
   /** Takes note of a value that is known whole before the run. */
   #fix(name: string): boolean {
     const value = this.#values.get(name);
-    const tensor = value?.constant ?? told(value);
+    const tensor = value && constantOf(value);
     if (tensor) this.#fixed.set(name, tensor);
     return tensor !== undefined;
   }
@@ -258,7 +273,7 @@ export class Plan {
     if (fixed) return this.#preloaded(fixed);
     const held = this.#program.held(this.#graph, name);
     const operand = held && this.#program.operand(held, node, index);
-    if (operand) return { ...operand, constant: this.#values.get(name)?.constant ?? this.value(name)?.constant };
+    if (operand) return { ...operand, constant: this.value(name)?.constant };
     const outer = this.#outer(name);
     return outer ? outer.#operand(name) : undefined;
   }
@@ -374,13 +389,4 @@ export class Plan {
     const bytes = tensorBytes(tensor);
     this.#program.kernels.arena.u8(operand.address, bytes.byteLength).set(bytes);
   }
-}
-
-/** Integers that inference told one by one: a shape, say. */
-function told(value: Value | undefined): Tensor | undefined {
-  const list = value?.elements && elementsOf(value);
-  const { dtype, shape } = value ?? {};
-  if (!list?.every(Number.isSafeInteger) || !isStatic(shape) || elements(shape) !== list.length) return undefined;
-  if (dtype === "int64") return { dtype, shape, data: BigInt64Array.from(list as number[], BigInt) };
-  return dtype === "int32" ? { dtype, shape, data: Int32Array.from(list as number[]) } : undefined;
 }

@@ -3,7 +3,7 @@ import { type Attribute, makeNode, type Node } from "../../graph/graph.ts";
 import { anyNumbers } from "../../ops/narrow.ts";
 import { axisOf, int } from "../../ops/op.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
-import type { Tensor } from "../../tensor.ts";
+import { elements, type Tensor } from "../../tensor.ts";
 import { isRow } from "./products.ts";
 import { constant, linearOf } from "./quantization.ts";
 
@@ -62,10 +62,13 @@ async function packed(model: Model, node: Node): Promise<Blocks | undefined> {
   const [, w = "", scale = "", zero = "", order = ""] = node.input;
   const [n, k, block, bits] = [int(node, "N", 0), int(node, "K", 0), int(node, "block_size", 0), int(node, "bits", 4)];
   const scales = model.constants.get(scale)?.info;
-  if ((bits !== 4 && bits !== 8) || order || !model.constants.has(w) || scales?.dtype !== "float32" || block < 8) return undefined;
+  const bytes = model.constants.get(w)?.info;
+  if ((bits !== 4 && bits !== 8) || order || bytes?.dtype !== "uint8" || scales?.dtype !== "float32" || block < 8) return undefined;
   const blocks = Math.ceil(k / block);
+  if (elements(bytes.shape) !== (n * blocks * block * bits) / 8 || elements(scales.shape) !== n * blocks) return undefined;
   const tensor = zero ? await constant(model, zero) : undefined;
-  if (zero && !tensor) return undefined;
+  const zeros = tensor?.dtype === "uint8" ? n * Math.ceil((blocks * bits) / 8) : n * blocks;
+  if (zero && (!/^(uint8|float32)$/.test(tensor?.dtype ?? "") || tensor?.data.length !== zeros)) return undefined;
   const layout = { n_stride: blocks * block, k_stride: 1, w_signed: 0, scale_n: blocks, scale_b: 1 };
   return { w, bits, n, k, block, ...layout, scale, zeros: tensor && zeroPoints(tensor, bits, n, blocks), all_zero: 1 << (bits - 1) };
 }
@@ -100,7 +103,7 @@ async function linear(model: Model, node: Node): Promise<Blocks | undefined> {
   if (!spread) return undefined;
   const tensor = found.zero ? await constant(model, found.zero) : undefined;
   const numbers = tensor && anyNumbers(tensor);
-  if (found.zero && !numbers) return undefined;
+  if (found.zero && numbers?.length !== elements(scales.shape)) return undefined;
   const zeros = numbers?.some((zero) => zero !== 0) ? Float32Array.from(numbers) : undefined;
   const layout = isTurned ? { n_stride: k, k_stride: 1 } : { n_stride: 1, k_stride: n };
   return { w: found.q, bits: type[0], n, k, ...spread, ...layout, w_signed: type[1], scale: found.scale, zeros, all_zero: 0 };
@@ -116,12 +119,13 @@ function spreadOf(
   axis: number | undefined,
 ): { block: number; scale_n: number; scale_b: number } | undefined {
   if (block === 0) {
-    const count = shape.reduce((a, b) => a * b, 1);
+    const count = elements(shape);
     if (count === 1) return { block: k, scale_n: 0, scale_b: 0 };
     return count === n && axis === 1 - along ? { block: k, scale_n: 1, scale_b: 0 } : undefined;
   }
   if (axis !== along) return undefined;
   const blocks = Math.ceil(k / block);
+  if (shape.join() !== (along === 1 ? [n, blocks] : [blocks, n]).join()) return undefined;
   return along === 1 ? { block, scale_n: blocks, scale_b: 1 } : { block, scale_n: 1, scale_b: n };
 }
 

@@ -19,6 +19,9 @@ const IMAGES: ReadonlySet<string> = new Set([
 export const toLast = (rank: number): number[] => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
 export const toFirst = (rank: number): number[] => [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, i) => i + 1)];
 
+/** Whether a convolution obeys its rules, as far as they can be told: what does not is left to the operator, which says so. */
+export const isWell = (model: Model, { output: [y = ""] }: Node): boolean => model.inferred.get(y)?.shape !== undefined;
+
 /** Whether kernels do what the node asks for. */
 function isFit(model: Model, node: Node): boolean {
   const x = model.inferred.get(node.input[0] as string);
@@ -38,7 +41,7 @@ function isFit(model: Model, node: Node): boolean {
     antialias,
     keep_aspect_ratio_policy: policy,
   } = node.attributes;
-  if (/^Conv/.test(node.op_type) && !model.constants.has(node.input[1] as string)) return false;
+  if (/^Conv/.test(node.op_type) && !(isWell(model, node) && model.constants.has(node.input[1] as string))) return false;
   if (node.op_type === "ConvTranspose") return (group ?? 1) === 1 && (auto_pad ?? "NOTSET") === "NOTSET" && !output_shape;
   if (/Normalization$/.test(node.op_type)) return model.inferred.get(node.input[1] as string)?.shape?.[0] === x.shape?.[1];
   if (!isResize) return true;

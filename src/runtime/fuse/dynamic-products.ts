@@ -4,7 +4,7 @@ import { dataType } from "../../graph/types.ts";
 import { isStatic } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { elements } from "../../tensor.ts";
-import { channelsLastAround } from "./channels-last.ts";
+import { channelsLastAround, isWell } from "./channels-last.ts";
 import { constant, zeroPoints } from "./quantization.ts";
 
 /**
@@ -19,6 +19,7 @@ export async function dynamicProducts(model: Model): Promise<boolean> {
     const [x = "", w = "", x_zero = "", w_zero = ""] = node.input;
     const info = model.constants.get(w)?.info;
     const rank = info?.shape.length;
+    if (isConv && !isWell(model, node)) continue;
     if (!info || !/^u?int8$/.test(info.dtype) || (isConv ? rank !== 3 && rank !== 4 : rank !== 2)) continue;
     if (x_zero && !isOne(model, x_zero)) continue;
     const n = info.shape[isConv ? 0 : 1] as number;

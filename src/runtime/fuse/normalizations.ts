@@ -124,7 +124,7 @@ export async function batchNormalizations(model: Model): Promise<boolean> {
     if (!isPlain || dtype !== "float32" || !shape || shape.length < 2 || statistics.some(Boolean)) continue;
     const [scales, biases, means, variances] = await Promise.all(lists.map((name) => model.read(name, MAX_CHANNELS)));
     const all = [scales, biases, means, variances].map((each) => each?.data);
-    if (!all.every((each) => each instanceof Float32Array && each.length === all[0]?.length)) continue;
+    if (!all.every((each) => each instanceof Float32Array && each.length === shape[1])) continue;
     const [s, b, m, v] = all as [Float32Array, Float32Array, Float32Array, Float32Array];
     const epsilon = typeof node.attributes.epsilon === "number" ? node.attributes.epsilon : 1e-5;
     const factors = Float32Array.from(s, (each, c) => each / Math.sqrt((v[c] as number) + epsilon));

@@ -132,6 +132,8 @@ export async function dequantizedBias(
   if (values?.dtype !== "int32" || scales?.dtype !== "float32" || (zeros && !Array.from(zeros.data as Int32Array).every((z) => z === 0)))
     return undefined;
   const own = scales.data as Float32Array;
+  const isRow = values.shape.slice(0, -1).every((d) => d === 1);
+  if (!isRow || (own.length !== 1 && own.length !== values.data.length)) return undefined;
   const at = (i: number) => own[own.length === 1 ? 0 : i] as number;
   const list = values.data as Int32Array;
   return { q, scale: Float32Array.from(list, (_, i) => at(i)), floats: Float32Array.from(list, (x, i) => x * at(i)) };

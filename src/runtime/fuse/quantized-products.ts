@@ -2,7 +2,7 @@ import { type Attribute, makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
-import { channelsLastAround } from "./channels-last.ts";
+import { channelsLastAround, isWell } from "./channels-last.ts";
 import { dequantized, dequantizedBias, type Quantized, range, zeroPoints } from "./quantization.ts";
 import { type End, endOf, limits } from "./quantized-end.ts";
 
@@ -41,7 +41,7 @@ interface Parts {
 /** Whether the weight is a constant with a scale for all or one for each output. */
 function isFit(model: Model, node: Node, w: Quantized): boolean {
   const shape = model.constants.get(w.name)?.info.shape;
-  if (!shape) return false;
+  if (!shape || (node.op_type === "Conv" && !isWell(model, node))) return false;
   const { alpha = 1, beta = 1, transA = 0, transB = 0 } = node.attributes;
   const isMatrix = node.op_type !== "Conv";
   const channels = isMatrix && !transB ? 1 : 0;
@@ -65,7 +65,10 @@ function product(model: Model, edits: Edits, node: Node, { x, w, bias, end }: Pa
   const sums = Float32Array.from({ length: n }, (_, i) => Math.fround(x_scale * (w.scale[w.scale.length === 1 ? 0 : i] as number)));
   const { q, activation } = end;
   const { bounds, rest } = limits(activation, q);
-  const isExact = q && !rest && (!bias || bias.q?.scale.every((scale, i) => near(scale, sums[i] as number)));
+  const spread = bias && (bias.floats.length === 1 ? new Float32Array(n).fill(bias.floats[0] as number) : bias.floats);
+  if (spread && spread.length !== n) return undefined;
+  const isOwn = bias?.floats.length === n;
+  const isExact = q && !rest && (!bias || (isOwn && bias.q?.scale.every((scale, i) => near(scale, sums[i] as number))));
   const name = (what: string, tensor: Tensor): string => {
     const fresh = model.fresh(`${end.output}_${what}`);
     model.define(fresh, tensor, edits);
@@ -74,8 +77,6 @@ function product(model: Model, edits: Edits, node: Node, { x, w, bias, end }: Pa
   const floats = (data: Float32Array): Tensor => ({ dtype: "float32", shape: [data.length], data });
   const [y_scale = 1, y_zero = 0] = [q?.scale[0], q?.zero[0]];
   const scale = name("scale", floats(isExact ? sums.map((s) => Math.fround(s / y_scale)) : sums));
-  const spread = bias && (bias.floats.length === 1 ? new Float32Array(n).fill(bias.floats[0] as number) : bias.floats);
-  if (spread && spread.length !== n) return undefined;
   const added = !bias ? "" : isExact && bias.q ? bias.q.name : name("bias", floats(spread as Float32Array));
   const [low, high] = bounds ?? range(q?.dtype ?? "uint8");
   const attributes: Record<string, Attribute> = {

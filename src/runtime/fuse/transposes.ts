@@ -1,4 +1,5 @@
 import { edited, makeNode, type Node, reads, topological } from "../../graph/graph.ts";
+import { axesOf } from "../../ops/op.ts";
 import { integersOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -92,7 +93,7 @@ class Mover {
       : rank === undefined
         ? undefined
         : Array.from({ length: rank }, (_, i) => rank - 1 - i);
-    if (!perm) return undefined;
+    if (!perm || perm.length !== rank || axesOf(perm, rank)?.length !== rank) return undefined;
     const before = this.#turned.get(x) ?? { of: x, perm: perm.map((_, i) => i) };
     const all = perm.map((axis) => before.perm[axis] as number);
     if (!isIdentity(all)) {

@@ -1,4 +1,6 @@
 /** Operators that move elements. https://onnx.ai/onnx/operators/ */
+import { UnsupportedError } from "../../errors.ts";
+import { describe } from "../../graph/graph.ts";
 import { axisOf, int, numbers, text } from "../../ops/op.ts";
 import { broadcastStrides, strides } from "../../ops/strides.ts";
 import { integersOf } from "../../ops/value.ts";
@@ -180,8 +182,9 @@ export const Gather: Lower = ({ node, inputs: [x, indices], outputs: [y], fn }) 
     for (let i = 0; i < outer; i++) {
       const [from, to] = [x.address + i * limit * bytes, y.address + i * count * bytes];
       const wrong = fn.gather_rows(count, bytes, from, indices.address, wide, to, limit);
-      if (wrong >= 0)
-        throw new RangeError(`Gather '${node.name || node.output[0]}': index number ${wrong} lies outside of 0..${limit - 1}`);
+      if (wrong < 0) continue;
+      const what = `index number ${wrong} lies outside of -${limit}..${limit - 1}`;
+      throw new UnsupportedError(`${describe(node)} cannot gather: ${what}`, { node: node.name });
     }
   };
 };

@@ -51,6 +51,7 @@ const skipLayer =
     const n = x?.shape.at(-1) ?? 0;
     if (!x || !skip || !scale || !y || mean || variance || added || x.dtype !== "float32" || skip.shape.join() !== x.shape.join())
       return undefined;
+    if ([scale, bias].some((row) => row && elements(row.shape) !== n)) return undefined;
     const rows = elements(x.shape.slice(0, -1));
     const epsilon = epsilonOf(call, 1e-12);
     const { fn } = call;

@@ -15,7 +15,7 @@ const linear =
     if (!x || !y || !scale || !bytes || !isPlain || scale.dtype !== "float32" || scale.shape.length > 1) return undefined;
     const c = elements(scale.shape);
     const axis = c === 1 ? 0 : axisOf(int(node, "axis", 1), x.shape.length);
-    if (axis === undefined || (c > 1 && x.shape[axis] !== c)) return undefined;
+    if (axis === undefined || (c > 1 && x.shape[axis] !== c) || (zero && elements(zero.shape) !== c)) return undefined;
     const [outer, inner] = c === 1 ? [1, elements(x.shape)] : [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis + 1))];
     const zeros = zero?.address ?? table(new Int32Array(Math.ceil(c / 4)));
     const [low, high] = bytes.dtype === "int8" ? [-128, 127] : [0, 255];

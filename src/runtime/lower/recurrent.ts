@@ -2,6 +2,7 @@
 import { int, text } from "../../ops/op.ts";
 import { integersOf } from "../../ops/value.ts";
 import { elements } from "../../tensor.ts";
+import type { Operand } from "../operand.ts";
 import type { Call, Lower } from "./lower.ts";
 import { packedBytes } from "./products.ts";
 
@@ -43,6 +44,9 @@ const layer =
     const [length, batch, size] = x.shape as [number, number, number];
     const [directions, , hidden] = r.shape as [number, number, number];
     const width = gates * hidden;
+    const isOf = (operand: Operand | undefined, ...shape: number[]) => !operand || operand.shape.join() === shape.join();
+    const states = [h0, c0].every((each) => isOf(each, directions, batch, hidden));
+    if (!states || !isOf(b, directions, 2 * width) || !isOf(p, directions, 3 * hidden) || size !== w.shape[2]) return undefined;
     const lengths = lens?.constant ? (integersOf({ constant: lens.constant }) ?? []) : new Array<number>(batch).fill(length);
     if (lengths.length !== batch || lengths.some((n) => n < 0 || n > length)) return undefined;
     const isEven = lengths.every((n) => n === length);
