@@ -1,4 +1,4 @@
-// Between number types. Floats are cut towards 0; what an integer type cannot hold is the nearest value that it can, NaN is 0.
+// Between number types. Floats are cut towards 0; what an integer type cannot hold, NaN too, is its least value, as on x86.
 
 function each<From, To>(n: i32, x: usize, y: usize): void {
   for (; n > 0; n--) {
@@ -13,7 +13,12 @@ export function i64_f32(n: i32, x: usize, y: usize): void {
 }
 
 export function f32_i64(n: i32, x: usize, y: usize): void {
-  each<f32, i64>(n, x, y);
+  for (; n > 0; n--) {
+    const v = load<f32>(x);
+    store<i64>(y, select(<i64>v, i64.MIN_VALUE, abs(v) < 9223372036854775808.0));
+    x += 4;
+    y += 8;
+  }
 }
 
 export function i64_i32(n: i32, x: usize, y: usize): void {
@@ -35,11 +40,18 @@ export function i32_f32(n: i32, x: usize, y: usize): void {
 
 export function f32_i32(n: i32, x: usize, y: usize): void {
   for (; n >= 4; n -= 4) {
-    v128.store(y, i32x4.trunc_sat_f32x4_s(v128.load(x)));
+    const v = v128.load(x);
+    const isInside = f32x4.lt(f32x4.abs(v), f32x4.splat(2147483648.0));
+    v128.store(y, v128.bitselect(i32x4.trunc_sat_f32x4_s(v), i32x4.splat(i32.MIN_VALUE), isInside));
     x += 16;
     y += 16;
   }
-  each<f32, i32>(n, x, y);
+  for (; n > 0; n--) {
+    const v = load<f32>(x);
+    store<i32>(y, select(<i32>v, i32.MIN_VALUE, abs(v) < 2147483648.0));
+    x += 4;
+    y += 4;
+  }
 }
 
 export function u8_f32(n: i32, x: usize, y: usize): void {
@@ -68,22 +80,6 @@ export function i8_f32(n: i32, x: usize, y: usize): void {
 export function f32_bool(n: i32, x: usize, y: usize): void {
   for (; n > 0; n--) {
     store<u8>(y, <u8>(load<f32>(x) != 0));
-    x += 4;
-    y += 1;
-  }
-}
-
-export function f32_u8(n: i32, x: usize, y: usize): void {
-  for (; n > 0; n--) {
-    store<u8>(y, <u8>min(max(<i32>load<f32>(x), 0), 255));
-    x += 4;
-    y += 1;
-  }
-}
-
-export function f32_i8(n: i32, x: usize, y: usize): void {
-  for (; n > 0; n--) {
-    store<i8>(y, <i8>min(max(<i32>load<f32>(x), -128), 127));
     x += 4;
     y += 1;
   }

@@ -4,7 +4,7 @@ export { activate as f32_activate } from "./activation";
 export { f16_f32, f32_f16 } from "../compress/half";
 export { f32_arg } from "./arg";
 export { f32_binary } from "./binary";
-export { f32_bool, f32_i32, f32_i64, f32_i8, f32_u8, i32_f32, i32_i64, i64_f32, i64_i32, i8_f32, u8_f32 } from "./cast";
+export { f32_bool, f32_i32, f32_i64, i32_f32, i32_i64, i64_f32, i64_i32, i8_f32, u8_f32 } from "./cast";
 export { f32_compare, f32_where } from "./compare";
 export { copy_2d, f32_fill, gather_rows, strided_copy, u8_fill } from "./copy";
 export { f32_average_pool, f32_max_pool } from "./pool";

@@ -1,5 +1,5 @@
 import { BlockPool } from "../io/blocks.ts";
-import { Kernels, type WasmModules } from "../kernels/kernels.ts";
+import { compiledOnce, Kernels, type WasmModules } from "../kernels/kernels.ts";
 import type { Load } from "../runtime/load.ts";
 
 /** Instances kept for the next run; each costs its memory. */
@@ -20,20 +20,19 @@ export interface Tools {
 /** Kernel instances, one to a run: a run keeps its slabs in its instance's memory while it waits for bytes. */
 export class KernelPool {
   readonly #blocks = new BlockPool();
-  readonly #modules: () => Promise<WasmModules>;
+  readonly #compiled: () => Promise<WasmModules>;
   readonly #load: Load;
   readonly #idle: Kernels[] = [];
-  #compiled: Promise<WasmModules> | undefined;
 
   constructor(modules: () => Promise<WasmModules>, load: Load) {
-    this.#modules = modules;
+    this.#compiled = compiledOnce(modules);
     this.#load = load;
   }
 
   /** Runs `work` with an instance of its own, and the blocks that all runs share. */
   async use<T>(work: (tools: Tools) => Promise<T>): Promise<T> {
     const idle = this.#idle.pop();
-    const kernels = idle ?? Kernels.instantiate(await this.#compile(), MAX_ARENA_BYTES);
+    const kernels = idle ?? Kernels.instantiate(await this.#compiled(), MAX_ARENA_BYTES);
     const mark = kernels.arena.mark();
     try {
       return await work({ kernels, load: this.#load, blocks: this.#blocks });
@@ -41,13 +40,5 @@ export class KernelPool {
       kernels.arena.reset(mark);
       if (this.#idle.length < MAX_IDLE && kernels.memory.buffer.byteLength <= MAX_IDLE_BYTES) this.#idle.push(kernels);
     }
-  }
-
-  #compile(): Promise<WasmModules> {
-    this.#compiled ??= this.#modules().catch((error: unknown) => {
-      this.#compiled = undefined; // a failed download may work next time
-      throw error;
-    });
-    return this.#compiled;
   }
 }

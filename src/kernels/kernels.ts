@@ -8,6 +8,18 @@ export interface WasmModules {
   relaxed?: WebAssembly.Module;
 }
 
+/** Compiled builds, made when they are first asked for; what fails may work the next time. */
+export function compiledOnce(modules: () => Promise<WasmModules>): () => Promise<WasmModules> {
+  let compiled: Promise<WasmModules> | undefined;
+  return () => {
+    compiled ??= modules().catch((error: unknown) => {
+      compiled = undefined;
+      throw error;
+    });
+    return compiled;
+  };
+}
+
 /** What the arena of one instance may grow to unless the caller says less: WebAssembly offers 4 GiB, and no slab comes near this. */
 export const MAX_ARENA = 2 ** 31;
 

@@ -12,6 +12,8 @@ export interface Surroundings {
   known: Pick<Known, "opsets" | "tensor">;
   /** Runs a subgraph. */
   graph(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[];
+  /** Uniform in [0, 1); Math.random unless said. */
+  random?: (() => number) | undefined;
 }
 
 /** What is known of a value while it is there. */
@@ -27,18 +29,19 @@ export function inferNode(node: Node, inputs: readonly (Value | undefined)[], { 
 export function evaluate(
   node: Node,
   inputs: readonly (Datum | undefined)[],
-  { known, graph }: Surroundings,
+  { known, graph, random = Math.random }: Surroundings,
 ): readonly (Datum | undefined)[] {
   const values = inputs.map((input, i) => (node.input[i] ? valued(input) : undefined));
   const op = operator(node) as Op;
   const { opsets, tensor } = known;
   const outputs = inferNode(node, values, known).map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
-  const context = { opset: opsets.get(node.domain) ?? 1, tensor, outputs, graph, random: Math.random };
+  const context = { opset: opsets.get(node.domain) ?? 1, tensor, outputs, graph, random };
   const huge = outputs.find(({ shape }) => shape && !isRoom(shape));
   if (huge)
     throw new LimitError(
       "MAX_ELEMENTS",
       `${describe(node)} makes a tensor of [${huge.shape}], which is more than fits; give it smaller inputs`,
+      { node: node.name },
     );
   const results = op.compute ? op.compute(node, inputs, context) : foldNode(node, values, known, Number.POSITIVE_INFINITY);
   if (results) return results;

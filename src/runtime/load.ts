@@ -2,7 +2,7 @@ import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
 import { abortableSource } from "../io/abort.ts";
 import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
-import { Kernels, MAX_ARENA, type WasmModules } from "../kernels/kernels.ts";
+import { compiledOnce, Kernels, MAX_ARENA, type WasmModules } from "../kernels/kernels.ts";
 import { InferenceModel } from "./model.ts";
 import { type PrepareOptions, prepare } from "./prepare.ts";
 import { Program } from "./program.ts";
@@ -23,14 +23,7 @@ export type Load = (source: LoadSource, options?: LoadOptions) => Promise<Infere
 
 /** `load` over a build of the kernels. */
 export function createLoad(modules: () => Promise<WasmModules>): Load {
-  let compiled: Promise<WasmModules> | undefined;
-  const compile = (): Promise<WasmModules> => {
-    compiled ??= modules().catch((error: unknown) => {
-      compiled = undefined; // a failed download may work next time
-      throw error;
-    });
-    return compiled;
-  };
+  const compile = compiledOnce(modules);
   return async (source, { maxBytes = MAX_ARENA, findSibling, signal, ...options } = {}) => {
     const readable = source instanceof Uint8Array ? memorySource(source) : isSource(source) ? source : blobSource(source);
     const prepared = await prepare(abortableSource(readable, signal), new Siblings(findSibling, signal), options);

@@ -1,20 +1,16 @@
 /** Runs a model plainly, a node at a time: the oracle of the operators' `compute`, and through them of kernels. */
 import { fromBinary } from "@bufbuild/protobuf";
 import { type GraphProto, ModelProtoSchema } from "onnx-buf";
-import { describe, type Graph, type Node, topological } from "../../src/graph/graph.ts";
-import { symbols } from "../../src/ops/dims.ts";
-import { foldNode } from "../../src/ops/fold.ts";
-import { operator } from "../../src/ops/index.ts";
-import { type Context, type Datum, isTensor } from "../../src/ops/op.ts";
-import { bounded, constantValue, isStatic, type Value } from "../../src/ops/value.ts";
+import { type Graph, type Node, topological } from "../../src/graph/graph.ts";
+import type { Context, Datum } from "../../src/ops/op.ts";
+import { constantValue } from "../../src/ops/value.ts";
+import { evaluate } from "../../src/runtime/evaluate.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { tensorOf } from "./conformance.ts";
 import { inferModel } from "./inferred.ts";
 
 /** Subgraphs that one run may start. */
 const MAX_STARTED = 10_000;
-
-const valued = (datum: Datum | undefined): Value => (isTensor(datum) ? constantValue(datum) : {});
 
 /** Initializers of a graph by name, and tensors of its Constants by node; and those of the graphs within it. */
 function* constantsOf(graph: Graph, proto: GraphProto): Generator<[Graph | Node, ReadonlyMap<string, Tensor | undefined>]> {
@@ -65,29 +61,13 @@ export async function interpret(
       if (inputs[i] || !values.has(name)) values.set(name, inputs[i]);
     });
     for (const node of topological(graph)) {
-      const outputs = compute(
-        node,
-        node.input.map((name) => (name ? find(graph, name) : undefined)),
-      );
-      if (!outputs) throw new Error(`${describe(node)} is not computed.`);
+      const given = node.input.map((name) => (name ? find(graph, name) : undefined));
+      const outputs = evaluate(node, given, { known: { opsets: document.opsets, tensor }, graph: run, random });
       node.output.forEach((name, i) => {
         if (name) values.set(name, outputs[i]);
       });
     }
     return graph.outputs.map((name) => find(graph, name));
-  }
-
-  function compute(node: Node, inputs: readonly (Datum | undefined)[]) {
-    const op = operator(node);
-    const opset = document.opsets.get(node.domain) ?? 1;
-    const told = node.input.map((name, i) => (name ? valued(inputs[i]) : undefined));
-    if (!op?.compute) return foldNode(node, told, { opsets: document.opsets, tensor });
-    const context: Context = { opset, symbol: symbols(), tensor, graph: () => [] };
-    const outputs = op
-      .infer(node, told, context)
-      .map(bounded)
-      .map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
-    return op.compute(node, inputs, { opset, tensor, outputs, graph: run, random });
   }
 
   const outputs = run(

@@ -11,19 +11,15 @@ interface Type {
   readonly of: (value: number) => number | bigint;
 }
 
-const clamp = (low: number, high: number) => (x: number) => (Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), low), high));
-const wide = (x: number): bigint => {
-  if (Number.isNaN(x)) return 0n;
-  if (Math.abs(x) >= 2 ** 63) return x < 0 ? -(2n ** 63n) : 2n ** 63n - 1n;
-  return BigInt(Math.trunc(x));
-};
+const narrow = (x: number): number => (Math.abs(x) < 2 ** 31 ? Math.trunc(x) : -(2 ** 31));
+const wide = (x: number): bigint => (Math.abs(x) < 2 ** 63 ? BigInt(Math.trunc(x)) : -(2n ** 63n));
 
 const TYPES = {
   f32: { make: (v) => Float32Array.from(v), blank: (n) => new Float32Array(n).fill(85), of: Math.fround },
   i64: { make: (v) => BigInt64Array.from(v, wide), blank: (n) => new BigInt64Array(n).fill(85n), of: wide },
-  i32: { make: (v) => Int32Array.from(v), blank: (n) => new Int32Array(n).fill(85), of: clamp(-(2 ** 31), 2 ** 31 - 1) },
-  u8: { make: (v) => Uint8Array.from(v), blank: (n) => new Uint8Array(n).fill(85), of: clamp(0, 255) },
-  i8: { make: (v) => Int8Array.from(v), blank: (n) => new Int8Array(n).fill(85), of: clamp(-128, 127) },
+  i32: { make: (v) => Int32Array.from(v), blank: (n) => new Int32Array(n).fill(85), of: narrow },
+  u8: { make: (v) => Uint8Array.from(v), blank: (n) => new Uint8Array(n).fill(85), of: Math.trunc },
+  i8: { make: (v) => Int8Array.from(v), blank: (n) => new Int8Array(n).fill(85), of: Math.trunc },
   bool: { make: (v) => Uint8Array.from(v), blank: (n) => new Uint8Array(n).fill(85), of: (x) => (x === 0 ? 0 : 1) },
 } as const satisfies Record<string, Type>;
 
@@ -58,7 +54,5 @@ const halves = half.table.filter(({ name }) => name === "f16_f32" || name === "f
 
 export const rows: readonly Row<string & keyof VectorKernels>[] = [
   ...halves,
-  ...(["i64_f32", "f32_i64", "i64_i32", "i32_i64", "i32_f32", "f32_i32", "u8_f32", "i8_f32", "f32_bool", "f32_u8", "f32_i8"] as const).map(
-    cast,
-  ),
+  ...(["i64_f32", "f32_i64", "i64_i32", "i32_i64", "i32_f32", "f32_i32", "u8_f32", "i8_f32", "f32_bool"] as const).map(cast),
 ];

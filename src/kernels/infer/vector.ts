@@ -42,20 +42,19 @@ export interface VectorKernels {
   /** As `CompressKernels` has it. */
   f32_f16(n: number, x: number, y: number): void;
   i64_f32(n: number, x: number, y: number): void;
-  /** Cut towards 0; what int64 cannot hold is the nearest that it can, NaN 0. So in every cast of floats. */
+  /** Cut towards 0; what int64 cannot hold, NaN too, is the least that it can, as on x86. */
   f32_i64(n: number, x: number, y: number): void;
   /** The low half. */
   i64_i32(n: number, x: number, y: number): void;
   i32_i64(n: number, x: number, y: number): void;
   i32_f32(n: number, x: number, y: number): void;
+  /** Cut towards 0; what int32 cannot hold, NaN too, is the least that it can, as on x86. */
   f32_i32(n: number, x: number, y: number): void;
   /** From bool too. */
   u8_f32(n: number, x: number, y: number): void;
   i8_f32(n: number, x: number, y: number): void;
   /** `x != 0`; true for NaN. */
   f32_bool(n: number, x: number, y: number): void;
-  f32_u8(n: number, x: number, y: number): void;
-  f32_i8(n: number, x: number, y: number): void;
   /**
    * f32[outer, inner] of f32[outer, n, inner]. `op`: 0 Sum, 1 Mean, 2 Max, 3 Min (NaN wins), 4 Prod, 5 L1, 6 L2, 7 SumSquare, 8 LogSum, 9
    * LogSumExp. An empty sum is 0, Prod 1, Max -Infinity. Short blocks in float32, their totals in float64. A global pool has `n` pixels.

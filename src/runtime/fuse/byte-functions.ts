@@ -1,9 +1,8 @@
 import { makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
-import { roundEven } from "../../ops/half.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { applied } from "./activations.ts";
-import { dequantized, type Quantized, quantizedFor, range } from "./quantization.ts";
+import { byteOf, dequantized, quantizedFor } from "./quantization.ts";
 
 /** A value that is a function of one tensor of bytes, element by element: what it is for each of the 256. */
 interface Known {
@@ -50,13 +49,6 @@ export async function byteFunctions(model: Model): Promise<boolean> {
   return edits.apply();
 }
 
-/** What QuantizeLinear makes of a number. */
-function byteOf(x: number, { dtype, scale, zero }: Quantized): number {
-  const [low, high] = range(dtype);
-  const [[y_scale = 1], [y_zero = 0]] = [scale, zero];
-  return Number.isNaN(x) ? y_zero : Math.min(high, Math.max(low, roundEven(Math.fround(x / y_scale)) + y_zero));
-}
-
 async function trace(model: Model, name: string, known: Map<string, Traced>): Promise<Traced> {
   if (known.has(name)) return known.get(name);
   known.set(name, undefined); // of what a graph with a loop would say
@@ -77,8 +69,8 @@ async function traceOf(model: Model, name: string, known: Map<string, Traced>): 
   for (const input of node.input) inputs.push(await trace(model, input, known));
   const functions = inputs.filter((input): input is Known => typeof input === "object");
   const [first] = functions;
-  if (inputs.includes(undefined) || !first || functions.some(({ of }) => of !== first.of) || !isWhole(model, first.of, name))
-    return undefined;
+  if (inputs.includes(undefined) || !first || functions.some(({ of }) => of !== first.of)) return undefined;
+  if (inputs.length > 1 && !isWhole(model, first.of, name)) return undefined;
   const at = (input: Traced, i: number) => (typeof input === "number" ? input : ((input as Known).values[i] as number));
   const values = first.values.map((_, i) => f(...(inputs.map((input) => at(input, i)) as [number, number])));
   return { of: first.of, values, steps: 1 + Math.max(...functions.map(({ steps }) => steps)) };

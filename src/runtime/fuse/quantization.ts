@@ -24,10 +24,10 @@ export interface Quantized extends Quantization {
 
 export const range = (dtype: "int8" | "uint8"): [low: number, high: number] => (dtype === "int8" ? [-128, 127] : [0, 255]);
 
-/** The byte that stands for a number. */
+/** The byte that stands for a number, as QuantizeLinear has it; the zero point for NaN. */
 export function byteOf(x: number, { dtype, scale: [scale = 1], zero: [zero = 0] }: Quantization): number {
   const [low, high] = range(dtype);
-  return Math.min(high, Math.max(low, roundEven(Math.fround(x / scale)) + zero));
+  return Number.isNaN(x) ? zero : Math.min(high, Math.max(low, roundEven(Math.fround(x / scale)) + zero));
 }
 
 export async function constant(model: Model, name: string | undefined): Promise<Tensor | undefined> {

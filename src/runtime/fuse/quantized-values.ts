@@ -1,11 +1,9 @@
 import { edited, makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
-import { roundEven } from "../../ops/half.ts";
 import { floatsOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
-import { applied } from "./activations.ts";
 import { channelsLastAround } from "./channels-last.ts";
-import { byteOf, dequantized, type Quantized, range } from "./quantization.ts";
+import { byteOf, dequantized, type Quantized } from "./quantization.ts";
 import { endOf, limits } from "./quantized-end.ts";
 
 /** The least and greatest byte that a result may be, where it is clipped. */
@@ -34,7 +32,6 @@ async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized, bou
   const inputs = await Promise.all(node.input.map((name) => (name ? dequantized(model, name) : undefined)));
   const [a, b] = inputs;
   if (a?.scale.length !== 1) return undefined;
-  if (node.domain === "edgeslim" && node.op_type === "Activate" && !bounds) return lookup(model, edits, a, q, applied(node));
   if (node.domain !== "") return undefined;
   if ((node.op_type === "Add" || node.op_type === "Mul") && b?.scale.length === 1) return binary(model, node, a, b, q, bounds);
   if (bounds) return undefined;
@@ -44,19 +41,16 @@ async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized, bou
   return moved(model, edits, node, inputs, q);
 }
 
-/** A table of what becomes of each byte. */
-function lookup(model: Model, edits: Edits, x: Quantized, q: Quantized, f: (x: number) => number): Node[] {
-  const table = model.fresh(`${q.name}_table`);
-  model.define(table, { dtype: "uint8", shape: [256], data: tableOf(x, q, f) }, edits);
-  return [makeNode("QLookup", [x.name, table], [q.name], { to: dataType(q.dtype) }, "edgeslim")];
-}
-
-function tableOf(x: Quantized, q: Quantized, f: (x: number) => number): Uint8Array {
+/** Bytes that say by other scales what those of x say by theirs. */
+function requantized(model: Model, edits: Edits, x: Quantized, q: Quantized): Node {
   const [[x_scale = 1], [x_zero = 0]] = [x.scale, x.zero];
-  return Uint8Array.from({ length: 256 }, (_, byte) => {
+  const data = Uint8Array.from({ length: 256 }, (_, byte) => {
     const value = x.dtype === "int8" ? (byte << 24) >> 24 : byte;
-    return byteOf(Math.fround(f(Math.fround((value - x_zero) * x_scale))), q) & 255;
+    return byteOf(Math.fround((value - x_zero) * x_scale), q) & 255;
   });
+  const table = model.fresh(`${q.name}_table`);
+  model.define(table, { dtype: "uint8", shape: [256], data }, edits);
+  return makeNode("QLookup", [x.name, table], [q.name], { to: dataType(q.dtype) }, "edgeslim");
 }
 
 /** Both of one type; the dimensions along which one of them is repeated, if any, follow each other. */
@@ -101,7 +95,7 @@ function moved(model: Model, edits: Edits, node: Node, inputs: readonly (Quantiz
     if (x?.scale.length !== 1) return undefined;
     const isSame = x.dtype === q.dtype && x.scale[0] === q.scale[0] && x.zero[0] === q.zero[0];
     const name = isSame ? x.name : model.fresh(`${q.name}_${i}`);
-    if (!isSame) before.push(...lookup(model, edits, x, { ...q, name }, (value) => value));
+    if (!isSame) before.push(requantized(model, edits, x, { ...q, name }));
     names.push(name);
   }
   if (node.op_type === "MaxPool") {
@@ -128,69 +122,31 @@ function padded(model: Model, edits: Edits, node: Node, q: Quantized): Node | un
   return edited(node, { input: [x, pads, name, ...axes] });
 }
 
-/** Joins functions of bytes: of what such a function gave, or of a byte and what such a function made of it. */
+/** Joins tables: a function of what another one gave. */
 export async function joinedLookups(model: Model): Promise<boolean> {
   const edits = new Edits(model);
   for (const node of model.main.nodes) {
-    if (node.domain !== "edgeslim" || edits.isTouched(node)) continue;
-    const table =
-      node.op_type === "QLookup" ? await chained(model, node) : node.op_type === "QBinary" ? await squared(model, node) : undefined;
-    if (!table) continue;
+    if (!isLookup(node) || edits.isTouched(node)) continue;
+    const before = model.producer(node.input[0] as string);
+    const [first, second] = before && isLookup(before) ? [await tableOf(model, before), await tableOf(model, node)] : [];
+    if (!before || !first || !second) continue;
     const name = model.fresh(`${node.output[0]}_table`);
-    model.define(name, { dtype: "uint8", shape: [256], data: table.data }, edits);
-    const { to } = node.attributes;
-    edits.replace(node, [makeNode("QLookup", [table.of, name], [node.output[0] as string], { to: to as number }, "edgeslim")]);
+    model.define(name, { dtype: "uint8", shape: [256], data: first.map((byte) => second[byte] as number) }, edits);
+    edits.replace(node, [edited(node, { input: [before.input[0] as string, name] })]);
   }
   return edits.apply();
 }
 
-interface Table {
-  of: string;
-  data: Uint8Array;
-}
+const isLookup = ({ domain, op_type }: Node): boolean => domain === "edgeslim" && op_type === "QLookup";
 
-async function madeByTable(model: Model, name: string): Promise<Table | undefined> {
-  const node = model.producer(name);
-  if (node?.op_type !== "QLookup" || node.domain !== "edgeslim") return undefined;
-  const data = (await model.read(node.input[1] as string, 256))?.data as Uint8Array | undefined;
-  return data && { of: node.input[0] as string, data };
-}
-
-async function chained(model: Model, node: Node): Promise<Table | undefined> {
-  const before = await madeByTable(model, node.input[0] as string);
-  const own = before && ((await model.read(node.input[1] as string, 256))?.data as Uint8Array | undefined);
-  return before && own && { of: before.of, data: before.data.map((byte) => own[byte] as number) };
-}
-
-/** a · f(a), as SiLU is in a graph of bytes. */
-async function squared(model: Model, { input: [a = "", b = ""], attributes }: Node): Promise<Table | undefined> {
-  const [left, right] = [await madeByTable(model, a), await madeByTable(model, b)];
-  const of = left && left.of === b ? b : right && right.of === a ? a : left && right && left.of === right.of ? left.of : undefined;
-  if (of === undefined) return undefined;
-  const same = Uint8Array.from({ length: 256 }, (_, i) => i);
-  const { kind, a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = attributes as Record<string, number>;
-  const isSigned = model.inferred.get(of)?.dtype === "int8";
-  const [least, most] = range(isSigned ? "int8" : "uint8");
-  const { low = least, high = most } = attributes as Record<string, number>;
-  const value = (byte: number) => (isSigned ? (byte << 24) >> 24 : byte);
-  const [p, q] = [a === of ? same : left?.data, b === of ? same : right?.data] as [Uint8Array, Uint8Array];
-  const isSum = (kind as unknown) === "Add";
-  return {
-    of,
-    data: Uint8Array.from(same, (i) => {
-      const [x, y] = [value(p[i] as number) - (a_zero as number), value(q[i] as number) - (b_zero as number)];
-      const [left, right] = [Math.fround(x * (a_scale as number)), Math.fround(y * (b_scale as number))];
-      const both = Math.fround(isSum ? left + right : left * right);
-      return Math.min(high, Math.max(low, roundEven(Math.fround(both / (y_scale as number))) + (y_zero as number))) & 255;
-    }),
-  };
-}
+const tableOf = async (model: Model, { input }: Node): Promise<Uint8Array | undefined> =>
+  (await model.read(input[1] as string, 256))?.data as Uint8Array | undefined;
 
 /** Gives the table of what follows a product to its kernel. */
 export function tables(model: Model): boolean {
   const edits = new Edits(model);
   for (const node of model.main.nodes) {
-    if (node.domain !== "edgeslim" || node.op_type !== "QLookup" || edits.isTouched(node)) continue;
+    if (!isLookup(node) || edits.isTouched(node)) continue;
     const [x = "", table = ""] = node.input;
     const before = model.producer(x);
     if (before?.domain !== "edgeslim" || !/^Q(Conv|MatMul)$/.test(before.op_type) || !model.isPrivate(x) || before.input[4]) continue;
