@@ -5,7 +5,10 @@ import type { Tensor } from "../../src/tensor.ts";
 import { bert } from "../kit/models/bert.ts";
 import { llama } from "../kit/models/decoders.ts";
 import { vit } from "../kit/models/encoders.ts";
+import { lcnet } from "../kit/models/lcnet.ts";
 import type { Generate } from "../kit/models/model.ts";
+import { ppyoloe } from "../kit/models/ppyoloe.ts";
+import { tinypose } from "../kit/models/tinypose.ts";
 import { diffusion } from "../kit/models/unet.ts";
 import { whisperDecoder } from "../kit/models/whisper.ts";
 
@@ -18,6 +21,10 @@ const models: readonly [string, Generate, number, string, number][] = [
   ["llama", llama, 17, "edgeslim.Attention", 2],
   ["whisper's decoder", whisperDecoder, 17, "edgeslim.Attention", 4],
   ["diffusion", diffusion, 17, "edgeslim.GroupNormalization", 5],
+  // Images are turned where they come in and where somebody needs their order, not at every operator.
+  ["lcnet", lcnet({ height: 64, width: 64 }), 17, "Transpose", 1],
+  ["tinypose", tinypose({ height: 64, width: 64 }), 17, "Transpose", 2],
+  ["ppyoloe", ppyoloe({ size: "s", image: 64 }), 17, "Transpose", 10],
 ];
 
 test.each(models)("%s, row %#", async (_name, generate, opset, op_type, count) => {

@@ -93,8 +93,9 @@ class Mover {
       : rank === undefined
         ? undefined
         : Array.from({ length: rank }, (_, i) => rank - 1 - i);
-    if (!perm || perm.length !== rank || axesOf(perm, rank)?.length !== rank) return undefined;
+    if (!perm || !axesOf(perm, rank ?? perm.length) || (rank ?? perm.length) !== perm.length) return undefined;
     const before = this.#turned.get(x) ?? { of: x, perm: perm.map((_, i) => i) };
+    if (before.perm.length !== perm.length) return undefined;
     const all = perm.map((axis) => before.perm[axis] as number);
     if (!isIdentity(all)) {
       this.#turned.set(y, { of: before.of, perm: all });
