@@ -8,7 +8,7 @@ import { indicesOf } from "./indices.ts";
 import { type Context, int, numbers, type Op } from "./op.ts";
 import { strides } from "./strides.ts";
 import { type Dims, integersOf } from "./value.ts";
-import { slide, type Window, windowDims, windowOf } from "./window.ts";
+import { isFull, slide, type Window, windowDims, windowOf } from "./window.ts";
 
 /** Whether no window lies in the padding alone, as onnxruntime asks of pools. */
 function isInside(node: Node, kernel: readonly number[]): boolean {
@@ -33,14 +33,12 @@ function pooled(x: Tensor, window: Window | undefined, gather: Gather): Float64A
   const data = numbersOf(x);
   const shape = window && [...x.shape.slice(0, 2), ...window.places];
   const y = roomFor(shape);
-  if (!data || !window || !y) return undefined;
+  if (!data || !window || !y || !isFull(window)) return undefined;
   const [area, places, channels] = [window.dims, window.places, x.shape.slice(0, 2)].map(elements) as [number, number, number];
-  let isFull = true;
   const isDone = slide(window, (place, count, from) => {
-    isFull &&= count > 0;
     for (let i = 0; i < channels; i++) y[i * places + place] = gather(data, i * area, from, count, place);
   });
-  return isDone && isFull ? y : undefined;
+  return isDone ? y : undefined;
 }
 
 const largest: Gather = (x, start, from, count) => x[farthest(x, start, from, count)] as number;

@@ -69,6 +69,24 @@ export function windowOf(
   return { dims, places, kernel, strides, dilations, before: pad(0, first), after: pad(rank, (i) => total(i) - first(i)) };
 }
 
+/** The taps of a window along an axis that lie within, where it starts at `start`: from the first to before the end. */
+const tapsWithin = (start: number, dim: number, k: number, step: number): [first: number, end: number] => [
+  Math.max(0, Math.ceil(-start / step)),
+  Math.min(k, Math.ceil((dim - start) / step)),
+];
+
+/** Whether a window has something of what it moves over at every place: dilated taps may all lie in the padding. */
+export const isFull = ({ dims, places, kernel, strides, dilations, before }: Window): boolean =>
+  dims.every((dim, i) => {
+    const [count, k, stride, step, pad] = [places, kernel, strides, dilations, before].map((list) => list[i] as number) as Five;
+    for (let place = 0; place < count; place++) {
+      const [first, end] = tapsWithin(place * stride - pad, dim, k, step);
+      if (first >= end) return false;
+    }
+    return true;
+  });
+type Five = [number, number, number, number, number];
+
 /** Elements of a window that are looked at at once, at most. */
 const MAX_TAPS = 1 << 24;
 
@@ -94,8 +112,7 @@ export function slide(
     const [dim, k, step] = [dims, kernel, dilations].map((list) => list[axis] as number) as [number, number, number];
     for (let place = 0; place < (places[axis] as number); place++) {
       const start = place * (strides[axis] as number) - (before[axis] as number);
-      const first = Math.max(0, Math.ceil(-start / step));
-      const end = Math.min(k, Math.ceil((dim - start) / step));
+      const [first, end] = tapsWithin(start, dim, k, step);
       let n = 0;
       for (let i = 0; i < count; i++) {
         for (let tap = first; tap < end; tap++) {

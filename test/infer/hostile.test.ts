@@ -129,6 +129,11 @@ const CASES: Readonly<Record<string, Case>> = {
   "too few pads": [[1, 3, 4, 4], [node("Pad", ["x", "n"], ["y"])], [i64("n", [1, 1])]],
   "a window larger than the image": [[1, 3, 4, 4], [node("MaxPool", ["x"], ["y"], { kernel_shape: [9, 9] })], []],
   "windows in the padding": [[1, 3, 4, 4], [node("AveragePool", ["x"], ["y"], { kernel_shape: [2, 2], pads: [9, 9, 9, 9] })], []],
+  "dilated windows that miss the image": [
+    [1, 3, 1, 1],
+    [node("MaxPool", ["x"], ["y"], { kernel_shape: [2, 2], dilations: [2, 2], pads: [1, 1, 1, 1] })],
+    [],
+  ],
   "an axis of softmax": [[9, 3], [node("Softmax", ["x"], ["y"], { axis: 7 })], []],
   "a sum that does not spread": [[9, 3], [node("Add", ["x", "w"], ["y"])], [ones("w", 4)]],
   "an operator of the runtime's own": [

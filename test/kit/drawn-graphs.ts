@@ -72,6 +72,8 @@ export function drawnGraph(seed: number, steps: number, opset: number): DrawnGra
     pool({ name, shape: [n = 1, c = 1, ...plane] }) {
       const { places, attributes } = windowed(plane, true);
       const { dilations, ...rest } = attributes;
+      // Taps that are apart may all lie in the padding, which is refused.
+      if (dilations.some((d) => d > 1) && rest.pads.some((pad) => pad > 0)) return;
       if (random() < 0.5) put("MaxPool", [name], [n, c, ...places], opset >= 10 ? attributes : rest);
       else if (dilations.every((d) => d === 1)) put("AveragePool", [name], [n, c, ...places], { ...rest, count_include_pad: upTo(2) });
     },
@@ -142,10 +144,11 @@ export function drawnGraph(seed: number, steps: number, opset: number): DrawnGra
         put("Slice", [name, integers([1]), integers([size]), integers([axis - (random() < 0.5 ? 4 : 0)])], dims.with(axis, size - 1));
     },
     resize({ name, shape: [n = 1, c = 1, h = 1, w = 1] }) {
-      initializers.push(f32(`s${nodes.length}`, [4], Float32Array.of(1, 1, 2, 2)), f32(`r${nodes.length}`, [0], new Float32Array(0)));
+      const [region, scales] = [`c${initializers.length}`, `c${initializers.length + 1}`];
+      initializers.push(f32(region, [0], new Float32Array(0)), f32(scales, [4], Float32Array.of(1, 1, 2, 2)));
       const [mode, coordinate_transformation_mode] = [pick(["nearest", "linear"]), pick(["asymmetric", "half_pixel", "align_corners"])];
       const attributes = { mode, coordinate_transformation_mode, nearest_mode: "floor" };
-      put("Resize", [name, `r${nodes.length}`, `s${nodes.length}`], [n, c, 2 * h, 2 * w], attributes);
+      put("Resize", [name, region, scales], [n, c, 2 * h, 2 * w], attributes);
     },
     reduce({ name, shape: dims }) {
       const axes = pick([[2, 3], [1], [3], [2]]);

@@ -53,7 +53,7 @@ function requantized(model: Model, edits: Edits, x: Quantized, q: Quantized): No
   return makeNode("QLookup", [x.name, table], [q.name], { to: dataType(q.dtype) }, "edgeslim");
 }
 
-/** Both of one type; the dimensions along which one of them is repeated, if any, follow each other. */
+/** Both of one type; one of them may be repeated. */
 function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantized, bounds?: Bounds): Node[] | undefined {
   if (x.dtype !== z.dtype || x.dtype !== q.dtype) return undefined;
   const [y, ...shapes] = [node.output[0], x.name, z.name].map((name) => model.inferred.get(name as string)?.shape);
@@ -62,9 +62,7 @@ function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantiz
   const [a, b] = isFull[0] ? [x, z] : [z, x];
   const shape = shapes[isFull[0] ? 1 : 0];
   if (!shape) return undefined;
-  const repeated = [...new Array<number>(y.length - shape.length).fill(1), ...shape].map((d, i) => d !== y[i]);
-  if (shape.some((d, i) => d !== 1 && repeated[i + y.length - shape.length])) return undefined;
-  if (repeated.lastIndexOf(true) - repeated.indexOf(true) + 1 !== (repeated.filter(Boolean).length || 1)) return undefined;
+  if (shape.some((d, i) => d !== 1 && d !== y[i + y.length - shape.length])) return undefined;
   const attributes = {
     to: dataType(q.dtype),
     kind: node.op_type,

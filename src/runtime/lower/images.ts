@@ -12,7 +12,7 @@ const pool =
     const [[x], [y]] = [call.inputs, call.outputs];
     if (!x || !y) return undefined;
     const plane = planeOf(call, x.shape, y.shape, numbers(call.node, "kernel_shape") ?? []);
-    if (!plane) return undefined;
+    if (!plane?.isFull) return undefined;
     const [images = 0] = x.shape;
     const c = x.shape.at(-1) as number;
     const run = make(call, plane, c);

@@ -1,4 +1,4 @@
-import { windowOf } from "../../ops/window.ts";
+import { isFull, windowOf } from "../../ops/window.ts";
 import type { Call } from "./lower.ts";
 
 export type Pair = [number, number];
@@ -22,6 +22,8 @@ export interface Plane {
   pl: number;
   pb: number;
   pr: number;
+  /** Whether it has something of the image at every place. */
+  isFull: boolean;
 }
 
 /** The window of a node over images x and y with channels last; of an image with one spatial axis, that is the columns. */
@@ -32,5 +34,5 @@ export function planeOf({ node }: Call, x: readonly number[], y: readonly number
   const [[h, wd], [oh, ow], [kh, kw]] = [two(window.dims, 1), two(window.places, 1), two(window.kernel, 1)];
   const [[sh, sw], [dh, dw]] = [two(window.strides, 1), two(window.dilations, 1)];
   const [[pt, pl], [pb, pr]] = [two(window.before, 0), two(window.after, 0)];
-  return { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr };
+  return { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr, isFull: isFull(window) };
 }

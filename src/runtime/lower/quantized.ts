@@ -1,6 +1,7 @@
 /** Between floats and bytes, and what bytes become besides products. */
 import { windowWords } from "../../kernels/infer/integer-layout.ts";
 import { axisOf, int, numbers, text } from "../../ops/op.ts";
+import { broadcastStrides, offsets } from "../../ops/strides.ts";
 import { elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
 import { planeOf } from "./plane.ts";
@@ -43,13 +44,13 @@ export const QLookup: Lower = ({ inputs: [x, map], outputs: [y], fn }) => {
 
 export const QBinary: Lower = ({ node, inputs: [a, b], outputs: [y], fn }) => {
   if (!a || !b || !y) return undefined;
-  // Along the dimensions in the middle the second is repeated.
+  // A kernel repeats c elements of the second over n of the first: up to the last dimension along which it is repeated, and those right before.
   const shape = [...new Array<number>(y.shape.length - b.shape.length).fill(1), ...b.shape];
-  const isRepeated = (d: number, i: number) => d !== y.shape[i];
-  const [first, last] = [shape.findIndex(isRepeated), shape.findLastIndex(isRepeated) + 1];
-  const c = elements(shape.slice(last));
-  const outer = first < 0 ? 1 : elements(shape.slice(0, first));
-  const n = elements(y.shape) / outer;
+  const last = shape.findLastIndex((d, i) => d !== y.shape[i]) + 1;
+  const first = last && shape.slice(0, last).findLastIndex((d, i) => d === y.shape[i] && d !== 1) + 1;
+  const outer = y.shape.slice(0, first);
+  const blocks = offsets(outer, broadcastStrides(shape.slice(0, first), outer));
+  const [n, c] = [elements(y.shape.slice(first)), elements(shape.slice(last))];
   const isSigned = signed(y.dtype);
   const { a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = node.attributes as Record<string, number>;
   const [low, high] = [int(node, "low", isSigned ? -128 : 0), int(node, "high", isSigned ? 127 : 255)];
@@ -57,8 +58,8 @@ export const QBinary: Lower = ({ node, inputs: [a, b], outputs: [y], fn }) => {
   const numbers = [a_scale, a_zero, b_scale, b_zero, y_scale, y_zero] as [number, number, number, number, number, number];
   const [p, q, r, s, t, u] = numbers;
   return () => {
-    for (let i = 0; i < outer; i++) {
-      const [from, by, to] = [a.address + i * n, b.address + i * c, y.address + i * n];
+    for (let i = 0; i < blocks.length; i++) {
+      const [from, by, to] = [a.address + i * n, b.address + (blocks[i] as number) * c, y.address + i * n];
       kernel(n, c, from, p, q, by, r, s, to, t, u, isSigned, low, high);
     }
   };
@@ -72,7 +73,7 @@ const pool =
     if (!x || !y) return undefined;
     const kernel = isGlobal ? x.shape.slice(1, -1) : (numbers(call.node, "kernel_shape") ?? []);
     const plane = planeOf(call, x.shape, y.shape, kernel);
-    if (!plane) return undefined;
+    if (!plane?.isFull) return undefined;
     const { h, wd: w, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = plane;
     const c = x.shape.at(-1) as number;
     const run = make(call, call.table(windowWords({ h, w, c, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ldx: c })));
