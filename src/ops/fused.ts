@@ -51,8 +51,10 @@ const channelsLast = (op: Op): Op => ({
   },
 });
 
-export const Conv = channelsLast(conv.Conv);
-export const ConvTranspose = channelsLast(conv.ConvTranspose);
+/** A bias of a convolution may have leading dimensions of 1. */
+const ofWeight = (op: Op): Op => ({ ...op, infer: (node, [x, w], context) => op.infer(node, [x, w], context) });
+export const Conv = channelsLast(ofWeight(conv.Conv));
+export const ConvTranspose = channelsLast(ofWeight(conv.ConvTranspose));
 export const MaxPool = channelsLast(pool.MaxPool);
 export const AveragePool = channelsLast(pool.AveragePool);
 export const GlobalAveragePool = channelsLast(pool.GlobalAveragePool);

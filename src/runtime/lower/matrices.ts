@@ -30,24 +30,8 @@ export const MatMul: Lower = ({ inputs: [a, b], outputs: [y], fn, work, temporar
       const matrix = from_b[i] as number;
       if (matrix !== before) fn.f32_pack_b(k, n, b.address + matrix * k * n * 4, n, packed);
       before = matrix;
-      fn.f32_gemm(
-        m,
-        n,
-        k,
-        a.address + (from_a[i] as number) * m * k * 4,
-        k,
-        packed,
-        y.address + i * m * n * 4,
-        n,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        work,
-      );
+      const [from, to] = [a.address + (from_a[i] as number) * m * k * 4, y.address + i * m * n * 4];
+      fn.f32_gemm(m, n, k, from, k, packed, to, n, 0, 0, 0, 0, 0, 0, 0, work);
     }
   };
 };

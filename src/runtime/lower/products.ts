@@ -3,8 +3,16 @@ import type { Node } from "../../graph/graph.ts";
 import { winogradTiles, winogradWorkBytes } from "../../kernels/infer/float.ts";
 import { int } from "../../ops/op.ts";
 import { elements } from "../../tensor.ts";
+import type { Operand } from "../operand.ts";
 import type { Call, Lower } from "./lower.ts";
 import { type Pair, planeOf } from "./plane.ts";
+
+/** Whether an operand, where there is one, has so many elements: fewer would be read beyond. */
+export const hasSize = (operand: Operand | undefined, n: number): boolean => !operand || elements(operand.shape) === n;
+
+/** Whether what is added to a product has a number for each of its `n` columns, or for each element. */
+const isEnded = ({ inputs: [, , bias, z], outputs: [y] }: Call, n: number): boolean =>
+  hasSize(bias, n) && y !== undefined && hasSize(z, elements(y.shape));
 
 /** How a product ends. */
 function endOf({ node: { attributes }, inputs }: Call) {
@@ -28,6 +36,7 @@ export const Conv: Lower = (call) => {
   if (!window) return undefined;
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
+  if (!isEnded(call, n)) return undefined;
   const group = int(node, "group", 1);
   const { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = window;
   const { bias, z, z_first, kind, alpha, beta } = endOf(call);
@@ -62,27 +71,8 @@ export const Conv: Lower = (call) => {
         const at = i * sizeY + g * ng * 4;
         const added = bias && bias + g * ng * 4;
         fn.f32_conv(
-          ...([
-            from,
-            w.address + g * panel,
-            y.address + at,
-            added,
-            z && z + at,
-            h,
-            wd,
-            cg,
-            oh,
-            ow,
-            ng,
-            kh,
-            kw,
-            sh,
-            sw,
-            dh,
-            dw,
-            pt,
-            pl,
-          ] as const),
+          ...([from, w.address + g * panel, y.address + at, added, z && z + at, h, wd, cg, oh, ow, ng] as const),
+          ...([kh, kw, sh, sw, dh, dw, pt, pl] as const),
           ...([c, n, n, z_first, kind, alpha, beta, work] as const),
         );
       }
@@ -122,6 +112,7 @@ export const ConvTranspose: Lower = (call) => {
   if (!window || (node.attributes.auto_pad ?? "NOTSET") !== "NOTSET" || node.attributes.output_shape) return undefined;
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
+  if (!isEnded(call, n)) return undefined;
   const { h: oh, wd: ow, oh: h, ow: wd, kh, kw, sh, sw, dh, dw, pt, pl } = window;
   const { bias, kind, alpha, beta } = endOf(call);
   const columns = kh * kw * n;
@@ -142,6 +133,7 @@ export const MatMul: Lower = (call) => {
   const { fn, work } = call;
   if (!a || !b || !y) return undefined;
   const [k, n] = [a.shape.at(-1), y.shape.at(-1)] as Pair;
+  if (!isEnded(call, n)) return undefined;
   const m = elements(a.shape.slice(0, -1));
   const { bias, z, z_first, kind, alpha, beta } = endOf(call);
   return () => fn.f32_gemm(m, n, k, a.address, k, b.address, y.address, n, bias, z, n, z_first, kind, alpha, beta, work);

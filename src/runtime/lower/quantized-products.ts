@@ -7,7 +7,7 @@ import type { Operand } from "../operand.ts";
 import { Q8_WINOGRAD } from "../packing-quantized.ts";
 import type { Call, Lower } from "./lower.ts";
 import { type Pair, planeOf } from "./plane.ts";
-import { isDepthwise } from "./products.ts";
+import { hasSize, isDepthwise } from "./products.ts";
 
 /** What becomes of the sums, as the node says it. */
 function outputOf({ node }: Call): Output {
@@ -53,6 +53,10 @@ function scalesOf({ inputs: [, , , scale], arena, fn, temporary }: Call, n: numb
   };
 }
 
+/** Whether what ends a product of bytes fits its `n` columns: bias, scales, zero points of the weight; and the table. */
+const isEnded = ({ inputs: [, , bias, scale, map, , zeros] }: Call, n: number): boolean =>
+  hasSize(bias, n) && (hasSize(scale, n) || hasSize(scale, 1)) && hasSize(zeros, n) && hasSize(map, 256);
+
 /** Bytes of an element. */
 const width = (dtype: string): number => (/8$/.test(dtype) ? 1 : 4);
 
@@ -66,6 +70,7 @@ export const QConv: Lower = (call) => {
   const { h, wd, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl } = plane;
   const [images = 0] = x.shape;
   const [c, n] = [x.shape.at(-1), y.shape.at(-1)] as Pair;
+  if (!isEnded(call, n)) return undefined;
   const group = int(node, "group", 1);
   const [cg, ng] = [c / group, n / group];
   const isSpread = isDepthwise(group, w.shape) && kh * kw <= 1024;
@@ -108,6 +113,7 @@ export const QMatMul: Lower = (call) => {
   const [y] = outputs;
   if (!a || !b || !y) return undefined;
   const [k, n] = [a.shape.at(-1), y.shape.at(-1)] as Pair;
+  if (!isEnded(call, n)) return undefined;
   const m = elements(a.shape.slice(0, -1));
   const output = table(outputWords(outputOf(call)));
   const [a_signed, zero, scale] = [signed(a.dtype), zeroOf(call), scalesOf(call, n)];
@@ -121,8 +127,11 @@ export const QMatMul: Lower = (call) => {
 };
 
 /** Floats times weights of 4 or 8 bits, packed with their scales. */
-export const BlockMatMul: Lower = ({ node, inputs: [a, b, bias], outputs: [y], fn, work }) => {
-  if (!a || !b || !y) return undefined;
+export const BlockMatMul: Lower = (call) => {
+  const { node, inputs, outputs, fn, work } = call;
+  const [a, b, bias] = inputs;
+  const [y] = outputs;
+  if (!a || !b || !y || !hasSize(bias, int(node, "n", 0))) return undefined;
   const { bits, n, k, block, kind = 0, alpha = 0, beta = 0 } = node.attributes as Record<string, number>;
   const m = elements(a.shape.slice(0, -1));
   const [columns, depth, size, added] = [n as number, k as number, block as number, bias?.address ?? 0];
