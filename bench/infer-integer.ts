@@ -140,8 +140,8 @@ function depthwise(h: number, c: number, taps: number, stride: number): Subject 
     y: [1, c, oh, oh],
     allowed: 1,
     prepare(x, y) {
-      const p = arena.alloc(q8DepthwiseBytes(c, k));
-      fn.q8_pack_depthwise(c, k, place(w), 1, 0, p);
+      const p = arena.alloc(q8DepthwiseBytes(c, taps, taps));
+      fn.q8_pack_depthwise(c, taps, taps, place(w), 1, 0, p);
       const window = place(windowOf(h, c, oh, taps, stride));
       const [scale, output] = [scalesOf(c, k, false), outputOf()];
       return () => fn.q8_depthwise(x, window, 0, X_ZERO, p, y, c, 0, scale, 0, output, work);

@@ -1,10 +1,10 @@
-import { finish, Output, prepare, size_of } from "./q8_output";
+import { finish, look_up, Output, prepare, size_of, writes_bytes } from "./q8_output";
 import { flip_of, pack_four, pack_one } from "./q8_rows";
 import { row_narrow, row_wide, tile_narrow, tile_wide } from "./q8_tile";
 import { row_bytes, tile_bytes } from "./q8_tile_bytes";
 import { BYTES, NARROW, panel_bytes, WIDE } from "./q8_weights";
 import { copy_window, is_pointwise, Window } from "./q8_window";
-import { BIAS, COLUMNS, DEPTH, PACKED, PITCH, ROW_SUMS, ROWS, SCALE, START, SUMS, TAIL, WINDOWS } from "./q8_work";
+import { BIAS, COLUMNS, DEPTH, EMIT, PACKED, PITCH, ROW_SUMS, ROWS, SCALE, START, SUMS, TAIL, WINDOWS } from "./q8_work";
 
 /** y[m, n] from a[m, k] and packed weights; see src/kernels/infer/integer.ts. */
 export function q8_gemm(
@@ -95,20 +95,24 @@ function multiply(
   const panel = panel_bytes(k, form);
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(n - j, COLUMNS);
+    const direct = writes_bytes(output) && k <= DEPTH && m > 1 && (columns & 7) == 0;
     const at = (<usize>j) << 2;
     prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, work);
     if (narrow) subtract_zero(columns, zero, b + panel - 32, panel, work + START);
     for (let i = 0; i < m; i += ROWS) {
       const rows = min(m - i, ROWS);
+      const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       // With nothing to multiply the sums are what they start from.
       for (let l = 0; l < k || l == 0; l += DEPTH) {
         const depth = min(k - l, DEPTH);
         if (window) pack_windows(rows, window, a, i, l, depth, a_zero, flip, zero, narrow, work);
         else pack(rows, a + <usize>i * <usize>lda + <usize>l, <usize>lda, depth, flip, zero, narrow, work);
-        slice(rows, columns, depth, b + ((<usize>l) << (form == WIDE ? 4 : 3)), panel, form, l == 0, work);
+        const from = b + ((<usize>l) << (form == WIDE ? 4 : 3));
+        if (direct) slice(rows, columns, depth, from, panel, form, true, work + EMIT, to, ldy, work);
+        else slice(rows, columns, depth, from, panel, form, l == 0, 0, work + SUMS, ((columns + 15) & ~15) << 2, work);
       }
-      const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
-      finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, output, to, ldy);
+      if (!direct) finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, output, to, ldy);
+      else if (table) look_up(rows, columns, table, to, ldy);
     }
     b += panel * <usize>(COLUMNS >> 3);
   }
@@ -127,7 +131,7 @@ function pack(m: i32, a: usize, lda: usize, k: i32, flip: i32, zero: i32, narrow
   if (m == 1) return pack_one(k, a, flip, zero, narrow, to, work);
   const strip = strip_bytes(k, narrow);
   for (let i = 0; i < m; i += 4) {
-    // Rows that are not there are the last one; nobody reads their sums.
+    // Rows that are not there are the last one.
     const p = a + <usize>i * lda;
     const last = a + <usize>(m - 1) * lda;
     const sums = work + ROW_SUMS + ((<usize>i) << 2);
@@ -157,7 +161,9 @@ function pack_windows(
     for (let r = 0; r < rows; r++) copy_window(v, x, i + row + r, at, at + k, pad, w + PITCH * <usize>r);
     if (m == 1) return pack_one(k, w, flip, zero, narrow, to, work);
     const sums = work + ROW_SUMS + ((<usize>row) << 2);
-    pack_four(k, w, w + PITCH, w + 2 * PITCH, w + 3 * PITCH, flip, zero, narrow, to, sums, work + TAIL);
+    // As in `pack`, rows that are not there are the last one.
+    const last = w + PITCH * <usize>(rows - 1);
+    pack_four(k, w, min(w + PITCH, last), min(w + 2 * PITCH, last), min(w + 3 * PITCH, last), flip, zero, narrow, to, sums, work + TAIL);
     to += strip;
   }
 }
@@ -169,15 +175,16 @@ function strip_bytes(k: i32, narrow: i32): usize {
   return (<usize>((k + 15) & ~15)) << (narrow ? 2 : 3);
 }
 
-/** Adds the products of a slice of packed rows to the sums. */
-function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first: bool, work: usize): void {
-  const lds = (<usize>((n + 15) & ~15)) << 2;
+/** Adds the products of a slice of packed rows to the sums at `y`, or makes bytes of them there where `emit` is set; `ldy` bytes are a row. */
+function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first: bool, emit: usize, y: usize, ldy: i32, work: usize): void {
+  const lds = <usize>ldy;
   const strip = strip_bytes(k, <i32>(form == NARROW));
+  const step: usize = first ? 0 : lds;
   for (let j = 0; j < n; j += 8) {
     const at = (<usize>j) << 2;
-    let c = work + SUMS + at;
+    const scale = work + SCALE + at;
+    let c = y + (emit ? <usize>j : at);
     let from = first ? work + START + at : c;
-    const step: usize = first ? 0 : lds;
     let a = work + PACKED;
     let sums = work + ROW_SUMS;
     if (m == 1) {
@@ -186,10 +193,12 @@ function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first:
       else if (form == BYTES) row_bytes(depth, a, b, from, c);
       else row_wide(depth, a, b, from, c);
     } else {
+      // Rows that are not there are the last one: their bytes are too.
+      const last = emit ? c + <usize>(m - 1) * lds : usize.MAX_VALUE;
       for (let i = 0; i < m; i += 4) {
-        if (form == NARROW) tile_narrow(k, a, b, from, step, c, lds, sums);
-        else if (form == BYTES) tile_bytes(k, a, b, from, step, c, lds);
-        else tile_wide(k, a, b, from, step, c, lds);
+        if (form == NARROW) tile_narrow(k, a, b, from, step, c, lds, last, scale, emit, sums);
+        else if (form == BYTES) tile_bytes(k, a, b, from, step, c, lds, last, scale, emit);
+        else tile_wide(k, a, b, from, step, c, lds, last, scale, emit);
         a += strip;
         c += lds << 2;
         from += step << 2;

@@ -1,7 +1,7 @@
 import { activate } from "./activation";
 import { bytes, ROUND, ROUND_BITS } from "../lanes";
 import { copy } from "./q8_window";
-import { BIAS, SCALE, START } from "./q8_work";
+import { BIAS, EMIT, SCALE, START } from "./q8_work";
 
 // What becomes of the int32 sums of a block while they are in the cache.
 
@@ -30,7 +30,14 @@ export function size_of(output: Output): usize {
   return output.kind < BYTE ? 4 : 1;
 }
 
-/** What the sums of `n` columns start from, and their scales and biases, with zeros up to a multiple of 16. */
+/** Whether sums become bytes by their scales alone, so that tiles may write them themselves. */
+// @ts-ignore: decorator
+@inline
+export function writes_bytes(output: Output): bool {
+  return output.kind == BYTE;
+}
+
+/** What the sums of `n` columns start from, and their scales and biases, with zeros up to a multiple of 16; and what `put8` needs. */
 export function prepare(n: i32, bias: usize, scale: usize, output: Output, work: usize): void {
   const integer = output.kind == SUM || output.kind == BYTE;
   const end = (n + 15) & ~15;
@@ -40,6 +47,36 @@ export function prepare(n: i32, bias: usize, scale: usize, output: Output, work:
     store<i32>(work + at, inside && integer && bias ? load<i32>(bias + at) : 0, START);
     store<f32>(work + at, inside && scale ? load<f32>(scale + at) : 0, SCALE);
     store<f32>(work + at, inside && !integer && bias ? load<f32>(bias + at) : 0, BIAS);
+  }
+  v128.store(work, f32x4.splat(<f32>(output.low - output.zero)), EMIT);
+  v128.store(work, f32x4.splat(<f32>(output.high - output.zero)), EMIT + 16);
+  v128.store(work, i32x4.splat(ROUND_BITS - output.zero), EMIT + 32);
+}
+
+/** Eight sums, as bytes where `emit` is set. */
+// @ts-ignore: decorator
+@inline
+export function put8(l: v128, r: v128, scale: usize, emit: usize, y: usize): void {
+  if (emit) {
+    const least = v128.load(emit),
+      most = v128.load(emit, 16),
+      shift = v128.load(emit, 32);
+    const round = f32x4.splat(ROUND);
+    const a = clip_round(f32x4.mul(f32x4.convert_i32x4_s(l), v128.load(scale)), least, most, round, shift);
+    const b = clip_round(f32x4.mul(f32x4.convert_i32x4_s(r), v128.load(scale, 16)), least, most, round, shift);
+    const v = v128.and(i16x8.narrow_i32x4_s(a, b), i16x8.splat(255));
+    v128.store64_lane(y, i8x16.narrow_i16x8_u(v, v), 0);
+  } else {
+    v128.store(y, l);
+    v128.store(y, r, 16);
+  }
+}
+
+/** Maps `m` rows of `n` bytes through a table. */
+export function look_up(m: i32, n: i32, table: usize, y: usize, ldy: i32): void {
+  for (; m > 0; m--) {
+    for (let i: usize = 0; i < <usize>n; i++) store<u8>(y + i, load<u8>(table + <usize>load<u8>(y + i)));
+    y += <usize>ldy;
   }
 }
 
@@ -63,7 +100,7 @@ export function finish(m: i32, n: i32, sums: usize, scale: usize, bias: usize, t
     } else {
       if (output.kind == BYTE) to_bytes(n, sums, scale, y, output);
       else quantize(n, sums, y, output);
-      if (table) for (let i: usize = 0; i < <usize>n; i++) store<u8>(y + i, load<u8>(table + <usize>load<u8>(y + i)));
+      if (table) look_up(1, n, table, y, 0);
     }
     sums += lds;
     y += next;

@@ -1,3 +1,4 @@
+import { copy } from "./q8_window";
 import { ROW_SUMS, TAIL } from "./q8_work";
 
 // Packs rows of bytes for the tiles. Bytes are taken as int8: of uint8 the sign bit is flipped, and 128 is taken off the zero point. `wide` rows
@@ -26,11 +27,10 @@ export function pack_four(
 ): void {
   const full = k & ~15;
   if (full < k) {
-    memory.fill(tail, <u8>flip, 64);
-    memory.copy(tail, a + full, k - full);
-    memory.copy(tail + 16, b + full, k - full);
-    memory.copy(tail + 32, c + full, k - full);
-    memory.copy(tail + 48, d + full, k - full);
+    gather(k, a, flip, tail);
+    gather(k, b, flip, tail + 16);
+    gather(k, c, flip, tail + 32);
+    gather(k, d, flip, tail + 48);
   }
   if (narrow) {
     (store<i32>(sums, 0), store<i32>(sums, 0, 4), store<i32>(sums, 0, 8), store<i32>(sums, 0, 12));
@@ -40,6 +40,23 @@ export function pack_four(
     wide_four(full, a, b, c, d, flip, zero, y);
     if (full < k) wide_four(16, tail, tail + 16, tail + 32, tail + 48, flip, zero, y + ((<usize>full) << 3));
   }
+}
+
+/** The bytes of a row behind its last whole sixteen, filled up with what stands for 0. */
+// @ts-ignore: decorator
+@inline
+function gather(k: i32, a: usize, flip: i32, tail: usize): void {
+  const rest = k & 15;
+  const f = i8x16.splat(<i8>flip);
+  if (k < 16) {
+    v128.store(tail, f);
+    copy(rest, a, tail);
+    return;
+  }
+  // The last sixteen of the row, moved to the front: an index beyond the vector gives 0.
+  const at = i8x16.add(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>(16 - rest)));
+  const v = v128.xor(v128.load(a + <usize>(k - 16)), f);
+  v128.store(tail, v128.xor(i8x16.swizzle(v, at), f));
 }
 
 // @ts-ignore: decorator
@@ -123,8 +140,7 @@ export function pack_one(k: i32, a: usize, flip: i32, zero: i32, narrow: i32, y:
   store<i32>(sum, 0);
   one(full, a, flip, zero, narrow, y, sum);
   if (full == k) return;
-  memory.fill(tail, <u8>flip, 16);
-  memory.copy(tail, a + full, k - full);
+  gather(k, a, flip, tail);
   one(16, tail, flip, zero, narrow, y + ((<usize>full) << (1 - narrow)), sum);
 }
 

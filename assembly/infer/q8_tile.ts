@@ -1,9 +1,22 @@
+import { put8 } from "./q8_output";
+
 // Tiles of the int8 products: packed rows times a panel of eight columns. `from` holds what the sums start from, `step` bytes from row to row; `c`
-// receives them, `ldc` bytes from row to row. One function a tile, so that V8 has all registers for its sums. `k` is
+// receives them, `ldc` bytes from row to row but none behind `last`, or bytes of them as `put8` has it. One function a tile, so that V8 has all registers for its sums. `k` is
 // rounded up to whole groups of a.
 
 /** Four rows of int16[k/8][4][8] times `wide` weights. */
-export function tile_wide(k: i32, a: usize, b: usize, from: usize, step: usize, c: usize, ldc: usize): void {
+export function tile_wide(
+  k: i32,
+  a: usize,
+  b: usize,
+  from: usize,
+  step: usize,
+  c: usize,
+  ldc: usize,
+  last: usize,
+  scale: usize,
+  emit: usize,
+): void {
   let x0 = v128.load(from),
     y0 = v128.load(from, 16);
   from += step;
@@ -72,13 +85,13 @@ export function tile_wide(k: i32, a: usize, b: usize, from: usize, step: usize, 
     a += 64;
     b += 128;
   }
-  store8(c, x0, y0);
-  c += ldc;
-  store8(c, x1, y1);
-  c += ldc;
-  store8(c, x2, y2);
-  c += ldc;
-  store8(c, x3, y3);
+  put8(x0, y0, scale, emit, c);
+  c = min(c + ldc, last);
+  put8(x1, y1, scale, emit, c);
+  c = min(c + ldc, last);
+  put8(x2, y2, scale, emit, c);
+  c = min(c + ldc, last);
+  put8(x3, y3, scale, emit, c);
 }
 
 // @ts-ignore: decorator
@@ -96,7 +109,19 @@ function dot(s: v128, b: v128, one: v128): v128 {
 }
 
 /** Four rows of int8[k/16][4][16] times `narrow` weights, less 64 times the sums of the rows. */
-export function tile_narrow(k: i32, a: usize, b: usize, from: usize, step: usize, c: usize, ldc: usize, sums: usize): void {
+export function tile_narrow(
+  k: i32,
+  a: usize,
+  b: usize,
+  from: usize,
+  step: usize,
+  c: usize,
+  ldc: usize,
+  last: usize,
+  scale: usize,
+  emit: usize,
+  sums: usize,
+): void {
   if (!ASC_FEATURE_RELAXED_SIMD) return;
   const one = i16x8.splat(1);
   let x0 = v128.load(from),
@@ -110,7 +135,7 @@ export function tile_narrow(k: i32, a: usize, b: usize, from: usize, step: usize
   from += step;
   let x3 = v128.load(from),
     y3 = v128.load(from, 16);
-  for (; k > 0; k -= 16) {
+  for (; k > 8; k -= 16) {
     let l = v128.load(b),
       r = v128.load(b, 16);
     let s = v128.load32_splat(a);
@@ -167,17 +192,46 @@ export function tile_narrow(k: i32, a: usize, b: usize, from: usize, step: usize
     a += 64;
     b += 128;
   }
+  if (k > 0) {
+    let l = v128.load(b),
+      r = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    x0 = i32x4.add(x0, dot(s, l, one));
+    y0 = i32x4.add(y0, dot(s, r, one));
+    s = v128.load32_splat(a, 16);
+    x1 = i32x4.add(x1, dot(s, l, one));
+    y1 = i32x4.add(y1, dot(s, r, one));
+    s = v128.load32_splat(a, 32);
+    x2 = i32x4.add(x2, dot(s, l, one));
+    y2 = i32x4.add(y2, dot(s, r, one));
+    s = v128.load32_splat(a, 48);
+    x3 = i32x4.add(x3, dot(s, l, one));
+    y3 = i32x4.add(y3, dot(s, r, one));
+    ((l = v128.load(b, 32)), (r = v128.load(b, 48)));
+    s = v128.load32_splat(a, 4);
+    x0 = i32x4.add(x0, dot(s, l, one));
+    y0 = i32x4.add(y0, dot(s, r, one));
+    s = v128.load32_splat(a, 20);
+    x1 = i32x4.add(x1, dot(s, l, one));
+    y1 = i32x4.add(y1, dot(s, r, one));
+    s = v128.load32_splat(a, 36);
+    x2 = i32x4.add(x2, dot(s, l, one));
+    y2 = i32x4.add(y2, dot(s, r, one));
+    s = v128.load32_splat(a, 52);
+    x3 = i32x4.add(x3, dot(s, l, one));
+    y3 = i32x4.add(y3, dot(s, r, one));
+  }
   let s = v128.load32_splat(sums);
-  store8(c, i32x4.sub(x0, s), i32x4.sub(y0, s));
+  put8(i32x4.sub(x0, s), i32x4.sub(y0, s), scale, emit, c);
   s = v128.load32_splat(sums, 4);
-  c += ldc;
-  store8(c, i32x4.sub(x1, s), i32x4.sub(y1, s));
+  c = min(c + ldc, last);
+  put8(i32x4.sub(x1, s), i32x4.sub(y1, s), scale, emit, c);
   s = v128.load32_splat(sums, 8);
-  c += ldc;
-  store8(c, i32x4.sub(x2, s), i32x4.sub(y2, s));
+  c = min(c + ldc, last);
+  put8(i32x4.sub(x2, s), i32x4.sub(y2, s), scale, emit, c);
   s = v128.load32_splat(sums, 12);
-  c += ldc;
-  store8(c, i32x4.sub(x3, s), i32x4.sub(y3, s));
+  c = min(c + ldc, last);
+  put8(i32x4.sub(x3, s), i32x4.sub(y3, s), scale, emit, c);
 }
 
 /** One row of int16[k], k a multiple of 8, times `wide` weights. */

@@ -1,9 +1,21 @@
+import { put8 } from "./q8_output";
 import { store8 } from "./q8_tile";
 
 // Tiles of weights of `bytes`: those of `wide` weights, but for widening on the way.
 
 /** Four rows of int16[k/8][4][8] times weights of `bytes`. */
-export function tile_bytes(k: i32, a: usize, b: usize, from: usize, step: usize, c: usize, ldc: usize): void {
+export function tile_bytes(
+  k: i32,
+  a: usize,
+  b: usize,
+  from: usize,
+  step: usize,
+  c: usize,
+  ldc: usize,
+  last: usize,
+  scale: usize,
+  emit: usize,
+): void {
   let x0 = v128.load(from),
     y0 = v128.load(from, 16);
   from += step;
@@ -72,13 +84,13 @@ export function tile_bytes(k: i32, a: usize, b: usize, from: usize, step: usize,
     a += 64;
     b += 64;
   }
-  store8(c, x0, y0);
-  c += ldc;
-  store8(c, x1, y1);
-  c += ldc;
-  store8(c, x2, y2);
-  c += ldc;
-  store8(c, x3, y3);
+  put8(x0, y0, scale, emit, c);
+  c = min(c + ldc, last);
+  put8(x1, y1, scale, emit, c);
+  c = min(c + ldc, last);
+  put8(x2, y2, scale, emit, c);
+  c = min(c + ldc, last);
+  put8(x3, y3, scale, emit, c);
 }
 
 /** One row of int16[k], k a multiple of 8, times weights of `bytes`. */

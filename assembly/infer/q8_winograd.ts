@@ -1,4 +1,3 @@
-import { locate } from "./q8_depthwise";
 import { finish, Output, prepare, size_of } from "./q8_output";
 import { tile_wide } from "./q8_tile";
 import { fill, Window } from "./q8_window";
@@ -115,11 +114,43 @@ function multiply(m: i32, n: i32, groups: i32, b: usize, position: usize, work: 
       let a = work + IMAGE + i * (strip << 2);
       let c = work + PRODUCTS + i * PRODUCT + ((<usize>j) << 2);
       for (let r = 0; r < m; r += 4) {
-        tile_wide(groups << 3, a, panel, ZEROS, 0, c, COLUMNS << 2);
+        tile_wide(groups << 3, a, panel, ZEROS, 0, c, COLUMNS << 2, usize.MAX_VALUE, 0, 0);
         a += strip;
         c += (<usize>COLUMNS) << 4;
       }
       panel += (<usize>groups) << 7;
     }
   }
+}
+
+/** Notes where the taps of output pixel `i` are, and once more the last one where their number is odd. Outside of the image they are `pad`. */
+function locate(v: Window, x: usize, n: i32, i: i32, taps: i32, pad: usize, to: usize): void {
+  const h = v.h,
+    w = v.w,
+    kw = v.kw,
+    kh = v.kh,
+    dh = v.dh,
+    dw = v.dw;
+  const ldx = <usize>v.ldx;
+  const oy = i / v.ow;
+  const left = (i - oy * v.ow) * v.sw - v.pl;
+  let iy = oy * v.sh - v.pt;
+  let own = pad + <usize>COLUMNS + 16;
+  for (let ky = 0; ky < kh; ky++) {
+    let ix = left;
+    for (let kx = 0; kx < kw; kx++) {
+      let p = <u32>iy < <u32>h && <u32>ix < <u32>w ? x + <usize>(iy * w + ix) * ldx : pad;
+      if (n < 8) {
+        // Eight channels are read.
+        memory.copy(own, p, n);
+        p = own;
+        own += 8;
+      }
+      store<usize>(to, p);
+      to += sizeof<usize>();
+      ix += dw;
+    }
+    iy += dh;
+  }
+  if (taps & 1) store<usize>(to, load<usize>(to - sizeof<usize>()));
 }

@@ -20,5 +20,8 @@ export const PITCH: usize = <usize>DEPTH + 16;
 export const WINDOWS: usize = ROW_SUMS + <usize>(ROWS * 4);
 /** The ends of four rows, 16 bytes each. */
 export const TAIL: usize = WINDOWS + PITCH * 4;
+/** What turns sums into bytes, as `emit` of q8_output.ts has it; a few zero points. */
+export const EMIT: usize = TAIL + 64;
+export const PAD: usize = EMIT + 80;
 /** Bytes of all of it: at most `INTEGER_WORK_BYTES` of src/kernels/infer/integer-layout.ts. */
-export const WORK: usize = TAIL + 64;
+export const WORK: usize = PAD + 16;

@@ -3,12 +3,13 @@ import {
   Q8_FORMS,
   type Q8Form,
   q8DepthwiseBytes,
+  q8DepthwiseFits,
   q8PackedBytes,
   q8WinogradBytes,
   qbwPackedBytes,
 } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
-import { int } from "../ops/op.ts";
+import { int, numbers } from "../ops/op.ts";
 import { elements } from "../tensor.ts";
 import { isDepthwise, isPlain3x3 } from "./lower/products.ts";
 import type { Form, Pack } from "./packing.ts";
@@ -40,10 +41,11 @@ export const quantizedConv: Pack = (node, index, { shape, dtype }) => {
   const signed = dtype === "int8" ? 1 : 0;
   const zeros = node.input[W_ZERO] ?? "";
   const besides = zeros ? [W_ZERO] : [];
-  if (isDepthwise(group, shape) && taps <= 1024) {
-    const bytes = q8DepthwiseBytes(n, taps);
+  const [kh, kw] = kernel.length === 1 ? [1, kernel[0] as number] : (kernel as [number, number]);
+  if (isDepthwise(group, shape) && q8DepthwiseFits(kh, kw, numbers(node, "dilations")?.at(-1) ?? 1)) {
+    const bytes = q8DepthwiseBytes(n, kh, kw);
     const key = `q8 depthwise ${zeros}`;
-    return { key, bytes, besides, pack: (fn, from, to, [zero = 0]) => fn.q8_pack_depthwise(n, taps, from, signed, zero, to) };
+    return { key, bytes, besides, pack: (fn, from, to, [zero = 0]) => fn.q8_pack_depthwise(n, kh, kw, from, signed, zero, to) };
   }
   const ng = n / group;
   const isWide = signed === 0 || zeros !== "";

@@ -70,7 +70,10 @@ export const q8PackedBytes = (n: number, k: number, form: Q8Form): number =>
   (roundUp(n, 8) / 8) * (roundUp(k, 16) * (form === Q8_FORMS.wide ? 16 : 8) + (form === Q8_FORMS.narrow ? 32 : 0));
 
 /** Bytes of the weights of `c` channels that `q8_pack_depthwise` packs. */
-export const q8DepthwiseBytes = (c: number, taps: number): number => (roundUp(c, 8) / 8) * (roundUp(taps, 2) * 16 + 32);
+export const q8DepthwiseBytes = (c: number, kh: number, kw: number): number => (roundUp(c, 8) / 8) * roundUp(kh, 2) * kw * 16;
+
+/** Whether `q8_depthwise` has room for windows of a kernel whose columns are `dw` apart. */
+export const q8DepthwiseFits = (kh: number, kw: number, dw: number): boolean => roundUp(kh, 2) * ((kw - 1) * dw + 1) * 16 <= 131_072;
 
 /** Bytes of the scratch `work` of `q8_winograd_conv` on `c` channels. */
 export const q8WinogradWorkBytes = (c: number): number => INTEGER_WORK_BYTES + 147_456 + roundUp(c, 8) * 1152;

@@ -96,9 +96,9 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
     output: number,
     work: number,
   ): void;
-  /** Packs weights [c, taps] for `q8_depthwise`; `zero` and kinds as `q8_pack` has them. `p` receives `q8DepthwiseBytes`. */
-  q8_pack_depthwise(c: number, taps: number, w: number, w_signed: number, zero: number, p: number): void;
-  /** As `q8_conv` where every channel is convolved by itself: y[oh, ow, c]. At most 1024 taps. */
+  /** Packs weights [c, kh, kw] for `q8_depthwise`; `zero` and kinds as `q8_pack` has them. `p` receives `q8DepthwiseBytes`. */
+  q8_pack_depthwise(c: number, kh: number, kw: number, w: number, w_signed: number, zero: number, p: number): void;
+  /** As `q8_conv` where every channel is convolved by itself: y[oh, ow, c]. The kernel is one that `q8DepthwiseFits`. */
   q8_depthwise(
     x: number,
     window: number,

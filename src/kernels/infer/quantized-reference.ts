@@ -11,20 +11,20 @@ const clampRound = (v: number, zero: number, low: number, high: number): number 
 /** Channels of the last group start here: it ends with the last channel. */
 const start = (j: number, c: number): number => Math.max(0, Math.min(j & ~7, c - 8));
 
-export function q8_pack_depthwise(c: number, taps: number, w: Bytes, w_signed: number, zero: Bytes | 0, p: Uint8Array): void {
+/** Where the weight of a tap stands: two rows of the kernel at once. */
+const tapAt = (t: number, kw: number): number => (Math.floor(t / kw / 2) * kw + (t % kw)) * 32 + (Math.floor(t / kw) % 2) * 2;
+
+export function q8_pack_depthwise(c: number, kh: number, kw: number, w: Bytes, w_signed: number, zero: Bytes | 0, p: Uint8Array): void {
   const view = new DataView(p.buffer, p.byteOffset, p.byteLength);
-  const group = Math.ceil(taps / 2) * 32 + 32;
+  const [taps, group] = [kh * kw, Math.ceil(kh / 2) * kw * 32];
   p.fill(0);
   for (let g = 0; g < Math.ceil(c / 8); g++)
     for (let i = 0; i < Math.min(8, c); i++) {
       const j = start(g * 8, c) + i;
-      let sum = 0;
       for (let t = 0; t < taps; t++) {
         const v = integer(w[j * taps + t]!, w_signed) - (zero === 0 ? 0 : integer(zero[j]!, w_signed));
-        view.setInt16(g * group + (t >> 1) * 32 + i * 4 + (t & 1) * 2, v, true);
-        sum += v;
+        view.setInt16(g * group + tapAt(t, kw) + i * 4, v, true);
       }
-      view.setInt32(g * group + group - 32 + i * 4, sum, true);
     }
 }
 
@@ -44,13 +44,13 @@ export function q8_depthwise(
   const v = readWindow(window);
   const out = readOutput(output);
   const view = new DataView(b.buffer, b.byteOffset, b.byteLength);
-  const group = Math.ceil((v.kh * v.kw) / 2) * 32 + 32;
+  const group = Math.ceil(v.kh / 2) * v.kw * 32;
   for (let at = 0; at < v.oh * v.ow; at++) {
     const [top, left] = [Math.floor(at / v.ow) * v.sh - v.pt, (at % v.ow) * v.sw - v.pl];
     for (let j = 0; j < v.c; j++) {
       let sum = 0;
       for (let t = 0; t < v.kh * v.kw; t++) {
-        const weight = view.getInt16((j >> 3) * group + (t >> 1) * 32 + (j - start(j, v.c)) * 4 + (t & 1) * 2, true);
+        const weight = view.getInt16((j >> 3) * group + tapAt(t, v.kw) + (j - start(j, v.c)) * 4, true);
         sum += pixel(x, v, top + Math.floor(t / v.kw) * v.dh, left + (t % v.kw) * v.dw, j, x_signed, x_zero) * weight;
       }
       put(sum, j, at * ldy + j, y, bias, scale, table, out);

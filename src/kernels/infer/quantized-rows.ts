@@ -11,8 +11,8 @@ const size = (arg: Arg): number => (arg as { data: Data }).data.byteLength;
 function depthwise(v: Window, w_signed: number, zeros: boolean, finish: number, gap: number, next: () => number): Arg[] {
   const taps = v.kh * v.kw;
   const x = bytes((v.h * v.w - 1) * v.ldx + v.c, next);
-  const p = new Uint8Array(q8DepthwiseBytes(v.c, taps));
-  reference.q8_pack_depthwise(v.c, taps, bytes(v.c * taps, next), w_signed, zeros ? bytes(v.c, next) : 0, p);
+  const p = new Uint8Array(q8DepthwiseBytes(v.c, v.kh, v.kw));
+  reference.q8_pack_depthwise(v.c, v.kh, v.kw, bytes(v.c * taps, next), w_signed, zeros ? bytes(v.c, next) : 0, p);
   const zero = Math.floor(next() * 256) - (w_signed ? 128 : 0);
   return [
     ...[input(x), input(windowWords(v)), w_signed, zero, input(p)],
@@ -26,6 +26,8 @@ const DEPTHWISE: readonly Window[] = [
   square(3, 24, 5, 1, 1, 2),
   square(2, 515, 3, 1, 1, 1),
   square(9, 1030, 2, 9, 1, 0),
+  { ...square(1, 8, 3, 1, 1, 1), w: 900, ow: 900 }, // wider than what is worked on at once
+  { ...square(5, 16, 4, 2, 2, 3), w: 7, ow: 4, kw: 2 },
 ];
 
 function* depthwises(): Iterable<Case> {
@@ -111,18 +113,18 @@ export const rows: readonly Row<string & keyof IntegerKernels>[] = [
     doc: "packs int8 weights of depthwise convolutions",
     reference: reference.q8_pack_depthwise,
     cases: function* () {
-      for (const [i, [c, taps]] of [[0, 9], [1, 1], [5, 4], [8, 9], [19, 25]].entries()) // biome-ignore format: pairs
+      for (const [i, [c, kh, kw]] of [[0, 3, 3], [1, 1, 1], [5, 2, 3], [8, 3, 3], [19, 5, 4]].entries()) // biome-ignore format: sizes
         for (const signed of [0, 1]) {
           const next = random(i);
           const zero = signed ? input(bytes(c!, next)) : 0;
           yield {
-            label: `${c} ${taps}`,
-            args: [c!, taps!, input(bytes(c! * taps!, next)), signed, zero, blank(q8DepthwiseBytes(c!, taps!))],
+            label: `${c} ${kh} ${kw}`,
+            args: [c!, kh!, kw!, input(bytes(c! * kh! * kw!, next)), signed, zero, blank(q8DepthwiseBytes(c!, kh!, kw!))],
           };
         }
     },
     bench: (n) => ({
-      args: [n / 16, 9, input(new Uint8Array((n / 16) * 9)), 1, 0, blank(q8DepthwiseBytes(n / 16, 9))],
+      args: [n / 16, 3, 3, input(new Uint8Array((n / 16) * 9)), 1, 0, blank(q8DepthwiseBytes(n / 16, 3, 3))],
       bytes: (n / 16) * 9,
     }),
   },

@@ -1,5 +1,13 @@
 /** Products of bytes, and of floats with weights of a few bits. */
-import { type Output, outputWords, Q8_FORMS, q8PackedBytes, q8WinogradWorkBytes, windowWords } from "../../kernels/infer/integer-layout.ts";
+import {
+  type Output,
+  outputWords,
+  Q8_FORMS,
+  q8DepthwiseFits,
+  q8PackedBytes,
+  q8WinogradWorkBytes,
+  windowWords,
+} from "../../kernels/infer/integer-layout.ts";
 import { int, text } from "../../ops/op.ts";
 import { broadcastStrides, offsets } from "../../ops/strides.ts";
 import { elements } from "../../tensor.ts";
@@ -73,7 +81,7 @@ export const QConv: Lower = (call) => {
   if (!isEnded(call, n)) return undefined;
   const group = int(node, "group", 1);
   const [cg, ng] = [c / group, n / group];
-  const isSpread = isDepthwise(group, w.shape) && kh * kw <= 1024;
+  const isSpread = isDepthwise(group, w.shape) && q8DepthwiseFits(kh, kw, dw);
   const window = table(windowWords({ h, w: wd, c: isSpread ? c : cg, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, ldx: c }));
   const output = table(outputWords(outputOf(call)));
   const [x_signed, zero, scale] = [signed(x.dtype), zeroOf(call), scalesOf(call, n)];
