@@ -97,6 +97,20 @@ export function zip16_high(a: v128, b: v128): v128 {
   return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
+/** The first two words of each, in turns. */
+// @ts-ignore: decorator
+@inline
+export function zip32_low(a: v128, b: v128): v128 {
+  return v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+}
+
+/** The last two words of each, in turns. */
+// @ts-ignore: decorator
+@inline
+export function zip32_high(a: v128, b: v128): v128 {
+  return v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+}
+
 /** `a * b + c`, rounded once where the build can, else twice. */
 // @ts-ignore: decorator
 @inline

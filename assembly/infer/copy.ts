@@ -1,5 +1,5 @@
 import { f32_transpose } from "../compress/transpose";
-import { zip16_high, zip16_low, zip8_high, zip8_low } from "../lanes";
+import { zip16_high, zip16_low, zip32_high, zip32_low, zip8_high, zip8_low } from "../lanes";
 
 // Elements of 1, 2, 4 or 8 bytes that change their places.
 
@@ -122,8 +122,37 @@ function remove_axis(axis: i32, count: i32): void {
   }
 }
 
+/** The elements of two rows in turns. */
+function zip(width: i32, n: i32, a: usize, b: usize, y: usize): void {
+  let bytes = n * width;
+  for (; bytes >= 16; bytes -= 16) {
+    const p = v128.load(a),
+      q = v128.load(b);
+    v128.store(y, width == 4 ? zip32_low(p, q) : width == 2 ? zip16_low(p, q) : zip8_low(p, q));
+    v128.store(y, width == 4 ? zip32_high(p, q) : width == 2 ? zip16_high(p, q) : zip8_high(p, q), 16);
+    a += 16;
+    b += 16;
+    y += 32;
+  }
+  const rest = bytes / width;
+  if (width == 4) zip_rest<u32>(rest, a, b, y);
+  else if (width == 2) zip_rest<u16>(rest, a, b, y);
+  else zip_rest<u8>(rest, a, b, y);
+}
+
+function zip_rest<T>(n: i32, a: usize, b: usize, y: usize): void {
+  for (; n > 0; n--) {
+    store<T>(y, load<T>(a));
+    store<T>(y, load<T>(b), sizeof<T>());
+    a += sizeof<T>();
+    b += sizeof<T>();
+    y += 2 * sizeof<T>();
+  }
+}
+
 function inner(width: i32, rows: i32, columns: i32, x: usize, from: i32, y: usize, to: i32): void {
   if (columns == 1 && from == width) copy(<usize>rows * width, x, y);
+  else if (rows == 2 && to == 2 * width && width <= 4) zip(width, columns, x, x + <usize>from, y);
   else if (width == 4 && columns > 1) f32_transpose(rows, columns, from >> 2, x, y, to >> 2);
   else if (width == 1 && columns > 1) transpose8(rows, columns, x, from, y, to);
   else if (width == 1) each<u8>(rows, columns, x, from, y, to);

@@ -95,12 +95,15 @@ function multiply(
   const panel = panel_bytes(k, form);
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(n - j, COLUMNS);
-    const direct = writes_bytes(output) && k <= DEPTH && m > 1 && (columns & 7) == 0;
+    // A last panel of less than eight columns writes into the next row too, whose own columns follow: all rows but the last may do so.
+    const is_whole = (columns & 7) == 0;
+    const may = writes_bytes(output) && k <= DEPTH && m > 1 && (is_whole || ldy == n);
     const at = (<usize>j) << 2;
     prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, work);
     if (narrow) subtract_zero(columns, zero, b + panel - 32, panel, work + START);
     for (let i = 0; i < m; i += ROWS) {
       const rows = min(m - i, ROWS);
+      const direct = may && (is_whole || i + rows < m);
       const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       // With nothing to multiply the sums are what they start from.
       for (let l = 0; l < k || l == 0; l += DEPTH) {
@@ -180,7 +183,8 @@ function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first:
   const lds = <usize>ldy;
   const strip = strip_bytes(k, <i32>(form == NARROW));
   const step: usize = first ? 0 : lds;
-  for (let j = 0; j < n; j += 8) {
+  b += panel * <usize>((n - 1) >> 3);
+  for (let j = (n - 1) & ~7; j >= 0; j -= 8) {
     const at = (<usize>j) << 2;
     const scale = work + SCALE + at;
     let c = y + (emit ? <usize>j : at);
@@ -205,6 +209,6 @@ function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first:
         sums += 16;
       }
     }
-    b += panel;
+    b -= panel;
   }
 }

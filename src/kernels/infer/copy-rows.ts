@@ -62,6 +62,10 @@ const PERMUTATIONS: readonly [dims: number[], order: number[]][] = [
     [0, 2, 1, 3],
   ],
   [
+    [3, 2, 41],
+    [0, 2, 1],
+  ],
+  [
     [3, 1, 4, 33],
     [2, 1, 0, 3],
   ],
