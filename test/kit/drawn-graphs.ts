@@ -143,6 +143,15 @@ export function drawnGraph(seed: number, steps: number, opset: number): DrawnGra
       if (size > 2)
         put("Slice", [name, integers([1]), integers([size]), integers([axis - (random() < 0.5 ? 4 : 0)])], dims.with(axis, size - 1));
     },
+    halves({ name, shape: dims }) {
+      const axis = 1 + upTo(3);
+      const size = dims[axis] as number;
+      if (size % 2 !== 0) return;
+      const [shape, names] = [dims.with(axis, size / 2), [0, 1].map((i) => `v${nodes.length}_${i}`)];
+      nodes.push(node("Split", [name], names, { axis }));
+      read.add(name);
+      values.push(...names.map((half) => ({ name: half, shape })));
+    },
     resize({ name, shape: [n = 1, c = 1, h = 1, w = 1] }) {
       const [region, scales] = [`c${initializers.length}`, `c${initializers.length + 1}`];
       initializers.push(f32(region, [0], new Float32Array(0)), f32(scales, [4], Float32Array.of(1, 1, 2, 2)));

@@ -3,7 +3,7 @@ import { dataType } from "../../graph/types.ts";
 import { floatsOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { channelsLastAround } from "./channels-last.ts";
-import { byteOf, dequantized, type Quantized } from "./quantization.ts";
+import { byteOf, dequantized, type Quantized, quantizedBy } from "./quantization.ts";
 import { endOf, limits } from "./quantized-end.ts";
 
 /** The least and greatest byte that a result may be, where it is clipped. */
@@ -16,7 +16,9 @@ const MOVES = /^(Reshape|Flatten|Squeeze|Unsqueeze|Transpose|Slice|Split|Concat|
 export async function quantizedValues(model: Model): Promise<boolean> {
   const edits = new Edits(model);
   for (const node of model.main.nodes) {
-    if (edits.isTouched(node) || node.output.slice(1).some(Boolean)) continue;
+    if (edits.isTouched(node)) continue;
+    if (node.op_type === "Split" && node.domain === "" && (await split(model, edits, node))) continue;
+    if (node.output.slice(1).some(Boolean)) continue;
     const end = await endOf(model, node);
     const { bounds, rest } = limits(end.activation, end.q);
     if (!end.q || rest || end.nodes.some((each) => edits.isTouched(each))) continue;
@@ -27,6 +29,19 @@ export async function quantizedValues(model: Model): Promise<boolean> {
   }
   return edits.apply();
 }
+
+/** Parts of bytes are bytes, where each is quantized as the whole is. */
+async function split(model: Model, edits: Edits, node: Node): Promise<boolean> {
+  const x = await dequantized(model, node.input[0] as string);
+  const ends = await Promise.all(node.output.map((name) => quantizedBy(model, name)));
+  if (x?.scale.length !== 1 || !ends.every((end) => end && isSame(x, end.q))) return false;
+  for (const end of ends) if (end) edits.replace(end.node, []);
+  const output = ends.map((end) => end?.q.name ?? "");
+  edits.replace(node, [edited(node, { input: [x.name, ...node.input.slice(1)], output })]);
+  return true;
+}
+
+const isSame = (x: Quantized, q: Quantized): boolean => x.dtype === q.dtype && x.scale[0] === q.scale[0] && x.zero[0] === q.zero[0];
 
 async function onBytes(model: Model, edits: Edits, node: Node, q: Quantized, bounds?: Bounds): Promise<Node[] | undefined> {
   const inputs = await Promise.all(node.input.map((name) => (name ? dequantized(model, name) : undefined)));
@@ -91,9 +106,8 @@ function moved(model: Model, edits: Edits, node: Node, inputs: readonly (Quantiz
   const names: string[] = [];
   for (const [i, x] of inputs.slice(0, count).entries()) {
     if (x?.scale.length !== 1) return undefined;
-    const isSame = x.dtype === q.dtype && x.scale[0] === q.scale[0] && x.zero[0] === q.zero[0];
-    const name = isSame ? x.name : model.fresh(`${q.name}_${i}`);
-    if (!isSame) before.push(requantized(model, edits, x, { ...q, name }));
+    const name = isSame(x, q) ? x.name : model.fresh(`${q.name}_${i}`);
+    if (name !== x.name) before.push(requantized(model, edits, x, { ...q, name }));
     names.push(name);
   }
   if (node.op_type === "MaxPool") {
