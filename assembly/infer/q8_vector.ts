@@ -8,6 +8,9 @@ import { copy } from "./q8_window";
 /** Range of f32_dynamic_quantize; the ends of two rows of bytes. */
 const LOW: usize = memory.data(8, 16);
 const TAIL: usize = memory.data(32, 16);
+/** Bytes that are repeated so often that they fill whole sixteens. */
+const REPEATED: i32 = 1024;
+const REPEATS: usize = memory.data(1024, 16);
 
 /** Quantizes by the range of the data; see src/kernels/infer/integer.ts. */
 export function f32_dynamic_quantize(n: i32, x: usize, y: usize, scale: usize, zero: usize): void {
@@ -108,7 +111,13 @@ function combine(
   least = <f32>(low - y_zero);
   most = <f32>(high - y_zero);
   y_off = y_zero;
-  const width = c == 1 ? n : c;
+  let width = c == 1 ? n : c;
+  const times = (REPEATED / c) & ~15;
+  if (c > 1 && c & 15 && times > 0 && n > REPEATED) {
+    for (let i = 0; i < times; i++) copy(c, b, REPEATS + <usize>(i * c));
+    b = REPEATS;
+    width = times * c;
+  }
   for (let i = 0; i < n; i += width) row(product, min(width, n - i), a + i, b, c == 1, y + i);
 }
 
@@ -119,78 +128,62 @@ function row(product: bool, n: i32, a: usize, b: usize, one: bool, y: usize): vo
     memory.fill(TAIL + 16, load<u8>(b), 16);
     b = TAIL + 16;
   }
-  for (; n >= 16; n -= 16) {
-    v128.store(y, product ? multiplied(v128.load(a), v128.load(b)) : added(v128.load(a), v128.load(b)));
+  const full = n & ~15;
+  sixteens(product, full, a, b, step, y);
+  n -= full;
+  if (n == 0) return;
+  copy(n, a + full, TAIL);
+  if (!one) copy(n, b + full, TAIL + 16);
+  sixteens(product, 16, TAIL, TAIL + 16, 0, TAIL);
+  copy(n, TAIL, y + full);
+}
+
+/** Sums or products of whole sixteens. */
+function sixteens(product: bool, n: i32, a: usize, b: usize, step: usize, y: usize): void {
+  const f = i8x16.splat(<i8>flip);
+  const za = i16x8.splat(<i16>a_off),
+    zb = i16x8.splat(<i16>b_off);
+  const sa = f32x4.splat(a_scale),
+    sb = f32x4.splat(b_scale),
+    by = f32x4.splat(divisor);
+  const l = f32x4.splat(least),
+    h = f32x4.splat(most),
+    r = f32x4.splat(ROUND),
+    s = i32x4.splat(ROUND_BITS - y_off);
+  const byte = i16x8.splat(255);
+  for (; n > 0; n -= 16) {
+    const p = v128.xor(v128.load(a), f),
+      q = v128.xor(v128.load(b), f);
+    let i = i16x8.sub(i16x8.extend_low_i8x16_s(p), za),
+      j = i16x8.sub(i16x8.extend_low_i8x16_s(q), zb);
+    const v0 = met(product, i32x4.extend_low_i16x8_s(i), sa, i32x4.extend_low_i16x8_s(j), sb, by, l, h, r, s),
+      v1 = met(product, i32x4.extend_high_i16x8_s(i), sa, i32x4.extend_high_i16x8_s(j), sb, by, l, h, r, s);
+    i = i16x8.sub(i16x8.extend_high_i8x16_s(p), za);
+    j = i16x8.sub(i16x8.extend_high_i8x16_s(q), zb);
+    const v2 = met(product, i32x4.extend_low_i16x8_s(i), sa, i32x4.extend_low_i16x8_s(j), sb, by, l, h, r, s),
+      v3 = met(product, i32x4.extend_high_i16x8_s(i), sa, i32x4.extend_high_i16x8_s(j), sb, by, l, h, r, s);
+    v128.store(y, bytes(v0, v1, v2, v3, byte));
     a += 16;
     b += step;
     y += 16;
   }
-  if (n == 0) return;
-  copy(n, a, TAIL);
-  if (!one) copy(n, b, TAIL + 16);
-  v128.store(TAIL, product ? multiplied(v128.load(TAIL), v128.load(TAIL + 16)) : added(v128.load(TAIL), v128.load(TAIL + 16)));
-  copy(n, TAIL, y);
 }
 
 // @ts-ignore: decorator
 @inline
-function added(a: v128, b: v128): v128 {
-  const f = i8x16.splat(<i8>flip);
-  const za = i16x8.splat(<i16>a_off),
-    zb = i16x8.splat(<i16>b_off);
-  a = v128.xor(a, f);
-  b = v128.xor(b, f);
-  const al = i16x8.sub(i16x8.extend_low_i8x16_s(a), za),
-    ar = i16x8.sub(i16x8.extend_high_i8x16_s(a), za);
-  const bl = i16x8.sub(i16x8.extend_low_i8x16_s(b), zb),
-    br = i16x8.sub(i16x8.extend_high_i8x16_s(b), zb);
-  return rounded(
-    f32x4.add(scaled(i32x4.extend_low_i16x8_s(al), a_scale), scaled(i32x4.extend_low_i16x8_s(bl), b_scale)),
-    f32x4.add(scaled(i32x4.extend_high_i16x8_s(al), a_scale), scaled(i32x4.extend_high_i16x8_s(bl), b_scale)),
-    f32x4.add(scaled(i32x4.extend_low_i16x8_s(ar), a_scale), scaled(i32x4.extend_low_i16x8_s(br), b_scale)),
-    f32x4.add(scaled(i32x4.extend_high_i16x8_s(ar), a_scale), scaled(i32x4.extend_high_i16x8_s(br), b_scale)),
-  );
-}
-
-// @ts-ignore: decorator
-@inline
-function multiplied(a: v128, b: v128): v128 {
-  const f = i8x16.splat(<i8>flip);
-  const za = i16x8.splat(<i16>a_off),
-    zb = i16x8.splat(<i16>b_off);
-  a = v128.xor(a, f);
-  b = v128.xor(b, f);
-  const al = i16x8.sub(i16x8.extend_low_i8x16_s(a), za),
-    ar = i16x8.sub(i16x8.extend_high_i8x16_s(a), za);
-  const bl = i16x8.sub(i16x8.extend_low_i8x16_s(b), zb),
-    br = i16x8.sub(i16x8.extend_high_i8x16_s(b), zb);
-  return rounded(
-    f32x4.mul(scaled(i32x4.extend_low_i16x8_s(al), a_scale), scaled(i32x4.extend_low_i16x8_s(bl), b_scale)),
-    f32x4.mul(scaled(i32x4.extend_high_i16x8_s(al), a_scale), scaled(i32x4.extend_high_i16x8_s(bl), b_scale)),
-    f32x4.mul(scaled(i32x4.extend_low_i16x8_s(ar), a_scale), scaled(i32x4.extend_low_i16x8_s(br), b_scale)),
-    f32x4.mul(scaled(i32x4.extend_high_i16x8_s(ar), a_scale), scaled(i32x4.extend_high_i16x8_s(br), b_scale)),
-  );
-}
-
-// @ts-ignore: decorator
-@inline
-function scaled(v: v128, scale: f32): v128 {
-  return f32x4.mul(f32x4.convert_i32x4_s(v), f32x4.splat(scale));
-}
-
-// @ts-ignore: decorator
-@inline
-function rounded(a: v128, b: v128, c: v128, d: v128): v128 {
-  const l = f32x4.splat(least),
-    h = f32x4.splat(most),
-    r = f32x4.splat(ROUND),
-    s = i32x4.splat(ROUND_BITS - y_off),
-    by = f32x4.splat(divisor);
-  return bytes(
-    clip_round(f32x4.div(a, by), l, h, r, s),
-    clip_round(f32x4.div(b, by), l, h, r, s),
-    clip_round(f32x4.div(c, by), l, h, r, s),
-    clip_round(f32x4.div(d, by), l, h, r, s),
-    i16x8.splat(255),
-  );
+function met(
+  product: bool,
+  a: v128,
+  a_scale: v128,
+  b: v128,
+  b_scale: v128,
+  by: v128,
+  least: v128,
+  most: v128,
+  round: v128,
+  shift: v128,
+): v128 {
+  const p = f32x4.mul(f32x4.convert_i32x4_s(a), a_scale),
+    q = f32x4.mul(f32x4.convert_i32x4_s(b), b_scale);
+  return clip_round(f32x4.div(product ? f32x4.mul(p, q) : f32x4.add(p, q), by), least, most, round, shift);
 }

@@ -9,7 +9,9 @@ import { Attention as attention } from "./attention.ts";
 import { isRoom, ofTensors, one, stored } from "./compute.ts";
 import * as conv from "./conv.ts";
 import { broadcast, mayEqual } from "./dims.ts";
+import { eachPair } from "./each.ts";
 import { numbersOf, picked } from "./elements.ts";
+import { roundEven } from "./half.ts";
 import { matmulShape } from "./linear.ts";
 import { fromBnb4 } from "./microsoft-linear.ts";
 import * as normalization from "./normalization.ts";
@@ -138,8 +140,22 @@ export const QConv = typed(Conv);
 export const QMatMul = typed({ infer: (node, [a, b], context) => MatMul.infer(node, [a, b], context) });
 /** Bytes through a table of 256. */
 export const QLookup = typed(like);
-/** Add or Mul of bytes. */
-export const QBinary = typed({ infer: (_node, [a, b], context) => [{ shape: broadcast([a?.shape, b?.shape], context) }] });
+/** Add or Mul of bytes, (byte − zero) · scale each, by `kind`: bytes of `y_scale` and `y_zero` in `low` … `high`. */
+export const QBinary: Op = {
+  ...typed({ infer: (_node, [a, b], context) => [{ shape: broadcast([a?.shape, b?.shape], context) }] }),
+  compute: ofTensors(({ attributes }, [a, b], { outputs: [y] }) => {
+    if (!a || !b || !y?.dtype || !y.shape) return undefined;
+    const { a_scale = 1, a_zero = 0, b_scale = 1, b_zero = 0, y_scale = 1, y_zero = 0 } = attributes as Record<string, number>;
+    const { low = y.dtype === "int8" ? -128 : 0, high = y.dtype === "int8" ? 127 : 255 } = attributes as Record<string, number>;
+    const number = (p: number, q: number) => {
+      const [left, right] = [Math.fround((p - a_zero) * a_scale), Math.fround((q - b_zero) * b_scale)];
+      const both = Math.fround(Math.fround(attributes.kind === "Add" ? left + right : left * right) / y_scale);
+      return Number.isNaN(both) ? low : Math.min(high, Math.max(low, roundEven(both) + y_zero));
+    };
+    const bytes = eachPair(a, b, y.dtype, y.shape, { number, integer: number });
+    return bytes && one(bytes);
+  }),
+};
 export const QAveragePool = typed(AveragePool);
 export const QGlobalAveragePool = typed(GlobalAveragePool);
 export const QMaxPool = typed(MaxPool);

@@ -1,5 +1,6 @@
 import { edited, makeNode, type Node } from "../../graph/graph.ts";
 import { dataType } from "../../graph/types.ts";
+import { mayEqual } from "../../ops/dims.ts";
 import { floatsOf } from "../../ops/value.ts";
 import { Edits, type Model } from "../../optimize/model.ts";
 import { channelsLastAround } from "./channels-last.ts";
@@ -72,12 +73,12 @@ function requantized(model: Model, edits: Edits, x: Quantized, q: Quantized): No
 function binary(model: Model, node: Node, x: Quantized, z: Quantized, q: Quantized, bounds?: Bounds): Node[] | undefined {
   if (x.dtype !== z.dtype || x.dtype !== q.dtype) return undefined;
   const [y, ...shapes] = [node.output[0], x.name, z.name].map((name) => model.inferred.get(name as string)?.shape);
-  const isFull = shapes.map((shape) => shape !== undefined && shape.length === y?.length && shape.every((d, i) => d === y[i]));
-  if (!y || !isFull.includes(true)) return undefined;
+  if (!y || !shapes[0] || !shapes[1]) return undefined;
+  const isFull = shapes.map(
+    (shape) => shape !== undefined && shape.length === y.length && shape.every((d, i) => d === y[i] || (d !== 1 && mayEqual(d, y[i]))),
+  );
+  if (!isFull.includes(true)) return undefined;
   const [a, b] = isFull[0] ? [x, z] : [z, x];
-  const shape = shapes[isFull[0] ? 1 : 0];
-  if (!shape) return undefined;
-  if (shape.some((d, i) => d !== 1 && d !== y[i + y.length - shape.length])) return undefined;
   const attributes = {
     to: dataType(q.dtype),
     kind: node.op_type,

@@ -4,7 +4,7 @@ import { axisOf, int, numbers, text } from "../../ops/op.ts";
 import { broadcastStrides, offsets } from "../../ops/strides.ts";
 import { elements } from "../../tensor.ts";
 import type { Call, Lower } from "./lower.ts";
-import { planeOf } from "./plane.ts";
+import { type Pair, planeOf } from "./plane.ts";
 import { signed } from "./quantized-products.ts";
 
 /** https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html, with one scale or one along an axis. */
@@ -42,8 +42,11 @@ export const QLookup: Lower = ({ inputs: [x, map], outputs: [y], fn }) => {
   return () => fn.q8_lookup(1, n, x.address, n, y.address, n, map.address);
 };
 
-export const QBinary: Lower = ({ node, inputs: [a, b], outputs: [y], fn }) => {
-  if (!a || !b || !y) return undefined;
+export const QBinary: Lower = ({ node, inputs: [left, right], outputs: [y], fn }) => {
+  if (!left || !right || !y) return undefined;
+  const isTurned = elements(left.shape) !== elements(y.shape);
+  const [a, b] = isTurned ? [right, left] : [left, right];
+  if (elements(a.shape) !== elements(y.shape)) return undefined;
   // A kernel repeats c elements of the second over n of the first: up to the last dimension along which it is repeated, and those right before.
   const shape = [...new Array<number>(y.shape.length - b.shape.length).fill(1), ...b.shape];
   const last = shape.findLastIndex((d, i) => d !== y.shape[i]) + 1;
@@ -52,15 +55,15 @@ export const QBinary: Lower = ({ node, inputs: [a, b], outputs: [y], fn }) => {
   const blocks = offsets(outer, broadcastStrides(shape.slice(0, first), outer));
   const [n, c] = [elements(y.shape.slice(first)), elements(shape.slice(last))];
   const isSigned = signed(y.dtype);
-  const { a_scale, a_zero, b_scale, b_zero, y_scale, y_zero } = node.attributes as Record<string, number>;
+  const { a_scale = 1, a_zero = 0, b_scale = 1, b_zero = 0, y_scale = 1, y_zero = 0 } = node.attributes as Record<string, number>;
   const [low, high] = [int(node, "low", isSigned ? -128 : 0), int(node, "high", isSigned ? 127 : 255)];
   const kernel = text(node, "kind", "Add") === "Add" ? fn.q8_add : fn.q8_mul;
-  const numbers = [a_scale, a_zero, b_scale, b_zero, y_scale, y_zero] as [number, number, number, number, number, number];
-  const [p, q, r, s, t, u] = numbers;
+  const pairs: [Pair, Pair] = [[a_scale, a_zero], [b_scale, b_zero]]; // biome-ignore format: pairs
+  const [one, other] = isTurned ? (pairs.toReversed() as [Pair, Pair]) : pairs;
   return () => {
     for (let i = 0; i < blocks.length; i++) {
       const [from, by, to] = [a.address + i * n, b.address + (blocks[i] as number) * c, y.address + i * n];
-      kernel(n, c, from, p, q, by, r, s, to, t, u, isSigned, low, high);
+      kernel(n, c, from, ...one, by, ...other, to, y_scale, y_zero, isSigned, low, high);
     }
   };
 };
