@@ -47,7 +47,8 @@ const waits = (standings: readonly Standing[][], peers: readonly string[]): stri
 async function compressed({ bytes, feeds }: Case, scheme: SchemeName): Promise<Case> {
   const samples = Array.from({ length: SAMPLES }, (_, i) => others(feeds, 100 * (i + 1)));
   const options = scheme === "w8a8" ? { calibration: calibrating(bytes, samples) } : {};
-  const { readable } = compress(bytes, { quantize: scheme, target: { runtime: "edgeslim" } }, options);
+  const recipe = { quantize: scheme, optimize: scheme === "w8a8", target: { runtime: "edgeslim" } } as const;
+  const { readable } = compress(bytes, recipe, options);
   return { bytes: new Uint8Array(await new Response(readable).arrayBuffer()), feeds };
 }
 
