@@ -114,7 +114,7 @@ function block(
     }
     b += group;
   }
-  if (direct && table) look_up(m, n, table, y, ldy);
+  if (direct && table) look_up(m, n, table, y, ldy, y, ldy);
 }
 
 /** Zips the rows of an output row, from column `left` on. */

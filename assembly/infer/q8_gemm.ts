@@ -115,7 +115,7 @@ function multiply(
         else slice(rows, columns, depth, from, panel, form, l == 0, 0, work + SUMS, ((columns + 15) & ~15) << 2, work);
       }
       if (!direct) finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, output, to, ldy);
-      else if (table) look_up(rows, columns, table, to, ldy);
+      else if (table) look_up(rows, columns, table, to, ldy, to, ldy);
     }
     b += panel * <usize>(COLUMNS >> 3);
   }

@@ -72,10 +72,28 @@ export function put8(l: v128, r: v128, scale: usize, emit: usize, y: usize): voi
   }
 }
 
-/** Maps `m` rows of `n` bytes through a table. */
-export function look_up(m: i32, n: i32, table: usize, y: usize, ldy: i32): void {
+/** Maps `m` rows of `n` bytes through a table; `y` may be `x`. */
+export function look_up(m: i32, n: i32, table: usize, x: usize, ldx: i32, y: usize, ldy: i32): void {
+  if (ldx == n && ldy == n) {
+    n *= m;
+    m = 1;
+  }
   for (; m > 0; m--) {
-    for (let i: usize = 0; i < <usize>n; i++) store<u8>(y + i, load<u8>(table + <usize>load<u8>(y + i)));
+    let p = x,
+      q = y,
+      i = n;
+    for (; i >= 4; i -= 4) {
+      // Written at once: a byte that is written makes the next read wait.
+      const a = load<u8>(table + <usize>load<u8>(p)),
+        b = load<u8>(table + <usize>load<u8>(p, 1)),
+        c = load<u8>(table + <usize>load<u8>(p, 2)),
+        d = load<u8>(table + <usize>load<u8>(p, 3));
+      store<u32>(q, (<u32>a) | ((<u32>b) << 8) | ((<u32>c) << 16) | ((<u32>d) << 24));
+      p += 4;
+      q += 4;
+    }
+    for (; i > 0; i--) store<u8>(q++, load<u8>(table + <usize>load<u8>(p++)));
+    x += <usize>ldx;
     y += <usize>ldy;
   }
 }
@@ -100,7 +118,7 @@ export function finish(m: i32, n: i32, sums: usize, scale: usize, bias: usize, t
     } else {
       if (output.kind == BYTE) to_bytes(n, sums, scale, y, output);
       else quantize(n, sums, y, output);
-      if (table) look_up(1, n, table, y, 0);
+      if (table) look_up(1, n, table, y, n, y, n);
     }
     sums += lds;
     y += next;

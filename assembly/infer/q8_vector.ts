@@ -1,7 +1,7 @@
 import { f32_qa8_channels } from "../compress/affine8";
 import { f32_minmax_channels } from "../compress/reduce";
 import { bytes, ROUND, ROUND_BITS } from "../lanes";
-import { clip_round } from "./q8_output";
+import { clip_round, look_up } from "./q8_output";
 import { flip_of } from "./q8_rows";
 import { copy } from "./q8_window";
 
@@ -27,11 +27,7 @@ export function f32_dynamic_quantize(n: i32, x: usize, y: usize, scale: usize, z
 
 /** Maps bytes through a table of 256. */
 export function q8_lookup(m: i32, n: i32, x: usize, ldx: i32, y: usize, ldy: i32, table: usize): void {
-  for (; m > 0; m--) {
-    for (let i: usize = 0; i < <usize>n; i++) store<u8>(y + i, load<u8>(table + <usize>load<u8>(x + i)));
-    x += <usize>ldx;
-    y += <usize>ldy;
-  }
+  look_up(m, n, table, x, ldx, y, ldy);
 }
 
 // What a row of sums or products needs to know.
