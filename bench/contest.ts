@@ -12,6 +12,13 @@ import { fromLine, type Peer, toLine } from "./peers.ts";
 import { median } from "./report.ts";
 
 const SCRIPT = fileURLToPath(new URL("peer.ts", import.meta.url));
+/** Where a contestant runs: this process's Node, or Deno. */
+const RUNTIMES = {
+  node: [process.execPath],
+  deno: [fileURLToPath(new URL("../node_modules/.bin/deno", import.meta.url)), "run", "--allow-all"],
+} as const satisfies Record<string, readonly string[]>;
+export type Runtime = keyof typeof RUNTIMES;
+
 /** A turn lasts this long at least, so that short runs are many. */
 const TURN_MS = 30;
 
@@ -53,9 +60,10 @@ export class Contestant implements AsyncDisposable {
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   }
 
-  static async start(peer: Peer, model: Case): Promise<Contestant> {
+  static async start(peer: Peer, model: Case, runtime: Runtime = "node"): Promise<Contestant> {
     const files = await CaseFiles.write(model);
-    const child = spawn(process.execPath, [SCRIPT, peer, files.model, files.feeds], { stdio: ["pipe", "pipe", "inherit"] });
+    const [command, ...before] = RUNTIMES[runtime];
+    const child = spawn(command, [...before, SCRIPT, peer, files.model, files.feeds], { stdio: ["pipe", "pipe", "inherit"] });
     return new Contestant(child, files);
   }
 

@@ -1,11 +1,11 @@
-// The claims about running whole models: `node bench/runtime.ts [f32|w8a8|weights] [rounds] [PART OF A NAME]`. Prints its sections of
+// The claims about running whole models: `node bench/runtime.ts [f32|w8a8|weights|Deno] [rounds] [PART OF A NAME]`. Prints its sections of
 // RESULTS.md, but for a run on some models only; fails where a claim does.
 //
 // Each peer has a process of its own and one thread (peers.ts); they run in turns, never two at once. Times are of the processor.
 import { compress, type SchemeName } from "../src/index.ts";
 import { calibrating } from "../test/kit/calibrating.ts";
 import { lastSteps, relativeError, shareWithinStep } from "./agreement.ts";
-import { type Case, Contestant, contest, type Standing } from "./contest.ts";
+import { type Case, Contestant, contest, type Runtime, type Standing } from "./contest.ts";
 import type { Peer } from "./peers.ts";
 import { markdownTable, section } from "./report.ts";
 import { decoders, others, type Subject, subjects } from "./subjects.ts";
@@ -32,10 +32,11 @@ const geometric = (values: readonly number[]): number => Math.exp(values.reduce(
 async function held<T>(
   entries: readonly (readonly [Peer, Case])[],
   meanwhile: (all: Contestant[]) => Promise<T>,
+  runtime: Runtime = "node",
 ): Promise<[Standing[], T]> {
   await using stack = new AsyncDisposableStack();
   const all: Contestant[] = [];
-  for (const [peer, model] of entries) all.push(stack.use(await Contestant.start(peer, model)));
+  for (const [peer, model] of entries) all.push(stack.use(await Contestant.start(peer, model, runtime)));
   const seen = await meanwhile(all);
   return [await contest(all, ROUNDS), seen];
 }
@@ -164,10 +165,51 @@ async function weightsOnly(wanted: readonly Subject[]): Promise<string> {
   ].join("\n");
 }
 
+/** Both under Deno, as servers and edge runtimes other than Node have it. */
+async function underDeno(wanted: readonly Subject[]): Promise<string> {
+  const [rows, ratios]: [string[][], [number, number, number][]] = [[], []];
+  for (const { name, kind, make } of wanted) {
+    const float = await make();
+    const model = await compressed(float, "w8a8");
+    const turns = async (...cases: Case[]): Promise<Standing[]> => {
+      const entries = cases.map((each, i) => [i === 0 ? "edgeslim" : "onnxruntime-web", each] as const);
+      return (await held(entries, async () => {}, "deno"))[0];
+    };
+    const [ours, web] = (await turns(float, float)) as [Standing, Standing];
+    const [own, same, before] = (await turns(model, model, float)) as [Standing, Standing, Standing];
+    ratios.push([web.ratio, same.ratio, before.ratio]);
+    rows.push([
+      name,
+      ours.ms.toFixed(2),
+      least(web.ratio, 1.5, times, `${name} under Deno`),
+      own.ms.toFixed(2),
+      least(same.ratio, kind === "transformer" ? 1.3 : 1.7, times, `${name} in w8a8 under Deno`),
+      times(before.ratio),
+    ]);
+    console.error(rows.at(-1)!.join("  "));
+  }
+  const mean = (i: 0 | 1 | 2): number => geometric(ratios.map((each) => each[i]));
+  rows.push([
+    "geometric mean",
+    "",
+    least(mean(0), 1.8, times, "The mean under Deno"),
+    "",
+    least(mean(1), 2.2, times, "The mean in w8a8 under Deno"),
+    least(mean(2), 3, times, "The mean in w8a8 against onnxruntime-web in f32 under Deno"),
+  ]);
+  return [
+    "The same models with both runtimes under Deno: milliseconds of a run, and how many of ours fit into one of onnxruntime-web, in f32 and in w8a8 on",
+    "the same file, and of w8a8 into one on the file in f32. Claims are as above.",
+    "",
+    markdownTable(["model", "f32, ms", "onnxruntime-web", "w8a8, ms", "onnxruntime-web", "its f32"], rows),
+  ].join("\n");
+}
+
 const parts: readonly [string, (wanted: readonly Subject[]) => Promise<string>, readonly Subject[]][] = [
   ["Whole models: f32", floatModels, subjects],
   ["Whole models: w8a8", integerModels, subjects],
   ["Whole models: weights", weightsOnly, decoders],
+  ["Whole models: Deno", underDeno, subjects],
 ];
 for (const [name, measure, all] of parts.filter(([name]) => name.endsWith(ONLY))) {
   const wanted = all.filter((subject) => subject.name.includes(NAMED));
