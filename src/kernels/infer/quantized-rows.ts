@@ -46,9 +46,12 @@ function* pools(rest: (i: number) => { before: number[]; after: number[] }): Ite
     }
 }
 
+// biome-ignore format: pairs
+const REPEATED = [[0, 1], [1, 1], [7, 7], [16, 16], [33, 33], [35, 1], [40, 5], [54, 18], [96, 32], [4800, 24], [4107, 37]] as const;
+
 /** Bytes a and b of which b is repeated. */
 function* pairs(): Iterable<Case> {
-  for (const [i, [n, c]] of ([[0, 1], [1, 1], [7, 7], [16, 16], [33, 33], [35, 1], [40, 5], [54, 18], [96, 32], [4800, 24], [4107, 37]] as const).entries()) // biome-ignore format: pairs
+  for (const [i, [n, c]] of REPEATED.entries())
     for (const [signed, low, high] of [
       [0, 0, 255],
       [1, -128, 127],
