@@ -1,9 +1,10 @@
 /** Operators with subgraphs. */
 import type { Graph, Node } from "../graph/graph.ts";
+import { arrayOf } from "../tensor.ts";
 import { same } from "./dims.ts";
 import { int64s } from "./elements.ts";
 import { sliceAt, stacked } from "./layout.ts";
-import { axisOf, type ComputeContext, type Context, type Datum, int, isTensor, numbers, type Op, subgraph } from "./op.ts";
+import { axisOf, type Context, type ControlContext, type Datum, int, isTensor, numbers, type Op, subgraph } from "./op.ts";
 import type { Dim, TypeAndShape, Value } from "./value.ts";
 
 /** What two values have in common, of which one is taken at run time. */
@@ -27,7 +28,7 @@ export const If: Op = {
     if (known?.length === 1) return known[0] ? yes : no;
     return node.output.map((_, i) => either(yes[i] ?? {}, no[i] ?? {}, context));
   },
-  compute(node, [condition], context) {
+  async control(node, [condition], context) {
     const graph = isTensor(condition) ? subgraph(node, condition.data[0] ? "then_branch" : "else_branch") : undefined;
     return isTensor(condition) && condition.data.length === 1 && graph ? context.graph(graph, []) : undefined;
   },
@@ -75,7 +76,7 @@ export const Loop: Op = {
     const { states, outputs } = turns(body, initial, run, context);
     return [...states, ...outputs.slice(initial.length).map((row) => grown(row, context.symbol(), 0))];
   },
-  compute(node, [count, condition, ...initial], context) {
+  async control(node, [count, condition, ...initial], context) {
     const body = subgraph(node, "body");
     if (!body || [count, condition].some((x) => x && (!isTensor(x) || x.data.length !== 1))) return undefined;
     const most = isTensor(count) ? Number(count.data[0]) : Number.POSITIVE_INFINITY;
@@ -83,31 +84,34 @@ export const Loop: Op = {
     let states: Data = initial;
     const rows: Data[] = [];
     for (let turn = 0; turn < most && isTensor(goes) && goes.data[0]; turn++) {
-      const outputs = context.graph(body, [int64s([], [turn]), goes, ...states]);
+      const outputs = await context.graph(body, [int64s([], [turn]), goes, ...states]);
       goes = outputs[0];
       states = outputs.slice(1, initial.length + 1);
       rows.push(outputs.slice(initial.length + 1));
     }
-    return gathered(node, states, rows, () => 0);
+    return gathered(states, rows, context.outputs.slice(states.length), () => 0);
   },
 };
 
 type Data = readonly (Datum | undefined)[];
 
-/** The outputs after the last turn. What no turn made has no shape: it is left out. */
+/** The outputs after the last turn: states, and the rows of all turns together. Rows that no turn made are told by what is known of them. */
 function gathered(
-  node: Node,
   states: Data,
   rows: readonly Data[],
+  known: readonly TypeAndShape[],
   axisAt: (i: number, rank: number) => number | undefined,
 ): Data | undefined {
-  const made = node.output.slice(states.length).map((_, i) => {
+  const made = known.map(({ dtype, shape = [0] }, i) => {
     const parts = rows.map((row) => row[i]);
-    const rank = isTensor(parts[0]) ? parts[0].shape.length + 1 : 1;
+    const rank = isTensor(parts[0]) ? parts[0].shape.length + 1 : shape.length;
     const axis = axisAt(i, rank);
-    return parts.every(isTensor) && axis !== undefined ? stacked(parts, axis) : undefined;
+    if (axis === undefined || !parts.every(isTensor)) return undefined;
+    if (parts.length > 0) return stacked(parts, axis);
+    const sizes = shape.map((d, at) => (at === axis || typeof d !== "number" ? 0 : d));
+    return dtype && dtype !== "string" ? { dtype, shape: sizes, data: arrayOf(dtype, new Uint8Array(0)) } : undefined;
   });
-  return rows.length > 0 && made.includes(undefined) ? undefined : [...states, ...made];
+  return made.includes(undefined) ? undefined : [...states, ...made];
 }
 
 /** The body sees one slice of each scan input, and its further outputs are stacked. https://onnx.ai/onnx/operators/onnx__Scan.html */
@@ -129,22 +133,23 @@ export const Scan: Op = {
     const rows = outputs.slice(initial.length).map((row, i) => grown(row, length ?? context.symbol(), outputAxes?.[i] ?? 0));
     return [...states, ...rows];
   },
-  compute(node, inputs, context) {
+  async control(node, inputs, context) {
     if (context.opset >= 9) return scanned(node, inputs, context, "scan_input_directions");
     const [lengths, ...batched] = inputs;
     const [first] = batched;
     if (lengths || !isTensor(first) || !batched.every(isTensor)) return undefined;
-    const outputs = Array.from({ length: first.shape[0] ?? 0 }, (_, at) => {
+    const outputs: (Data | undefined)[] = [];
+    for (let at = 0; at < (first.shape[0] ?? 0); at++) {
       const batch = batched.map((x) => (at < (x.shape[0] ?? 0) ? sliceAt(x, 0, at) : undefined));
-      return scanned(node, batch, context, "directions");
-    });
+      outputs.push(await scanned(node, batch, context, "directions"));
+    }
     if (outputs.includes(undefined)) return undefined;
-    return gathered(node, [], outputs as Data[], () => 0);
+    return gathered([], outputs as Data[], context.outputs, () => 0);
   },
 };
 
 /** Runs the body on each slice of the scan inputs. */
-function scanned(node: Node, inputs: Data, context: ComputeContext, directions: string): Data | undefined {
+async function scanned(node: Node, inputs: Data, context: ControlContext, directions: string): Promise<Data | undefined> {
   const body = subgraph(node, "body");
   const split = inputs.length - int(node, "num_scan_inputs", 0);
   const [from, to, backwards, outwards] = ["scan_input_axes", "scan_output_axes", directions, "scan_output_directions"].map((name) =>
@@ -160,12 +165,12 @@ function scanned(node: Node, inputs: Data, context: ComputeContext, directions: 
   const rows: Data[] = [];
   for (let turn = 0; turn < length; turn++) {
     const slices = sources.map((source) => source && sliceAt(source.x, source.axis, source.isBackwards ? length - 1 - turn : turn));
-    const outputs = context.graph(body, [...states, ...slices]);
+    const outputs = await context.graph(body, [...states, ...slices]);
     states = outputs.slice(0, split);
     rows.push(outputs.slice(split));
   }
   const ordered = rows.map((row, turn) => row.map((x, i) => (outwards?.[i] === 1 ? rows[length - 1 - turn]?.[i] : x)));
-  return gathered(node, states, ordered, (i, rank) => axisOf(to?.[i] ?? 0, rank));
+  return gathered(states, ordered, context.outputs.slice(split), (i, rank) => axisOf(to?.[i] ?? 0, rank));
 }
 
 /** Opset 8 has a batch axis and lengths as its first input: types alone are told. */

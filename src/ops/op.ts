@@ -1,7 +1,7 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import { DATA_TYPES } from "../graph/types.ts";
 import type { DType, Tensor } from "../tensor.ts";
-import { integersOf, type Value } from "./value.ts";
+import { integersOf, type TypeAndShape, type Value } from "./value.ts";
 
 /** Inputs by position: `undefined` where an optional one is absent, `{}` where nothing is known of it. */
 export type Inputs = readonly (Value | undefined)[];
@@ -20,10 +20,16 @@ export interface Op {
   fold?(node: Node, inputs: readonly (Tensor | undefined)[], context: FoldContext): readonly Tensor[] | undefined;
   /**
    * The outputs, computed plainly: what a run does where it has neither a kernel nor a `fold`, and the oracle of kernels. Unlike `fold` it
-   * need not be exact, and it may be slow, depend on the data for its shapes, or run subgraphs. Undefined where the inputs break the
-   * operator's rules or ask for what is not supported.
+   * need not be exact, and it may be slow or depend on the data for its shapes. Undefined where the inputs break the operator's rules or ask
+   * for what is not supported.
    */
   compute?(node: Node, inputs: readonly (Datum | undefined)[], context: ComputeContext): readonly (Datum | undefined)[] | undefined;
+  /** As `compute`, for an operator that runs subgraphs. */
+  control?(
+    node: Node,
+    inputs: readonly (Datum | undefined)[],
+    context: ControlContext,
+  ): Promise<readonly (Datum | undefined)[] | undefined>;
 }
 
 /** What a value is while a model runs. */
@@ -45,10 +51,17 @@ export interface ComputeContext {
   tensor: Context["tensor"];
   /** The outputs as `infer` told them; a shape that depends on data is undefined. */
   outputs: readonly { dtype: DType | undefined; shape: readonly number[] | undefined }[];
-  /** Runs a subgraph of the node on its inputs, and gives its outputs. It bounds how often and how deep. */
-  graph(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[];
   /** Uniform in [0, 1). */
   random(): number;
+}
+
+export interface ControlContext {
+  /** Of the node's domain. */
+  opset: number;
+  /** What is known of the outputs. */
+  outputs: readonly TypeAndShape[];
+  /** Runs a subgraph of the node on its inputs, and gives its outputs. It bounds how often and how deep. */
+  graph(graph: Graph, inputs: readonly (Datum | undefined)[]): Promise<readonly (Datum | undefined)[]>;
 }
 
 export interface FoldContext {

@@ -63,16 +63,15 @@ export const SequenceMap: Op = {
     const items = inputs.map((value): Value => itemOf(value?.item ?? value ?? {}));
     return body ? context.graph(body, items).map((value) => ({ item: itemOf(value) })) : [];
   },
-  compute(node, inputs, context) {
+  async control(node, inputs, context) {
     const body = subgraph(node, "body");
     const [first] = inputs;
     if (!body || !first || !("sequence" in first)) return undefined;
-    const rows = first.sequence.map((_, i) =>
-      context.graph(
-        body,
-        inputs.map((x) => (x && "sequence" in x ? x.sequence[i] : x)),
-      ),
-    );
+    const rows: (readonly (Datum | undefined)[])[] = [];
+    for (const i of first.sequence.keys()) {
+      const items = inputs.map((x) => (x && "sequence" in x ? x.sequence[i] : x));
+      rows.push(await context.graph(body, items));
+    }
     const columns = node.output.map((_, i) => rows.map((row) => row[i]));
     return columns.every((column) => column.every(isTensor)) ? columns.map((column) => ({ sequence: column as Tensor[] })) : undefined;
   },

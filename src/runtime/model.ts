@@ -5,6 +5,7 @@ import { arrayOf, byteLength, elements, type Tensor } from "../tensor.ts";
 import { givenOf, Plan, Plans } from "./plan.ts";
 import { type Port, portsOf, portsText, typeText } from "./ports.ts";
 import type { Program } from "./program.ts";
+import { Run } from "./run.ts";
 
 /** What a run is fed, by name: tensors; where the model takes them, `{ sequence }` and `{ optional }`. */
 export type Feeds = Readonly<Record<string, Datum>>;
@@ -21,10 +22,6 @@ export interface RunOptions {
   /** Called after each node: its name, its operator as it was fused, whether a kernel ran it, and how long it took. */
   onStep?: ((step: { name: string; op_type: string; isKernel: boolean; ms: number }) => void) | undefined;
 }
-
-/** How long steps run before others have their turn; and how many where the clock stands still meanwhile, as it does in a Worker. */
-const TURN_MS = 50;
-const TURN_STEPS = 32;
 
 /**
  * A model that runs.
@@ -55,7 +52,8 @@ export class InferenceModel {
   }
 
   /**
-   * Runs the model once; runs of one model take turns. Results are copies.
+   * Runs the model once; runs of one model take turns. Results are copies; feeds are read when the run's turn comes, so leave them as they are
+   * until it has ended.
    * Throws an UnsupportedError where feeds do not fit the inputs, saying which; an AbortError where `signal` aborts.
    */
   run(feeds: Feeds, options: RunOptions = {}): Promise<Results> {
@@ -73,18 +71,15 @@ export class InferenceModel {
     const { main } = document;
     const shapes = given.map(givenOf);
     const plan = this.#plans.get(shapes, () => new Plan(this.#program, main, shapes, this.#base));
-    const run = { started: 0 };
-    let [turn, still] = [performance.now(), 0];
-    for (const step of plan.start(given)) {
+    const run = new Run(this.#program.maxBytes - plan.top, signal);
+    for (const step of plan.start(given, run)) {
       const start = onStep ? performance.now() : 0;
-      step.run(run);
+      const waiting = step.run(run);
+      if (waiting) await waiting;
       onStep?.({ ...nameOf(step.node), isKernel: step.isKernel, ms: performance.now() - start });
       if (onValue) for (const [name, tensor] of plan.observed(step.node)) onValue(name, tensor);
-      const passed = performance.now() - turn;
-      if (passed < TURN_MS && !(signal && passed === 0 && ++still % TURN_STEPS === 0)) continue;
-      await new Promise((resolve) => setTimeout(resolve));
-      signal?.throwIfAborted();
-      turn = performance.now();
+      const rest = run.pause();
+      if (rest) await rest;
     }
     const results = plan.finish();
     return Object.fromEntries(all.map((name, i) => [name, results[i]]).filter(([name]) => wanted.has(name as string))) as Results;

@@ -1,36 +1,29 @@
-import { LimitError, UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../errors.ts";
 import { describe, type Graph, type Node, reads, topological } from "../graph/graph.ts";
 import { constantOf } from "../ops/fold.ts";
 import { inferGraph } from "../ops/infer.ts";
 import { type Datum, isTensor } from "../ops/op.ts";
 import { isStatic, type Value } from "../ops/value.ts";
 import { byteLength, type DType, type Tensor, tensorBytes } from "../tensor.ts";
-import { evaluate, type Surroundings } from "./evaluate.ts";
+import { evaluate, evaluateControl } from "./evaluate.ts";
 import { ALIGN, type Buffer, place } from "./layout.ts";
 import { lowering } from "./lower/index.ts";
 import type { Call } from "./lower/lower.ts";
 import { type Placed, runMoved } from "./moved.ts";
 import type { Operand } from "./operand.ts";
 import type { Program } from "./program.ts";
+import type { Run } from "./run.ts";
 import { isReshape, shareInPlace } from "./sharing.ts";
 
-/** Subgraphs that one run starts, at most: a loop without end stops here. */
-export const MAX_SUBGRAPH_RUNS = 100_000;
 /** Plans of a graph that are kept for inputs of other shapes. */
 const MAX_PLANS = 8;
-
-/** What the runs of a plan and of the plans within share. */
-export interface Run {
-  /** Subgraphs started. */
-  started: number;
-}
 
 /** What runs a node. */
 export interface Step {
   readonly node: Node;
   /** Whether a kernel does, and not the plain computation. */
   readonly isKernel: boolean;
-  run(run: Run): void;
+  run(run: Run): void | Promise<void>;
 }
 
 /** Types and shapes of what a plan is made for; undefined for what is no tensor of numbers. */
@@ -66,6 +59,9 @@ export class Plan {
   readonly #fixed = new Map<string, Tensor>();
   readonly #operands = new Map<string, Operand>();
   readonly #data = new Map<string, Datum | undefined>();
+  /** The run that the values outside are of, and their bytes. */
+  #run: Run | undefined;
+  #outside = 0;
   readonly #inner = new Map<Graph, Plans>();
   readonly #steps: Step[] = [];
   /** Small constants that kernels read, written before each run: other plans share the arena. */
@@ -131,17 +127,21 @@ export class Plan {
     return this.#top;
   }
 
-  run(inputs: readonly (Datum | undefined)[], run: Run): (Datum | undefined)[] {
-    const steps = this.start(inputs);
-    for (const step of steps) step.run(run);
+  async run(inputs: readonly (Datum | undefined)[], run: Run): Promise<(Datum | undefined)[]> {
+    for (const step of this.start(inputs, run)) {
+      const rest = step.run(run) ?? run.pause();
+      if (rest) await rest;
+    }
     return this.finish();
   }
 
   /** Puts the inputs in their places; the steps are then to be run in order. */
-  start(inputs: readonly (Datum | undefined)[]): readonly Step[] {
+  start(inputs: readonly (Datum | undefined)[], run: Run): readonly Step[] {
     const { arena } = this.#program.kernels;
     this.#reserve(this.#top - this.#base);
     this.#data.clear();
+    if (this.#run === run) run.take(-this.#outside);
+    [this.#run, this.#outside] = [run, 0];
     this.#graph.inputs.forEach((name, i) => {
       const operand = this.#operands.get(name);
       const datum = inputs[i];
@@ -328,37 +328,57 @@ export class Plan {
       inputs.push(isThere ? { operand: this.#operand(name, node, i), value: this.value(name) } : (datum as Tensor | undefined));
     }
     const results = runMoved(this.#program, node, inputs);
-    for (const [i, name] of node.output.entries()) if (name && results) this.#data.set(name, this.#kept(results[i]));
+    for (const [i, name] of node.output.entries()) if (name && results) this.#hold(name, results[i]);
     return results !== undefined;
   }
 
+  /** Keeps a value outside of the memory, which counts against what the run may take. */
+  #hold(name: string, datum: Datum | undefined): void {
+    const bytes = bytesOf(datum);
+    this.#run?.take(bytes);
+    this.#outside += bytes;
+    this.#data.set(name, this.#kept(datum));
+  }
+
   /** Computes a node on what is there. */
-  #evaluate(node: Node, run: Run): void {
+  #evaluate(node: Node, run: Run): void | Promise<void> {
+    if (node.graphs.length > 0) return this.#control(node, run);
     if (node.output.every((name) => !name || !(this.#operands.has(name) || this.#fixed.has(name))) && this.#moved(node)) return;
-    const { prepared } = this.#program;
-    const graph: Surroundings["graph"] = (inner, inputs) => this.#runInner(inner, inputs, run);
+    const { known } = this.#program.prepared;
     const inputs = node.input.map((name) => (name ? this.#datum(name) : undefined));
-    // The memory may grow while a subgraph runs, and views of it are lost.
-    const lasting = node.graphs.length > 0 ? inputs.map((input) => this.#kept(input)) : inputs;
-    const results = evaluate(node, lasting, { known: prepared.known, graph });
+    this.#put(node, evaluate(node, inputs, { known, room: run.left }));
+  }
+
+  /** Computes a node that runs subgraphs. The memory may grow meanwhile, and views of it are lost. */
+  async #control(node: Node, run: Run): Promise<void> {
+    const inputs = node.input.map((name) => (name ? this.#kept(this.#datum(name)) : undefined));
+    const outputs = node.output.map((name) => this.#values.get(name) ?? {});
+    const opset = this.#program.prepared.known.opsets.get(node.domain) ?? 1;
+    let taken = 0; // by what turns have given, until it is put together
+    const results = await evaluateControl(node, inputs, outputs, opset, async (graph, given) => {
+      run.enter();
+      const plans = this.#inner.get(graph) ?? new Plans();
+      this.#inner.set(graph, plans);
+      const shapes = given.map(givenOf);
+      const made = await plans.get(shapes, () => new Plan(this.#program, graph, shapes, this.#top, this)).run(given, run);
+      const bytes = made.reduce((sum, datum) => sum + bytesOf(datum), 0);
+      run.take(bytes);
+      taken += bytes;
+      return made;
+    });
+    run.take(-taken);
+    this.#put(node, results);
+  }
+
+  /** Puts what a node gave where it belongs. */
+  #put(node: Node, results: readonly (Datum | undefined)[]): void {
     node.output.forEach((name, i) => {
       if (!name || this.#fixed.has(name)) return;
       const operand = this.#operands.get(name);
       const result = results[i];
-      if (!operand) this.#data.set(name, this.#kept(result));
+      if (!operand) this.#hold(name, result);
       else if (isTensor(result)) this.#write(operand, result, node);
     });
-  }
-
-  #runInner(graph: Graph, inputs: readonly (Datum | undefined)[], run: Run): readonly (Datum | undefined)[] {
-    if (++run.started > MAX_SUBGRAPH_RUNS) {
-      const what = `The model has started ${MAX_SUBGRAPH_RUNS} loop turns or branches in one run; does a loop end?`;
-      throw new LimitError("MAX_SUBGRAPH_RUNS", what);
-    }
-    const plans = this.#inner.get(graph) ?? new Plans();
-    this.#inner.set(graph, plans);
-    const given = inputs.map(givenOf);
-    return plans.get(given, () => new Plan(this.#program, graph, given, this.#top, this)).run(inputs, run);
   }
 
   /** A value that is there: a view of the memory where it lies there. */
@@ -389,4 +409,11 @@ export class Plan {
     const bytes = tensorBytes(tensor);
     this.#program.kernels.arena.u8(operand.address, bytes.byteLength).set(bytes);
   }
+}
+
+/** Bytes of a value's numbers. */
+function bytesOf(datum: Datum | undefined): number {
+  if (!datum) return 0;
+  if (isTensor(datum)) return datum.dtype === "string" ? 0 : byteLength(datum.dtype, datum.shape);
+  return "sequence" in datum ? datum.sequence.reduce((sum, item) => sum + bytesOf(item), 0) : bytesOf(datum.optional);
 }

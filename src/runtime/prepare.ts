@@ -140,7 +140,7 @@ function checkOperators({ main, untouched, sparse }: Document): void {
     for (const node of graph.nodes) {
       const op = operator(node);
       const isFilesOwn = node.domain !== "edgeslim"; // whose operators our fusions alone write, and know to be well made
-      if (isFilesOwn && (op?.compute || op?.fold || (op && node.op_type === "Constant"))) continue;
+      if (isFilesOwn && (op?.compute || op?.control || op?.fold || (op && node.op_type === "Constant"))) continue;
       const what = `${describe(node)}: there is no operator ${node.op_type} in the domain '${node.domain || "ai.onnx"}' that can be run`;
       throw new UnsupportedError(`${what}; docs/support.md lists those there are`, { node: node.name, offset: node.offset });
     }

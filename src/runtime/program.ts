@@ -29,12 +29,15 @@ const keyOf = (packing: Packing | undefined): string => packing?.key ?? "";
 export class Program {
   readonly prepared: Prepared;
   readonly kernels: Kernels<InferKernels>;
+  /** What the model and its runs may take. */
+  readonly maxBytes: number;
   /** Address of `WORK_BYTES` that any kernel may use while it runs. */
   readonly work: number;
   readonly #addresses = new Map<Held, Map<string, Placed>>();
   readonly #defined: ReadonlyMap<Graph, ReadonlySet<string>>;
 
-  private constructor(prepared: Prepared, kernels: Kernels<InferKernels>) {
+  private constructor(prepared: Prepared, kernels: Kernels<InferKernels>, maxBytes: number) {
+    this.maxBytes = maxBytes;
     this.prepared = prepared;
     this.kernels = kernels;
     this.work = kernels.arena.alloc(WORK_BYTES);
@@ -43,7 +46,7 @@ export class Program {
 
   /** Reads every constant that a node needs, packed as its kernel wants it. */
   static async load(prepared: Prepared, kernels: Kernels<InferKernels>, maxBytes: number): Promise<Program> {
-    const program = new Program(prepared, kernels);
+    const program = new Program(prepared, kernels, maxBytes);
     const wanted = [...program.#wanted()];
     const bytes = wanted.reduce((n, { held, packing }) => n + (packing?.bytes ?? byteLength(held.info.dtype, held.info.shape)), 0);
     if (!(bytes <= maxBytes)) {
@@ -165,7 +168,7 @@ export class Program {
       const { node } = made;
       const inputs: (Tensor | undefined)[] = [];
       for (const input of made.inputs) inputs.push(input && (await this.#elements(input)));
-      const surroundings = { known: this.prepared.known, graph: () => [] };
+      const surroundings = { known: this.prepared.known };
       const result = evaluate(node, inputs, surroundings)[node.output.indexOf(info.name)];
       if (isTensor(result)) return result;
       throw new UnsupportedError(`${describe(node)} makes no tensor '${info.name}'`, { node: node.name });

@@ -22,7 +22,7 @@ const ACTIVATIONS = /^(Relu|Sigmoid|Tanh|Softplus|Mish|Exp|Erf|LeakyRelu|Elu|Har
 function listed(domain: string): { body: string; count: number } {
   const all = [...(operators.get(domain) ?? new Map())].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const isTold = (name: string) => domain === "" && name === "Constant";
-  const runs = all.filter(([name, op]) => isTold(name) || op.compute || op.fold);
+  const runs = all.filter(([name, op]) => isTold(name) || op.compute || op.control || op.fold);
   const byKernel = (name: string) =>
     (domain === "" && FUSED.test(name)) || ACTIVATIONS.test(name) || lowering(makeNode(name, [], ["y"], {}, domain)) !== undefined;
   const names = (kernel: boolean) =>

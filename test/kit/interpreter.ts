@@ -4,7 +4,7 @@ import { type GraphProto, ModelProtoSchema } from "onnx-buf";
 import { type Graph, type Node, topological } from "../../src/graph/graph.ts";
 import type { Context, Datum } from "../../src/ops/op.ts";
 import { constantValue } from "../../src/ops/value.ts";
-import { evaluate } from "../../src/runtime/evaluate.ts";
+import { evaluate, evaluateControl } from "../../src/runtime/evaluate.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { tensorOf } from "./conformance.ts";
 import { inferModel } from "./inferred.ts";
@@ -52,7 +52,7 @@ export async function interpret(
     return told && !told.constant && whole ? constantValue(whole) : told;
   };
 
-  function run(graph: Graph, inputs: readonly (Datum | undefined)[]): readonly (Datum | undefined)[] {
+  async function run(graph: Graph, inputs: readonly (Datum | undefined)[]): Promise<readonly (Datum | undefined)[]> {
     if (++started > MAX_STARTED) throw new Error("Too many subgraphs are run.");
     const values = new Map<string, Datum | undefined>();
     scopes.set(graph, values);
@@ -62,7 +62,16 @@ export async function interpret(
     });
     for (const node of topological(graph)) {
       const given = node.input.map((name) => (name ? find(graph, name) : undefined));
-      const outputs = evaluate(node, given, { known: { opsets: document.opsets, tensor }, graph: run, random });
+      const isControl = node.graphs.length > 0;
+      const outputs = isControl
+        ? await evaluateControl(
+            node,
+            given,
+            node.output.map((name) => known.value(graph, name) ?? {}),
+            document.opsets.get(node.domain) ?? 1,
+            run,
+          )
+        : evaluate(node, given, { known: { opsets: document.opsets, tensor }, random });
       node.output.forEach((name, i) => {
         if (name) values.set(name, outputs[i]);
       });
@@ -70,7 +79,7 @@ export async function interpret(
     return graph.outputs.map((name) => find(graph, name));
   }
 
-  const outputs = run(
+  const outputs = await run(
     document.main,
     document.main.inputs.map((name) => feeds.get(name)),
   );

@@ -93,17 +93,17 @@ const datum: fc.Arbitrary<Datum | undefined> = fc.oneof(
 );
 
 describe("whatever a node is given, nothing is thrown", () => {
-  const computed = all.filter(({ op }) => op.compute);
+  const computed = all.filter(({ op }) => op.compute || op.control);
   test.each(computed.map((each) => [`${each.domain}.${each.name}`, each] as const))(
     "where %s is computed",
-    (_name, { domain, name, op }) => {
-      fc.assert(
-        fc.property(
+    async (_name, { domain, name, op }) => {
+      await fc.assert(
+        fc.asyncProperty(
           fc.array(datum, { maxLength: 6 }),
           attributes,
           fc.integer({ min: 1, max: 4 }),
           fc.integer({ min: 7, max: 21 }),
-          (inputs, given, count, opset) => {
+          async (inputs, given, count, opset) => {
             const names = (letter: string, length: number) => Array.from({ length }, (_, i) => `${letter}${i}`);
             const node: Node = {
               ...makeNode(name, names("x", inputs.length), names("y", count), given as Record<string, number>, domain),
@@ -115,13 +115,10 @@ describe("whatever a node is given, nothing is thrown", () => {
               .infer(node, told, context(opset))
               .map(bounded)
               .map(({ dtype, shape }) => ({ dtype, shape: isStatic(shape) ? shape : undefined }));
-            const results = op.compute?.(node, inputs, {
-              opset,
-              outputs,
-              tensor: () => undefined,
-              graph: () => (turns++ < 20 ? inputs.slice(0, 3) : []),
-              random: () => 0.5,
-            });
+            const graph = async () => (turns++ < 20 ? inputs.slice(0, 3) : []);
+            const results =
+              op.compute?.(node, inputs, { opset, outputs, tensor: () => undefined, random: () => 0.5 }) ??
+              (await op.control?.(node, inputs, { opset, outputs, graph }));
             const isWhole = ({ dtype, shape, data }: Tensor) =>
               data.length === Math.ceil((elements(shape) * Math.min(8, BITS[dtype] || 8)) / 8);
             for (const result of results ?? []) if (isTensor(result)) expect(isWhole(result)).toBe(true);
