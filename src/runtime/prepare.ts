@@ -76,8 +76,10 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   const fused = await simplify(document, definitions.filter(isFixed), rest, small, options.optimize !== false);
 
   const held = new Map<Graph, Map<string, Held>>([...graphs(document.main)].map((graph) => [graph, new Map()]));
-  for (const [graph, { constants, made }] of fused)
-    for (const constant of constants.values()) held.get(graph)?.set(constant.info.name, heldOf(constant, made));
+  for (const [graph, { constants, made }] of fused) {
+    const all = new Map<string, Held>();
+    for (const constant of constants.values()) held.get(graph)?.set(constant.info.name, heldOf(constant, made, all));
+  }
   for (const definition of rest) {
     const { info, payload, home } = definition;
     if (payload && home !== document.main && fused.has(home)) continue;
@@ -88,9 +90,18 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   return { document, known, held, defaults, outputs };
 }
 
-function heldOf({ info, payload }: Constant, made: Fused["made"]): Held {
+/** A constant as it is held, which is one however many read it. */
+function heldOf({ info, payload }: Constant, made: Fused["made"], all: Map<string, Held>): Held {
   const maker = made.get(info.name);
-  return { info, payload, made: maker && { node: maker.node, inputs: maker.inputs.map((input) => input && heldOf(input, made)) } };
+  const known = all.get(info.name);
+  if (known) return known;
+  const held: Held = {
+    info,
+    payload,
+    made: maker && { node: maker.node, inputs: maker.inputs.map((input) => input && heldOf(input, made, all)) },
+  };
+  all.set(info.name, held);
+  return held;
 }
 
 /** What a third round finds is not worth the wait. */

@@ -160,17 +160,22 @@ export class Program {
       });
   }
 
-  /** The elements of a constant, made where another node makes it. */
-  async #elements({ info, payload, tensor, made }: Held): Promise<Tensor> {
+  /** The elements of a constant, made where another node makes it; `all` are those that have been made on the way. */
+  async #elements(held: Held, all = new Map<Held, Tensor>()): Promise<Tensor> {
+    const { info, payload, tensor, made } = held;
     const place = { tensor: info.name };
-    if (tensor) return tensor;
+    const known = tensor ?? all.get(held);
+    if (known) return known;
     if (made) {
       const { node } = made;
       const inputs: (Tensor | undefined)[] = [];
-      for (const input of made.inputs) inputs.push(input && (await this.#elements(input)));
-      const surroundings = { known: this.prepared.known };
+      for (const input of made.inputs) inputs.push(input && (await this.#elements(input, all)));
+      const surroundings = { known: this.prepared.known, room: this.maxBytes };
       const result = evaluate(node, inputs, surroundings)[node.output.indexOf(info.name)];
-      if (isTensor(result)) return result;
+      if (isTensor(result)) {
+        all.set(held, result);
+        return result;
+      }
       throw new UnsupportedError(`${describe(node)} makes no tensor '${info.name}'`, { node: node.name });
     }
     if (payload) return { dtype: info.dtype, shape: info.shape, data: arrayOf(info.dtype, await bytesIn(payload)) };
