@@ -59,6 +59,10 @@ export async function calibrateOnnx(
   const scaled = [...wanted].filter(([, like]) => like === undefined).map(([name]) => name);
   const model = await openObserved(floatSource(document, definitions), scaled, calibration, load, signal);
   const given = calibration.samples;
+  if (typeof given !== "function" && !(Symbol.iterator in Object(given)) && !(Symbol.asyncIterator in Object(given)))
+    throw new UnsupportedError(
+      "calibration.samples is no list: expected sets of inputs, or a function that gives them for the model's inputs",
+    );
   const { ranges, samples } = await calibrate(
     typeof given === "function" ? await given(model.inputs) : given,
     model,

@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../errors.ts";
 import { type FindSibling, Siblings } from "../formats/onnx/siblings.ts";
 import { abortableSource } from "../io/abort.ts";
 import { blobSource, isSource, memorySource, type Source } from "../io/source.ts";
@@ -16,7 +17,7 @@ export interface LoadOptions extends PrepareOptions {
 }
 
 /** Anything that can be read again. */
-export type LoadSource = Source | Blob | Uint8Array;
+export type LoadSource = Source | Blob | Uint8Array | ArrayBuffer;
 
 /** Loads an ONNX model, ready to run. */
 export type Load = (source: LoadSource, options?: LoadOptions) => Promise<InferenceModel>;
@@ -25,9 +26,19 @@ export type Load = (source: LoadSource, options?: LoadOptions) => Promise<Infere
 export function createLoad(modules: () => Promise<WasmModules>): Load {
   const compile = compiledOnce(modules);
   return async (source, { maxBytes = MAX_ARENA, findSibling, signal, ...options } = {}) => {
-    const readable = source instanceof Uint8Array ? memorySource(source) : isSource(source) ? source : blobSource(source);
+    const readable = readableOf(source);
     const prepared = await prepare(abortableSource(readable, signal), new Siblings(findSibling, signal), options);
     const kernels = Kernels.instantiate<InferKernels>(await compile(), maxBytes);
     return new InferenceModel(await Program.load(prepared, kernels, maxBytes));
   };
+}
+
+function readableOf(source: LoadSource): Source {
+  if (source instanceof Uint8Array) return memorySource(source);
+  if (source instanceof ArrayBuffer) return memorySource(new Uint8Array(source));
+  if (isSource(source)) return source;
+  if (source instanceof Blob) return blobSource(source);
+  const given = typeof source === "object" && source !== null ? Object.getPrototypeOf(source)?.constructor?.name : typeof source;
+  const what = `A model is loaded from bytes that can be read again: a Uint8Array, ArrayBuffer, Blob or Source; given: ${given}`;
+  throw new UnsupportedError(`${what}. Read a file or stream first, or open it as a Blob`);
 }

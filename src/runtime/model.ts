@@ -1,9 +1,10 @@
 import { UnsupportedError } from "../errors.ts";
 import type { Node } from "../graph/graph.ts";
-import { type Datum, isTensor } from "../ops/op.ts";
-import { arrayOf, byteLength, elements, type Tensor } from "../tensor.ts";
+import type { Datum } from "../ops/op.ts";
+import type { Tensor } from "../tensor.ts";
+import { check } from "./feeds.ts";
 import { givenOf, Plan, Plans } from "./plan.ts";
-import { type Port, portsOf, portsText, typeText } from "./ports.ts";
+import { type Port, portsOf, portsText } from "./ports.ts";
 import type { Program } from "./program.ts";
 import { Run } from "./run.ts";
 
@@ -87,14 +88,16 @@ export class InferenceModel {
 
   /** The feeds in the order of the graph's inputs. */
   #checked(feeds: Feeds): (Datum | undefined)[] {
+    if (typeof feeds !== "object" || feeds === null)
+      throw new UnsupportedError(`A run takes its inputs by name: { ${this.inputs.map(({ name }) => name).join()} }`);
     for (const name of Object.keys(feeds)) this.#port(name, this.inputs, "input");
     const { prepared } = this.#program;
     const bound = new Map<string, { size: number; by: string }>();
     return prepared.document.main.inputs.map((name) => {
       const port = this.inputs.find((each) => each.name === name);
-      const tensor = feeds[name];
-      if (port && isTensor(tensor)) check(port, tensor, bound);
-      if (tensor || !port) return tensor;
+      const given = Object.hasOwn(feeds, name) ? (feeds[name] ?? undefined) : undefined;
+      if (given !== undefined && port) check(port, given, bound);
+      if (given || !port) return given;
       const held = prepared.held.get(prepared.document.main)?.get(name);
       if (held) return this.#program.tensor(held);
       throw new UnsupportedError(`Input '${name}' is missing; the model takes ${portsText(this.inputs)}`, { tensor: name });
@@ -112,37 +115,3 @@ const nameOf = ({ name, output, domain, op_type }: Node) => ({
   name: name || (output[0] ?? ""),
   op_type: domain ? `${domain}.${op_type}` : op_type,
 });
-
-/** Refuses a feed that is not what the model says it takes. A dimension's name stands for one size in all inputs. */
-function check(port: Port, tensor: Tensor, bound: Map<string, { size: number; by: string }>): void {
-  const { name, dtype, shape } = port;
-  const place = { tensor: name };
-  const wrong = (what: string) => new UnsupportedError(`Input '${name}' ${what}; the model takes ${typeText(port)}`, place);
-  if (dtype && tensor.dtype !== dtype) throw wrong(`is ${tensor.dtype}`);
-  if (!tensor.shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw wrong(`has the shape [${tensor.shape}]`);
-  const expected = lengthOf(tensor);
-  if (tensor.data.length !== expected) throw wrong(`has ${tensor.data.length} elements, and its shape [${tensor.shape}] takes ${expected}`);
-  if (
-    !Array.isArray(tensor.data) &&
-    tensor.dtype !== "string" &&
-    arrayOf(tensor.dtype, new Uint8Array(0)).constructor !== tensor.data.constructor
-  )
-    throw wrong(`has its elements in a ${tensor.data.constructor.name}, which does not hold ${tensor.dtype}`);
-  if (!shape) return;
-  if (shape.length !== tensor.shape.length) throw wrong(`has the shape [${tensor.shape}]`);
-  shape.forEach((d, i) => {
-    const size = tensor.shape[i] as number;
-    if (typeof d === "number" ? d !== size : false) throw wrong(`has the shape [${tensor.shape}]`);
-    if (typeof d !== "string" || d === "") return;
-    const before = bound.get(d);
-    if (before && before.size !== size) throw wrong(`has the shape [${tensor.shape}], and ${d} is ${before.size} in '${before.by}'`);
-    bound.set(d, { size, by: name });
-  });
-}
-
-/** Elements of the array that holds a tensor: sub-byte types are packed, complex ones are pairs. */
-function lengthOf({ dtype, shape }: Tensor): number {
-  if (dtype === "string") return elements(shape);
-  const width = arrayOf(dtype, new Uint8Array(0)).BYTES_PER_ELEMENT;
-  return byteLength(dtype, shape) / width;
-}

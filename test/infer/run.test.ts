@@ -23,6 +23,20 @@ describe("feeds that do not fit", () => {
       { y: image },
       /no input 'y'; it takes x: float32\[p2o\.DynamicDimension\.0,3,48,p2o\.DynamicDimension\.1\]/,
     ],
+    ["no feeds", undefined, /takes its inputs by name: \{ x \}/],
+    [
+      "elements alone",
+      { x: new Float32Array(4) },
+      /Input 'x' is a bare Float32Array, expected \{ dtype, shape, data \}; the model takes float32/,
+    ],
+    ["a number", { x: 3 }, /'x' is a number, expected/],
+    ["no shape", { x: { dtype: "float32", data: image.data } }, /'x' is an object of dtype,data, expected/],
+    ["another runtime's tensor", { x: { type: "float32", dims: image.shape, data: image.data } }, /'x' is an object of type,dims,data/],
+    [
+      "a list",
+      { x: { ...image, data: Array.from(image.data as Float32Array) } },
+      /'x' has its elements in a Array, where float32 takes a Float32Array/,
+    ],
     ["no input at all", {}, /Input 'x' is missing; the model takes x: float32/],
     [
       "another type",
@@ -41,7 +55,7 @@ describe("feeds that do not fit", () => {
     [
       "elements in another array",
       { x: { ...image, data: Uint8Array.from(image.data as Float32Array) } },
-      /in a Uint8Array, which does not hold float32/,
+      /in a Uint8Array, where float32 takes a Float32Array/,
     ],
   ] as const)("%s", async (_what, feeds, message) => {
     const refused = model.run(feeds as Record<string, Tensor>);
