@@ -67,7 +67,7 @@ export const foldEach =
 export const foldPairs =
   (each: Each<"two">): Fold =>
   (_node, [first, ...rest], { outputs: [y] }) => {
-    if (!first || !y || (rest.length === 0 && numbersOf(first) === undefined)) return undefined;
+    if (!first || !y || (rest.length === 0 && !numbersOf(first) && !bigIntsOf(first))) return undefined;
     let result: Tensor | undefined = first;
     for (const next of rest) result = result && next && eachPair(result, next, y.dtype, shapeOf(result, next), each);
     return result && [result];

@@ -145,3 +145,7 @@ test("constants that are made of each other are made once", async () => {
   });
   expect((await (await load(model)).run({ i: i64s(5) })).y?.data).toEqual(Float32Array.of(7));
 });
+
+test.each(["Min", "Max"])("%s of one tensor of int64 is that tensor", async (op) => {
+  expect(await run(op, [i64s(3, -2)])).toMatchObject({ y: { dtype: "int64", data: BigInt64Array.of(3n, -2n) } });
+});
