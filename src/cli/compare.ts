@@ -51,8 +51,8 @@ function comparisonText({ models, outputs, layers, first, most }: Comparison, is
   const [a, b] = models;
   const rows = [
     ["size", size(a.bytes), `${size(b.bytes)} (${percent(b.bytes, a.bytes)})`],
-    ["loaded in", milliseconds(a.load_ms), milliseconds(b.load_ms)],
-    ["first run", milliseconds(a.latency.first_ms), milliseconds(b.latency.first_ms)],
+    ["loaded in, the first one cold", milliseconds(a.load_ms), milliseconds(b.load_ms)],
+    ["first run, likewise", milliseconds(a.latency.first_ms), milliseconds(b.latency.first_ms)],
     [
       `median of ${plural(a.latency.runs, "run")}`,
       milliseconds(a.latency.median_ms),

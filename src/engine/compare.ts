@@ -19,8 +19,10 @@ const LAYERS_BYTES = 512 << 20;
 /** Error at which a value counts as touched: above what the order of float32 additions makes, below what half precision does. */
 const FIRST_ERROR = 1e-11;
 /** Runs of each model, taken in turns, that the latency is of, as far as they begin within this time. */
-const REPEATS = 5;
+const REPEATS = 20;
 const REPEATS_MS = 2000;
+/** Runs before those, for so long. */
+const WARM_MS = 250;
 
 /** A model that is compared. */
 export interface Compared {
@@ -95,11 +97,7 @@ export async function compareModels(a: Compared, b: Compared, options: CompareOp
       differing.set(name, entry);
       entry.total.add(name, wanted, given);
     }
-    const end = performance.now() + REPEATS_MS;
-    for (let i = 0; count === 0 && i < REPEATS && performance.now() < end; i++) {
-      await timed(first.model, feeds, times[0], options);
-      await timed(second.model, feeds, times[1], options);
-    }
+    if (count === 0) await repeat([first.model, second.model], feeds, times, options);
     count++;
   }
   if (count === 0) throw new UnsupportedError("There are no samples to run the models on");
@@ -142,6 +140,18 @@ async function timed(model: InferenceModel, feeds: Feeds, times: number[], { sig
   const results = await model.run(feeds, { signal });
   times.push(performance.now() - start);
   return results;
+}
+
+/** Times both in turns, each as often the first as the second, once what they share is warm: the one that starts would pay for it. */
+async function repeat(models: readonly InferenceModel[], feeds: Feeds, times: readonly number[][], options: CompareOptions): Promise<void> {
+  const both = models.map((model, i) => ({ model, times: times[i] as number[] }));
+  const turns = async (most: number, ms: number, isMeasured: boolean) => {
+    const end = performance.now() + ms;
+    for (let i = 0; i < most && performance.now() < end; i++)
+      for (const each of i % 2 === 0 ? both : both.toReversed()) await timed(each.model, feeds, isMeasured ? each.times : [], options);
+  };
+  await turns(Number.POSITIVE_INFINITY, WARM_MS, false);
+  await turns(REPEATS, REPEATS_MS, true);
 }
 
 const figures = ({ name }: Compared, { model, bytes, load_ms }: TimedModel, [first = 0, ...times]: number[]): ModelFigures => ({
