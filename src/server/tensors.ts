@@ -12,6 +12,12 @@ const DATATYPES: Readonly<Record<string, DType>> = {
 };
 const NAMES: ReadonlyMap<DType, string> = new Map(Object.entries(DATATYPES).map(([name, dtype]) => [dtype, name]));
 
+/** What rounds to a finite number of the type. */
+const LARGEST: Partial<Record<DType, number>> = { float32: 3.4028235677973362e38, float16: 65519, bfloat16: 3.39e38 };
+
+/** Integers that no double is. */
+const WIDEST: Partial<Record<DType, bigint>> = { int64: 2n ** 63n - 1n, uint64: 2n ** 64n - 1n };
+
 /** Nested lists of a tensor's data, at most. */
 const MAX_DEPTH = 64;
 
@@ -45,12 +51,16 @@ export function fromBinary(dtype: DType, shape: readonly number[], bytes: Uint8A
 /** Texts, each with its length in four bytes before it. */
 function fromLengths(bytes: Uint8Array, count: number, where: string): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const texts: string[] = [];
   for (let at = 0; at < bytes.byteLength; ) {
     const length = at + 4 <= bytes.byteLength ? view.getUint32(at, true) : Number.POSITIVE_INFINITY;
     if (at + 4 + length > bytes.byteLength) throw broken(`${where} ends in the middle of element ${texts.length}`);
-    texts.push(decoder.decode(bytes.subarray(at + 4, at + 4 + length)));
+    try {
+      texts.push(decoder.decode(bytes.subarray(at + 4, at + 4 + length)));
+    } catch {
+      throw broken(`${where}: element ${texts.length} is no UTF-8; a model's strings are text, so encode other bytes as such`);
+    }
     at += 4 + length;
   }
   if (texts.length !== count) throw broken(`${where} has ${texts.length} elements; its shape takes ${count}`);
@@ -73,12 +83,15 @@ export function fromJson(dtype: DType, shape: readonly number[], list: unknown, 
   }
   const data = arrayFor(dtype, count) as NonNullable<ReturnType<typeof arrayFor>>;
   const [low, high] = RANGES[dtype] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const most = LARGEST[dtype] ?? Number.POSITIVE_INFINITY;
   for (let i = 0; i < count; i++) {
     const x = flat[i];
     if (dtype === "bool") {
       if (x !== true && x !== false && x !== 0 && x !== 1) throw wrong(i, "true and false");
     } else if (typeof x !== "number") throw wrong(i, "numbers");
-    else if (dtype in RANGES && !(Number.isInteger(x) && x >= low && x <= high)) throw wrong(i, `integers from ${low} to ${high}`);
+    else if (dtype in RANGES && !(Number.isInteger(x) && x >= low && x <= high))
+      throw wrong(i, `integers from ${BigInt(low)} to ${isBig(data) ? WIDEST[dtype] : high}`);
+    else if (Math.abs(x) > most) throw wrong(i, `numbers up to ${most}; send infinities as binary data`);
     if (isBig(data)) {
       if (!Number.isSafeInteger(x)) throw wrong(i, "integers that JSON holds exactly, up to 2^53; send others as binary data");
       data[i] = BigInt(x as number);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
+import { zipSync } from "fflate/browser";
 import { describe, expect, test } from "vitest";
 import { FormatError, LimitError, UnsupportedError } from "../../src/errors.ts";
 import { openNpy, readNpy, writeNpy } from "../../src/io/npy.ts";
@@ -148,4 +149,14 @@ describe("readNpz", () => {
       }),
     );
   });
+});
+
+test.each(["stored", "deflated"])("a byte of a %s .npz that is another is found", async (kind) => {
+  const archive = zipSync({
+    "x.npy": [writeNpy({ dtype: "float32", shape: [64], data: new Float32Array(64).fill(1.5) }), { level: kind === "stored" ? 0 : 9 }],
+  });
+  expect(await readNpz(memorySource(archive))).toHaveProperty("x");
+  const broken = archive.slice();
+  broken[kind === "stored" ? 200 : 60] = (broken[kind === "stored" ? 200 : 60] as number) ^ 8;
+  await expect(readNpz(memorySource(broken))).rejects.toThrow(FormatError);
 });

@@ -207,6 +207,7 @@ describe("POST /v2/models/NAME/infer", () => {
     ["FP64", DataType.DOUBLE, [0.1, -1e300, 3], bytesOf(Float64Array.of(0.1, -1e300, 3))],
     ["FP16", DataType.FLOAT16, [0.5, -2, 65504], bytesOf(Uint16Array.of(0x3800, 0xc000, 0x7bff))],
     ["BYTES", DataType.STRING, ["a", "größer", ""], Buffer.from("\x01\0\0\0a\x08\0\0\0gr\xc3\xb6\xc3\x9fer\0\0\0\0", "latin1")],
+    ["BYTES", DataType.STRING, ["\ufeffa", "b", ""], Buffer.from("\x04\0\0\0\xef\xbb\xbfa\x01\0\0\0b\0\0\0\0", "latin1")],
   ])("%s goes in and out, as JSON and as bytes", async (datatype, type, data, bytes, gives = data) => {
     await put("identity/model.onnx", identity(type));
     const input = { name: "x", datatype, shape: [3] };
@@ -254,6 +255,13 @@ describe("POST /v2/models/NAME/infer", () => {
       /nested lists/,
     ],
     ["a fraction as an integer", 400, { inputs: [{ ...x, datatype: "INT32", data: x.data.map(() => 0.5) }] }, /INT32 takes integers from/],
+    ["an integer beyond its type", 400, { inputs: [{ ...x, datatype: "INT64", data: x.data.map(() => 1e19) }] }, /to 9223372036854775807/],
+    [
+      "a number beyond its type",
+      400,
+      { inputs: [{ ...x, data: x.data.map(() => 1e39) }] },
+      /element 0 is 1e\+39; FP32 takes numbers up to 3\.4/,
+    ],
     ["an id that is none", 400, { id: 1, inputs: [x] }, /'id' is not a string/],
     ["outputs that are none", 400, { inputs: [x], outputs: {} }, /'outputs' is not a list/],
     ["a flag that is none", 400, { inputs: [x], parameters: { binary_data_output: 1 } }, /not true or false/],
@@ -285,6 +293,8 @@ describe("POST /v2/models/NAME/infer", () => {
     const texts = { inputs: [{ name: "x", datatype: "BYTES", shape: [3], parameters: { binary_data_size: 8 } }] };
     await refused(await binary("identity", texts, [Uint8Array.of(255, 0, 0, 0, 1, 2, 3, 4)]), 400, /ends in the middle of element 0/);
     await refused(await binary("identity", texts, [new Uint8Array(8)]), 400, /has 2 elements; its shape takes 3/);
+    const noText = Uint8Array.of(4, 0, 0, 0, 255, 254, 0, 1);
+    await refused(await binary("identity", texts, [noText]), 400, /element 0 is no UTF-8/);
   });
 
   test("413 for a long body, by its length and as it comes", async () => {

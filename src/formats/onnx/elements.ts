@@ -15,7 +15,8 @@ export function smallTensor(message: Message, { dtype, shape }: TensorInfo): Ten
   const [field] = fields;
   const count = elements(shape);
   if (dtype === "string") {
-    const data = carriers.map((f) => new TextDecoder().decode(content(f)));
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    const data = carriers.map((f) => decoder.decode(content(f)));
     return data.length === count ? { dtype, shape, data } : undefined;
   }
   const bytes = field === undefined ? new Uint8Array(0) : plainBytes(carriers, field, dtype);
