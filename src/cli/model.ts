@@ -108,7 +108,10 @@ async function openPipe(path: string, signal: AbortSignal): Promise<Model> {
 
 /** A file that is not there is wrong usage; one that cannot be read is a failure. */
 export function missing(action: string, error: unknown): unknown {
-  if (!isSystemError(error)) return error;
+  if (!isSystemError(error)) {
+    if (error instanceof Error) error.message = `${action}: ${error.message}`;
+    return error;
+  }
   const message = `${action}: ${reasonOf(error)}`;
   return error.code === "ENOENT" || error.code === "ENOTDIR" ? new UsageError(message) : new Error(message, { cause: error });
 }

@@ -20,6 +20,9 @@ export interface RunFlags {
 
 /** `edgeslim run`: feeds a model from files, writes its outputs, tells how long it took. */
 export async function runCommand(path: string, flags: RunFlags, signal: AbortSignal): Promise<void> {
+  if (flags.output === "-") throw new UsageError("A run writes a file for each output: name a folder with -o, not standard output");
+  if (path === "-" && (await inputFiles(flags.input)).includes("-"))
+    throw new UsageError("The model and an input cannot both be standard input");
   const file = await openLoadable(path, signal);
   const named = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {

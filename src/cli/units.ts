@@ -28,7 +28,9 @@ export const number = (x: number): string => (Number.isInteger(x) && Math.abs(x)
 
 /** Milliseconds: `4.51 ms`. */
 export const milliseconds = (value: number): string =>
-  `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
+  value < 0.1
+    ? `${Number((value * 1000).toPrecision(2))} µs`
+    : `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
 
 /** A list that names the first few and counts the rest. */
 export function some(names: readonly string[], shown = 3): string {

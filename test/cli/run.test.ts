@@ -56,6 +56,25 @@ describe("edgeslim run", () => {
       close(await readNpy(readFileSync(join(cwd, `${name}.npy`))), data as Float32Array);
   });
 
+  test("takes an array from standard input", async () => {
+    const { bytes, inputs } = mlp();
+    const cwd = modelFolder();
+    const input = readFileSync(join(cwd, "0.npy"));
+    const { code, err } = await edgeslim(["run", "model.onnx", "--input", "x=-"], { cwd, input });
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const { y } = await runNode(bytes, inputs);
+    close(await readNpy(readFileSync(join(cwd, "y.npy"))), y?.data as Float32Array);
+  });
+
+  test.each([
+    ["a folder as an array", ["model.onnx", "--input", "x=."], 1, /Cannot read \.: it is a folder/],
+    ["standard input for both", ["-", "--input", "x=-"], 2, /cannot both be standard input/],
+    ["standard output", ["model.onnx", "--input", "0.npy", "-o", "-"], 2, /name a folder with -o/],
+  ])("refuses %s", async (_, args, code, message) => {
+    const ended = await edgeslim(["run", ...args], { cwd: modelFolder() });
+    expect([ended.code, ended.err]).toEqual([code, expect.stringMatching(message)]);
+  });
+
   test("gives files names that every system takes", async () => {
     const model = oddNames();
     const cwd = modelFolder(model);

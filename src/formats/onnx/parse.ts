@@ -248,9 +248,8 @@ export class Parser {
   #account(bytes: number, tag: Tag, cost = COST.field): void {
     this.#held += bytes + cost;
     if (this.#held > MAX_GRAPH_BYTES) {
-      throw new LimitError("MAX_GRAPH_BYTES", `The graph without its large tensors takes more than ${MAX_GRAPH_BYTES} bytes`, {
-        offset: tag.offset,
-      });
+      const what = `Nodes, names and small tensors take more than ${MAX_GRAPH_BYTES} bytes of memory while they are read`;
+      throw new LimitError("MAX_GRAPH_BYTES", `${what}: some 20,000 nodes do; simplify the graph, or split it`, { offset: tag.offset });
     }
   }
 
