@@ -74,8 +74,8 @@ export class HotModels {
     }
   }
 
-  /** What a model takes and gives, and its versions. It need not be loaded. */
-  async describe(place: ModelPlace, signal: AbortSignal): Promise<ModelPorts & { versions: string[] }> {
+  /** What a model takes and gives, its versions, and whether its file may fit. It need not be loaded. */
+  async describe(place: ModelPlace, signal: AbortSignal): Promise<ModelPorts & { versions: string[]; fits: boolean }> {
     const stored = await openModel(requireStore(this.#store), place.name);
     try {
       const file = runnable(stored, place.version);
@@ -84,7 +84,8 @@ export class HotModels {
       const { inputs, outputs } = isCurrent
         ? await hot.loading
         : await readPorts(stored.files[file] as Source, siblingsOf(stored, file), signal);
-      return { inputs, outputs, versions: [...versionsOf(stored).keys()] };
+      const fits = (stored.files[file] as Source).size <= this.#limits.MAX_HOT_BYTES;
+      return { inputs, outputs, versions: [...versionsOf(stored).keys()], fits };
     } finally {
       await stored.close();
     }

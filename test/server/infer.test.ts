@@ -357,6 +357,7 @@ describe("models that are kept", () => {
 
   test("413 for a model that does not fit, before it is read, with the way out", async () => {
     const app = appOf({ MAX_HOT_BYTES: 20_000 });
+    expect(await (await app.request("/v2/models/mlp/ready")).json()).toEqual({ name: "mlp", ready: false });
     await refused(await infer("mlp", request, app), 413, /'mlp' has 37\d+ bytes, .* in 20000; compress it .*edgeslim serve.*MAX_HOT_BYTES/);
     expect(loads).toBe(0);
   });

@@ -74,8 +74,8 @@ export function modelMetadata({ limits }: Ports, hot: HotModels): (c: Context) =
 /** GET …/ready: whether a model is there and can be run. */
 export function modelReady({ limits }: Ports, hot: HotModels): (c: Context) => Promise<Response> {
   return async (c) => {
-    const { place } = await described(c, limits, hot);
-    return c.json({ name: place.name, ready: true });
+    const { place, fits } = await described(c, limits, hot);
+    return c.json({ name: place.name, ready: fits });
   };
 }
 
