@@ -106,8 +106,7 @@ function block(
     else zip_rows<u8>(v, x + at, lanes, x_zero, oy, left, columns, work);
     const own = work + (at << 2);
     const to = y + at * size_of(out);
-    const emit: usize = direct ? work + EMIT : 0;
-    if (direct) dots(v, m, columns, b, own + START, own + SCALE, emit, to, <usize>ldy, work);
+    if (direct) dots(v, m, columns, b, own + START, own + SCALE, work + EMIT, to, <usize>ldy, work);
     else {
       dots(v, m, columns, b, own + START, own + SCALE, 0, work + SUMS, 64, work);
       finish(m, lanes, work + SUMS, own + SCALE, own + BIAS, table, out, to, ldy);

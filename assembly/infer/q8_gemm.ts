@@ -95,7 +95,7 @@ function multiply(
   const panel = panel_bytes(k, form);
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(n - j, COLUMNS);
-    // A last panel of less than eight columns writes into the next row too, whose own columns follow: all rows but the last may do so.
+    // A last panel of less than eight columns writes into the rows behind it too, which are written later: as long as there are eight bytes of them.
     const is_whole = (columns & 7) == 0;
     const may = writes_bytes(output) && k <= DEPTH && m > 1 && (is_whole || ldy == n);
     const at = (<usize>j) << 2;
@@ -103,7 +103,7 @@ function multiply(
     if (narrow) subtract_zero(columns, zero, b + panel - 32, panel, work + START);
     for (let i = 0; i < m; i += ROWS) {
       const rows = min(m - i, ROWS);
-      const direct = may && (is_whole || i + rows < m);
+      const direct = may && (is_whole || (m - i - rows) * n >= 8);
       const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       // With nothing to multiply the sums are what they start from.
       for (let l = 0; l < k || l == 0; l += DEPTH) {

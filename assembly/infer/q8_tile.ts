@@ -1,8 +1,8 @@
 import { put8 } from "./q8_output";
 
 // Tiles of the int8 products: packed rows times a panel of eight columns. `from` holds what the sums start from, `step` bytes from row to row; `c`
-// receives them, `ldc` bytes from row to row but none behind `last`, or bytes of them as `put8` has it. One function a tile, so that V8 has all registers for its sums. `k` is
-// rounded up to whole groups of a.
+// receives them, `ldc` bytes from row to row but none behind `last`, or bytes of them as `put8` has it. One function a tile, so that V8 has all
+// registers for its sums. `k` is rounded up to whole groups of a.
 
 /** Four rows of int16[k/8][4][8] times `wide` weights. */
 export function tile_wide(

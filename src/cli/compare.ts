@@ -36,7 +36,7 @@ export async function compareCommand(
       const comparison = await compareModels(a, b, {
         load,
         signal,
-        feeds: async ({ inputs }) => [input.length > 0 ? await readFeeds(input, inputs) : randomFeeds(inputs, new Map(shape))],
+        feeds: async ({ inputs }) => [input.length > 0 ? await readFeeds(input, inputs, signal) : randomFeeds(inputs, new Map(shape))],
       });
       await writeOut(json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, input.length === 0));
     } finally {

@@ -1,25 +1,22 @@
 /** Arrays of the command line: what a model is fed, and what it gives. */
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { LimitError, UnsupportedError } from "../errors.ts";
-import { fileSource } from "../io/file.ts";
+import { UnsupportedError } from "../errors.ts";
 import { MAX_ARRAY_BYTES, openNpy } from "../io/npy.ts";
 import { readNpz } from "../io/npz.ts";
-import { concat } from "../io/protobuf.ts";
-import { memorySource, type Source } from "../io/source.ts";
+import type { Source } from "../io/source.ts";
 import { anyNumbers } from "../ops/narrow.ts";
 import type { Feeds } from "../runtime/model.ts";
 import { type Port, portsText, typeText } from "../runtime/ports.ts";
 import { BITS, elements, type Tensor } from "../tensor.ts";
 import { UsageError } from "./exit.ts";
-import { missing } from "./model.ts";
+import { missing, openArrays } from "./model.ts";
 import { plural } from "./units.ts";
 
 /** Reads what `--input` names: NAME=FILE.npy, FILE.npz with arrays by the inputs' names, or FILE.npy where the model takes one input. */
-export async function readFeeds(flags: readonly string[], inputs: readonly Port[]): Promise<Feeds> {
+export async function readFeeds(flags: readonly string[], inputs: readonly Port[], signal: AbortSignal): Promise<Feeds> {
   const feeds = new Map<string, Tensor>();
   for (const flag of flags) {
-    for (const [name, tensor] of await readInput(flag, inputs)) {
+    for (const [name, tensor] of await readInput(flag, inputs, signal)) {
       if (feeds.has(name)) throw new UsageError(`The input ${name} is given twice`);
       if (!inputs.some((port) => port.name === name))
         throw new UnsupportedError(`The model has no input '${name}'; it takes ${portsText(inputs)}`);
@@ -45,47 +42,31 @@ async function parts(flag: string): Promise<[name: string, path: string]> {
 export const inputFiles = async (flags: readonly string[]): Promise<string[]> =>
   (await Promise.all(flags.map(parts))).map(([, path]) => path);
 
-async function readInput(flag: string, inputs: readonly Port[]): Promise<[string, Tensor][]> {
+async function readInput(flag: string, inputs: readonly Port[], signal: AbortSignal): Promise<[string, Tensor][]> {
   const [name, path] = await parts(flag);
   if (/\.npz$/i.test(path)) {
     if (name) throw new UsageError(`--input ${flag}: a .npz has its own names; give it alone: --input ${quoted(path)}`);
-    return Object.entries(await opened(path, (source) => readNpz(source)));
+    return Object.entries(await opened(path, signal, (source) => readNpz(source)));
   }
   if (inputs.length === 0) throw new UsageError(`--input ${flag}: the model takes no input`);
   if (!name && inputs.length !== 1) throw new UsageError(`--input ${flag} does not say which input that is`, wanted(inputs));
   const port = name || (inputs[0] as Port).name;
-  return [[port, await opened(path, async (source) => (await openNpy(source)).read())]];
+  return [[port, await opened(path, signal, async (source) => (await openNpy(source)).read())]];
 }
 
-async function opened<T>(path: string, work: (source: Source) => Promise<T>): Promise<T> {
+async function opened<T>(path: string, signal: AbortSignal, work: (source: Source) => Promise<T>): Promise<T> {
   const name = path === "-" ? "standard input" : path;
-  const cannot = (error: unknown): never => {
+  const file = await openArrays(path, MAX_ARRAY_BYTES, signal).catch((error: unknown) => {
     throw missing(`Cannot read ${name}`, error);
-  };
-  const kind = path === "-" ? undefined : await stat(path).catch(cannot);
-  // A pipe has no size: it is read to its end.
-  const isPipe = !kind || kind.isFIFO() || kind.isCharacterDevice();
-  const file = isPipe ? { ...memorySource(await whole(path).catch(cannot)), close: async () => {} } : await fileSource(path).catch(cannot);
+  });
   try {
-    return await work(file);
+    return await work(file.source);
   } catch (error) {
     if (error instanceof Error) error.message = `${name}: ${error.message}`;
     throw error;
   } finally {
     await file.close();
   }
-}
-
-/** The bytes of a pipe. */
-async function whole(path: string): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of path === "-" ? process.stdin : createReadStream(path)) {
-    parts.push(part as Uint8Array);
-    size += (part as Uint8Array).byteLength;
-    if (size > MAX_ARRAY_BYTES) throw new LimitError("MAX_ARRAY_BYTES", `An array that is piped in has more than ${MAX_ARRAY_BYTES} bytes`);
-  }
-  return concat(parts);
 }
 
 /** What to give, word for word. */

@@ -25,26 +25,40 @@ export interface Model {
 
 /** Opens a model: `-` is standard input. */
 export async function openModel(path: string, signal: AbortSignal): Promise<Model> {
-  if (path === "-") return { name: "standard input", source: standardInput(signal), siblings: undefined, async close() {} };
-  try {
-    const found = await stat(path);
-    if (!found.isFile()) return await openPipe(path, signal);
-    const opened = [await fileSource(path)];
-    const siblings = async (location: string): Promise<Source | undefined> => {
-      const file = await openSibling(path, location);
-      if (file) opened.push(file);
-      return file;
-    };
-    const [file] = opened as [FileSource];
-    const read: Source["read"] = (...range) => {
-      signal.throwIfAborted();
-      return file.read(...range);
-    };
-    const close = async (): Promise<void> => void (await Promise.all(opened.map((each) => each.close())));
-    return { name: path, source: { size: file.size, read }, siblings, close };
-  } catch (error) {
+  const opened = await openInput(path, signal).catch((error: unknown) => {
     throw missing(`Cannot read the model ${path}`, error);
-  }
+  });
+  const name = path === "-" ? "standard input" : path;
+  const { source: file } = opened;
+  if (!isSource(file)) return { name, source: file, siblings: undefined, close: opened.close };
+  const beside: FileSource[] = [];
+  const siblings = async (location: string): Promise<Source | undefined> => {
+    const found = await openSibling(path, location);
+    if (found) beside.push(found);
+    return found;
+  };
+  const read: Source["read"] = (...range) => {
+    signal.throwIfAborted();
+    return file.read(...range);
+  };
+  const close = async (): Promise<void> => void (await Promise.all([opened, ...beside].map((each) => each.close())));
+  return { name, source: { size: file.size, read }, siblings, close };
+}
+
+/** Opens a file; standard input, which `-` is, and pipes are read once. */
+async function openInput(path: string, signal: AbortSignal): Promise<Pick<Model, "source" | "close">> {
+  if (path === "-") return { source: standardInput(signal), async close() {} };
+  const found = await stat(path);
+  if (found.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: "EISDIR" }); // not first when it is read
+  if (!found.isFile()) return openPipe(path, signal);
+  const file = await fileSource(path);
+  return { source: file, close: () => file.close() };
+}
+
+/** Opens what is no model and can be read again: what comes from a pipe or standard input is kept in memory, up to `limit` bytes. */
+export async function openArrays(path: string, limit: number, signal: AbortSignal): Promise<{ source: Source; close(): Promise<void> }> {
+  const { source, close } = await openInput(path, signal);
+  return { source: isSource(source) ? source : memorySource(await readAll(inputOf(source), limit, "MAX_ARRAY_BYTES")), close };
 }
 
 /** A model that can be read again. */
@@ -93,13 +107,11 @@ export function withName(error: unknown, name: string): unknown {
 }
 
 /** A pipe, such as a shell's `<(command)`: read once. */
-async function openPipe(path: string, signal: AbortSignal): Promise<Model> {
+async function openPipe(path: string, signal: AbortSignal): Promise<Pick<Model, "source" | "close">> {
   const [{ createReadStream }, { readableStream }] = await Promise.all([import("node:fs"), import("./streams.ts")]);
   const stream = createReadStream(path, { highWaterMark: 1 << 18 });
   return {
-    name: path,
     source: readableStream(stream, signal),
-    siblings: undefined,
     async close() {
       stream.destroy();
     },

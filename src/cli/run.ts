@@ -32,7 +32,7 @@ export async function runCommand(path: string, flags: RunFlags, signal: AbortSig
     const start = performance.now();
     const model = await named(load(file.source, { findSibling: file.siblings, signal }));
     const loaded = performance.now() - start;
-    const feeds = await readFeeds(flags.input, model.inputs);
+    const feeds = await readFeeds(flags.input, model.inputs, signal);
     const { results, latency } = await named(timedRuns(model, feeds, flags.repeat, { signal }));
     const files = await write(results, flags, signal);
     const name = path === "-" ? "standard input" : basename(path);

@@ -22,7 +22,7 @@ export function readableStream(stream: AsyncIterable<Uint8Array>, signal: AbortS
 }
 
 export function standardInput(signal: AbortSignal): ReadableStream<Uint8Array> {
-  if (process.stdin.isTTY) throw new UsageError("Cannot read a model from a terminal: name a file, or pipe one in");
+  if (process.stdin.isTTY) throw new UsageError("Cannot read from a terminal: name a file, or pipe one in");
   return readableStream(process.stdin, signal);
 }
 

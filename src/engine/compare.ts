@@ -21,7 +21,7 @@ const FIRST_ERROR = 1e-11;
 /** Runs of each model, taken in turns, that the latency is of, as far as they begin within this time. */
 const REPEATS = 20;
 const REPEATS_MS = 2000;
-/** Runs before those, for so long. */
+/** As many before those, for so long. */
 const WARM_MS = 250;
 
 /** A model that is compared. */
@@ -145,13 +145,13 @@ async function timed(model: InferenceModel, feeds: Feeds, times: number[], { sig
 /** Times both in turns, each as often the first as the second, once what they share is warm: the one that starts would pay for it. */
 async function repeat(models: readonly InferenceModel[], feeds: Feeds, times: readonly number[][], options: CompareOptions): Promise<void> {
   const both = models.map((model, i) => ({ model, times: times[i] as number[] }));
-  const turns = async (most: number, ms: number, isMeasured: boolean) => {
-    const end = performance.now() + ms;
-    for (let i = 0; i < most && performance.now() < end; i++)
+  const turns = async (ms: number, isMeasured: boolean) => {
+    const end = performance.now() + ms; // the clock of a Worker stands still while it computes
+    for (let i = 0; i < REPEATS && performance.now() < end; i++)
       for (const each of i % 2 === 0 ? both : both.toReversed()) await timed(each.model, feeds, isMeasured ? each.times : [], options);
   };
-  await turns(Number.POSITIVE_INFINITY, WARM_MS, false);
-  await turns(REPEATS, REPEATS_MS, true);
+  await turns(WARM_MS, false);
+  await turns(REPEATS_MS, true);
 }
 
 const figures = ({ name }: Compared, { model, bytes, load_ms }: TimedModel, [first = 0, ...times]: number[]): ModelFigures => ({

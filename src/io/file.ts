@@ -11,12 +11,7 @@ export interface FileSource extends Source {
 /** A source over a regular file. It stays readable when the file is replaced or removed. */
 export async function fileSource(path: string): Promise<FileSource> {
   const handle = await open(path, "r");
-  const kind = await handle.stat();
-  if (kind.isDirectory()) {
-    await handle.close();
-    throw Object.assign(new Error(`${path} is a folder`), { code: "EISDIR", path }); // as a read would say, but for the path
-  }
-  const { size } = kind;
+  const { size } = await handle.stat();
   return {
     size,
     read: (...range) => readAt(handle, ...range),

@@ -40,7 +40,7 @@ function unzipped(bytes: Uint8Array, limit: number): Record<string, Uint8Array> 
       },
     });
     for (const [name, sum] of checksums(bytes)) {
-      const file = files[name];
+      const file = Object.hasOwn(files, name) ? files[name] : undefined;
       if (file && crc32(file) !== sum) throw new RangeError(`the checksum of '${name}' is another; copy or save it again`);
     }
     return files;

@@ -82,7 +82,10 @@ const model = (path: string, parameters: Json[]): Json => ({
     parameters,
     get: {
       summary: "Whether a stored model can be run",
-      responses: { 200: json(object({ name: text, ready: flag }), "It can."), ...problems(404, 409, 422) },
+      responses: {
+        200: json(object({ name: text, ready: flag }), "Whether its file is no larger than MAX_HOT_BYTES."),
+        ...problems(404, 409, 422),
+      },
     },
   },
   [`${path}/infer`]: {

@@ -12,8 +12,8 @@ const DATATYPES: Readonly<Record<string, DType>> = {
 };
 const NAMES: ReadonlyMap<DType, string> = new Map(Object.entries(DATATYPES).map(([name, dtype]) => [dtype, name]));
 
-/** What rounds to a finite number of the type. */
-const LARGEST: Partial<Record<DType, number>> = { float32: 3.4028235677973362e38, float16: 65519, bfloat16: 3.39e38 };
+/** From here on numbers round to infinity: halfway from the largest to the next power of two. */
+const INFINITE: Partial<Record<DType, number>> = { float32: 2 ** 128 - 2 ** 103, float16: 65520, bfloat16: 2 ** 128 - 2 ** 119 };
 
 /** Integers that no double is. */
 const WIDEST: Partial<Record<DType, bigint>> = { int64: 2n ** 63n - 1n, uint64: 2n ** 64n - 1n };
@@ -83,7 +83,7 @@ export function fromJson(dtype: DType, shape: readonly number[], list: unknown, 
   }
   const data = arrayFor(dtype, count) as NonNullable<ReturnType<typeof arrayFor>>;
   const [low, high] = RANGES[dtype] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  const most = LARGEST[dtype] ?? Number.POSITIVE_INFINITY;
+  const infinite = INFINITE[dtype] ?? Number.POSITIVE_INFINITY;
   for (let i = 0; i < count; i++) {
     const x = flat[i];
     if (dtype === "bool") {
@@ -91,7 +91,7 @@ export function fromJson(dtype: DType, shape: readonly number[], list: unknown, 
     } else if (typeof x !== "number") throw wrong(i, "numbers");
     else if (dtype in RANGES && !(Number.isInteger(x) && x >= low && x <= high))
       throw wrong(i, `integers from ${BigInt(low)} to ${isBig(data) ? WIDEST[dtype] : high}`);
-    else if (Math.abs(x) > most) throw wrong(i, `numbers up to ${most}; send infinities as binary data`);
+    else if (Math.abs(x) >= infinite) throw wrong(i, `numbers below ${infinite}; send infinities as binary data`);
     if (isBig(data)) {
       if (!Number.isSafeInteger(x)) throw wrong(i, "integers that JSON holds exactly, up to 2^53; send others as binary data");
       data[i] = BigInt(x as number);

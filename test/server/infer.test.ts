@@ -260,7 +260,7 @@ describe("POST /v2/models/NAME/infer", () => {
       "a number beyond its type",
       400,
       { inputs: [{ ...x, data: x.data.map(() => 1e39) }] },
-      /element 0 is 1e\+39; FP32 takes numbers up to 3\.4/,
+      /element 0 is 1e\+39; FP32 takes numbers below 3\.4/,
     ],
     ["an id that is none", 400, { id: 1, inputs: [x] }, /'id' is not a string/],
     ["outputs that are none", 400, { inputs: [x], outputs: {} }, /'outputs' is not a list/],

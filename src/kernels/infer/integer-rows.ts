@@ -46,6 +46,8 @@ const PRODUCTS = [
   [5, 13, 31],
   [67, 7, 18],
   [131, 20, 24],
+  [65, 1, 9], // of which few rows are behind the first block
+  [66, 3, 20],
   [4, 530, 8],
   [1, 24, 1040],
   [6, 12, 1029],

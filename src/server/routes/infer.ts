@@ -71,7 +71,7 @@ export function modelMetadata({ limits }: Ports, hot: HotModels): (c: Context) =
   };
 }
 
-/** GET …/ready: whether a model is there and can be run. */
+/** GET …/ready: whether a model is there, can be read, and may fit into memory. */
 export function modelReady({ limits }: Ports, hot: HotModels): (c: Context) => Promise<Response> {
   return async (c) => {
     const { place, fits } = await described(c, limits, hot);
