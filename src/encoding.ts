@@ -1,4 +1,4 @@
-import { elements, type TensorInfo } from "./tensor.ts";
+import type { TensorInfo } from "./tensor.ts";
 
 /** What an operator makes of a weight: all that a scheme needs to know to choose an encoding. */
 export interface Role {
@@ -97,24 +97,6 @@ export const NF4_BLOCK_SIZE = 64;
 export type Decision = Encoding | { kind: "keep"; reason: string };
 
 export const keep = (reason: string): Decision => ({ kind: "keep", reason });
-
-/** A shape seen from some of its axes: [outer, channels, inner]. */
-export interface Around {
-  outer: number;
-  channels: number;
-  inner: number;
-}
-
-/** A shape seen from one axis, or from none: one channel. */
-export const around = (shape: readonly number[], axis: number | null): Around =>
-  axis === null ? aroundAxes(shape, [0, 0]) : aroundAxes(shape, [axis, axis + 1]);
-
-/** A shape seen from the axes `from` to `to` (less 1). */
-export const aroundAxes = (shape: readonly number[], [from, to]: readonly [from: number, to: number]): Around => ({
-  outer: elements(shape.slice(0, from)),
-  channels: elements(shape.slice(from, to)),
-  inner: elements(shape.slice(to)),
-});
 
 /** Rows and columns of a packed weight, of its last two axes: N output channels of K inputs, in `blocks` blocks. */
 export function matrix(shape: readonly number[], k_axis: 0 | 1): { n: number; k: number; blocks: number } {

@@ -48,6 +48,24 @@ export const elements = (shape: readonly number[]): number => shape.reduce((n, d
 /** Bytes of a tensor's data, sub-byte elements packed. */
 export const byteLength = (dtype: DType, shape: readonly number[]): number => Math.ceil((elements(shape) * BITS[dtype]) / 8);
 
+/** A shape seen from some of its axes: [outer, channels, inner]. */
+export interface Around {
+  outer: number;
+  channels: number;
+  inner: number;
+}
+
+/** A shape seen from one axis, or from none: one channel. */
+export const around = (shape: readonly number[], axis: number | null): Around =>
+  axis === null ? aroundAxes(shape, [0, 0]) : aroundAxes(shape, [axis, axis + 1]);
+
+/** A shape seen from the axes `from` to `to` (less 1). */
+export const aroundAxes = (shape: readonly number[], [from, to]: readonly [from: number, to: number]): Around => ({
+  outer: elements(shape.slice(0, from)),
+  channels: elements(shape.slice(from, to)),
+  inner: elements(shape.slice(to)),
+});
+
 /**
  * A tensor in memory, elements in row-major order. float16 and bfloat16 are bit patterns, bool is 0 and 1, sub-byte elements are packed
  * bytes, complex numbers are pairs; types of eight bits that no array has are their bytes.

@@ -1,4 +1,4 @@
-import { around, aroundAxes, BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
+import { BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
 import { LimitError, UnsupportedError } from "../errors.ts";
 import { dynamic } from "../quantize/affine8.ts";
 import { half, halfArithmetic } from "../quantize/half.ts";
@@ -6,7 +6,7 @@ import { q4, w4 } from "../quantize/int4.ts";
 import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
 import { w8a8 } from "../quantize/static.ts";
-import { byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
+import { around, aroundAxes, byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
 import { Pattern } from "./pattern.ts";
 import { ALL_WEB, type QuantizeRecipe, type Recipe, type SchemeName } from "./recipe.ts";
 

@@ -1,10 +1,10 @@
 import type { Encoding } from "../encoding.ts";
 import { LimitError } from "../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
+import { Slabs } from "../kernels/slabs.ts";
 import type { Payload } from "../payload.ts";
 import type { EncodingError } from "../quantize/encoder.ts";
 import { encoder } from "../quantize/encoders.ts";
-import { Slabs } from "../quantize/slabs.ts";
 import { elements, type FloatDType, type TensorInfo } from "../tensor.ts";
 import { type Held, MAX_LOOKAHEAD } from "./lookahead.ts";
 

@@ -1,8 +1,8 @@
-import { aroundAxes, type Decision, type Encoding, keep, type Weight } from "../encoding.ts";
+import { type Decision, type Encoding, keep, type Weight } from "../encoding.ts";
+import { pieces } from "../kernels/channels.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { elements } from "../tensor.ts";
+import { aroundAxes, elements } from "../tensor.ts";
 import { integers, parameters } from "./affine.ts";
-import { pieces } from "./channels.ts";
 import { type Encoder, NOTHING, type Pass, readError } from "./encoder.ts";
 
 type Affine8 = Encoding & { kind: "affine8" };

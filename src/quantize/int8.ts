@@ -1,7 +1,7 @@
-import { around, type Decision, keep, type Weight } from "../encoding.ts";
+import { type Decision, keep, type Weight } from "../encoding.ts";
+import { pieces } from "../kernels/channels.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { elements } from "../tensor.ts";
-import { pieces } from "./channels.ts";
+import { around, elements } from "../tensor.ts";
 import { type Encoder, MAX_UNIT, NOTHING, type Pass, readError } from "./encoder.ts";
 
 /** `w8`: symmetric int8 weights, one scale a channel (or a tensor), as the operator that uses the weight lays its channels. */

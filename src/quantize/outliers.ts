@@ -1,6 +1,7 @@
-import { around } from "../encoding.ts";
+import { pieces } from "../kernels/channels.ts";
+
 import type { Kernels } from "../kernels/kernels.ts";
-import { pieces } from "./channels.ts";
+import { around } from "../tensor.ts";
 import type { Encoder, Pass } from "./encoder.ts";
 
 /** A channel whose values reach fewer steps than this has less than 4 bits. */

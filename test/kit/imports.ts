@@ -9,7 +9,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["payload.ts", "kernels/"],
   ["graph/"],
   ["ops/"],
-  ["formats/", "quantize/", "optimize/"],
+  ["formats/", "quantize/", "prune/", "optimize/"],
   ["runtime/"],
   ["engine/"],
   ["index.ts", "index.workerd.ts", "public.ts"],

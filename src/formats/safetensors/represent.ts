@@ -1,5 +1,5 @@
-import { around, BLOCK_SIZE, type Encoding, matrix, type Role } from "../../encoding.ts";
-import type { TensorInfo } from "../../tensor.ts";
+import { BLOCK_SIZE, type Encoding, matrix, type Role } from "../../encoding.ts";
+import { around, type TensorInfo } from "../../tensor.ts";
 
 /** Layer kinds that a name tells, in the words of the frameworks that write safetensors. */
 const EMBEDDING = /(^|[._])(wte|wpe|shared|embed\w*|relative_attention_bias)([._]|$)|(embeddings?|_embed)([._]|$)/i;

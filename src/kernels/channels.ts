@@ -1,4 +1,4 @@
-import type { Around } from "../encoding.ts";
+import type { Around } from "../tensor.ts";
 
 /** A piece of a weight that a kernel takes in one call: f32[outer, channels, inner], its first channel being number `channel`. */
 export interface Piece extends Around {

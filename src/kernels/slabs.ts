@@ -1,5 +1,5 @@
-import type { Kernels } from "../kernels/kernels.ts";
 import { BITS, type FloatDType } from "../tensor.ts";
+import type { Kernels } from "./kernels.ts";
 
 /** Elements in a slab, at least: 256 KiB of float32, which stays in cache between kernels. */
 const SLAB = 1 << 16;
