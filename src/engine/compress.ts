@@ -15,6 +15,7 @@ import { Lookahead, type Spool } from "./lookahead.ts";
 import { compressOnnxSource } from "./onnx-source.ts";
 import { OnnxStream } from "./onnx-stream.ts";
 import type { Tools } from "./pool.ts";
+import { PrunePlan } from "./prune-plan.ts";
 import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
 import { runtimeOf } from "./runtimes.ts";
@@ -119,6 +120,7 @@ export async function compressInto(
       signal: options.signal,
       runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
       optimizes: parsed.optimize === true,
+      pruning: parsed.prune && new PrunePlan(parsed.prune),
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };
@@ -127,6 +129,10 @@ export async function compressInto(
     const format = await detect(reader);
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
+    if (format === "safetensors" && run.pruning)
+      throw new UnsupportedError(
+        "The recipe prunes channels, and safetensors hold no graph that tells which go together; give an ONNX model",
+      );
     if (format === "safetensors" && data?.isAsked)
       throw new UnsupportedError(
         "The result is to be split, and a safetensors file comes out as one file; give a folder as the output, which takes shards",
@@ -135,9 +141,9 @@ export async function compressInto(
       throw new UnsupportedError(
         "The scheme w8a8 looks at activations, and safetensors hold no graph that gives any; give an ONNX model, or use w8",
       );
-    // The optimizer and calibration look at all of a graph before they decide, and at some weights again; a result is split by the sizes of all
+    // The optimizer, pruning and calibration look at all of a graph before they decide, and at some weights again; a result is split by the sizes of all
     // its parts.
-    const isWhole = parsed.optimize === true || data?.isAsked === true || run.decider.observer !== undefined;
+    const isWhole = parsed.optimize === true || parsed.prune !== undefined || data?.isAsked === true || run.decider.observer !== undefined;
     const again = source ?? (format === "onnx" && isWhole ? await lookahead.whole(reader) : undefined);
     let layout: string = "canonical";
     let opset: number | undefined;
@@ -171,6 +177,7 @@ export async function compressInto(
       tensors: log.tensors,
       layers: log.layerReports(),
       ...(log.optimization ? { optimization: log.optimization } : {}),
+      ...(log.pruning ? { pruning: log.pruning } : {}),
       ...(log.calibration ? { calibration: log.calibration } : {}),
       warnings: log.warnings,
       timing: {

@@ -1,5 +1,5 @@
 import { BLOCK_SIZE, type Decision, type Encoding, keep, matrix, NF4_BLOCK_SIZE, type Weight } from "../encoding.ts";
-import { LimitError, UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../errors.ts";
 import { dynamic } from "../quantize/affine8.ts";
 import { half, halfArithmetic } from "../quantize/half.ts";
 import { q4, w4 } from "../quantize/int4.ts";
@@ -7,14 +7,11 @@ import { w8 } from "../quantize/int8.ts";
 import { bnb4 } from "../quantize/nf4.ts";
 import { w8a8 } from "../quantize/static.ts";
 import { around, aroundAxes, byteLength, elements, isFloat, type TensorInfo } from "../tensor.ts";
-import { Pattern } from "./pattern.ts";
+import { Pattern, PatternWork } from "./pattern.ts";
 import { ALL_WEB, type QuantizeRecipe, type Recipe, type SchemeName } from "./recipe.ts";
 
 /** A tensor of fewer elements gains less than its scales and nodes cost. */
 export const MIN_ELEMENTS = 1024;
-
-/** Steps that a recipe's patterns may take over all names: some ten seconds of a matcher that backtracks at its worst. */
-export const MAX_PATTERN_WORK = 1e10;
 
 type Warn = (code: string, message: string, tensor: string) => void;
 /** `runtime` is where the result will run, if the recipe says so. */
@@ -53,7 +50,7 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
 /** `fp16` of a graph that is optimized: its arithmetic is converted too. */
 const HALF = faithful(halfArithmetic(false));
 
-/** A recipe that only optimizes. */
+/** A recipe that only optimizes or prunes. */
 const NONE = faithful(() => keep("the recipe does not quantize"));
 
 /** Schemes that can have a scale a channel or one for all. */
@@ -71,7 +68,7 @@ export class Decider {
   readonly #runtime: string | undefined;
   readonly #unmatched: Set<Pattern>;
   readonly #names = new Map<string, { scheme: Scheme; excluded: boolean }>();
-  #work = 0;
+  readonly #work = new PatternWork();
   readonly #warn: Warn;
   readonly #onUnmatched: ((patterns: readonly string[]) => void) | undefined;
 
@@ -82,15 +79,13 @@ export class Decider {
   constructor(recipe: Recipe, warn: Warn = () => {}, onUnmatched?: (patterns: readonly string[]) => void) {
     this.#warn = warn;
     this.#onUnmatched = onUnmatched;
-    for (const part of ["prune", "distill"] as const) {
-      if (recipe[part])
-        throw new UnsupportedError(
-          `The recipe asks for '${part}', which this version does not do; it optimizes and quantizes (${AVAILABLE.join(", ")})`,
-        );
-    }
+    if (recipe.distill)
+      throw new UnsupportedError(
+        `The recipe asks for 'distill', which this version does not do; it optimizes, prunes and quantizes (${AVAILABLE.join(", ")})`,
+      );
     const [aim] = Object.keys(recipe.target ?? {}).filter((key) => key !== "runtime");
     if (aim) throw new UnsupportedError(`The recipe asks for target.${aim}, which this version does not aim at; name a scheme instead`);
-    if (!recipe.quantize && !recipe.optimize)
+    if (!recipe.quantize && !recipe.optimize && !recipe.prune)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);
     this.#quantize = recipe.quantize ?? {};
     if (this.#quantize.observer && this.#quantize.scheme !== "w8a8")
@@ -176,21 +171,12 @@ export class Decider {
   #chosen(name: string): { scheme: Scheme; excluded: boolean } {
     const known = this.#names.get(name);
     if (known) return known;
-    const excluded = this.#exclude.filter((p) => this.#matches(p, name));
-    const overriding = this.#overrides.filter(([p]) => this.#matches(p, name));
+    const excluded = this.#exclude.filter((p) => this.#work.test(p, name));
+    const overriding = this.#overrides.filter(([p]) => this.#work.test(p, name));
     for (const p of [...excluded, ...overriding.map(([match]) => match)]) this.#unmatched.delete(p);
     const chosen = { scheme: overriding[0]?.[1] ?? this.#scheme, excluded: excluded.length > 0 };
     this.#names.set(name, chosen);
     return chosen;
-  }
-
-  #matches(pattern: Pattern, name: string): boolean {
-    this.#work += pattern.worst(name.length);
-    if (this.#work > MAX_PATTERN_WORK) {
-      const what = `The recipe's pattern '${pattern.source}' may take too long on tensor names like '${name}'; use fewer of * + ? and |`;
-      throw new LimitError("MAX_PATTERN_WORK", what, { tensor: name });
-    }
-    return pattern.test(name);
   }
 
   /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */

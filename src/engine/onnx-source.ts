@@ -16,6 +16,7 @@ import { raiseOpset } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
+import { pruneChannels } from "./onnx-prune.ts";
 import { calibrateOnnx, quantizeOnnx } from "./onnx-static.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, initializerOf } from "./onnx-weights.ts";
@@ -36,7 +37,8 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   for (const name of [...document.main.inputs, ...document.main.outputs]) names.add(name);
   for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) all.push(definition);
 
-  const definitions = run.optimizes ? await optimizeOnnx(document, all, names, log) : all;
+  const optimized = run.optimizes ? await optimizeOnnx(document, all, names, log) : all;
+  const definitions = run.pruning ? await pruneChannels(run, document, optimized, names, run.pruning) : optimized;
   const calibrated = await calibrateOnnx(run, document, definitions, names);
   const { encoded, weights } = await decideAll(run, document, definitions, names, calibrated?.plan);
   noteUntouched(document, log);

@@ -23,11 +23,13 @@ export interface Definition extends TensorDefinition {
   made?: boolean;
   /** What its payload was multiplied by. */
   scaling?: Scaling;
+  /** Whether a part of what the source has is left. */
+  isPruned?: boolean;
 }
 
 /** The initializer of a tensor that is kept; undefined where its node holds it. */
-export function initializerOf({ info, payload, message, scaling, lifted, made }: Definition): Field | undefined {
-  if (message && !scaling) return { field: GraphProto.initializer, message };
+export function initializerOf({ info, payload, message, scaling, isPruned, lifted, made }: Definition): Field | undefined {
+  if (message && !scaling && !isPruned) return { field: GraphProto.initializer, message };
   return (message || lifted || made) && payload ? initializerField(info, payload) : undefined;
 }
 

@@ -18,6 +18,7 @@ import type { DataFile, DataFiles } from "./data-files.ts";
 import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Encoded } from "./onnx-weights.ts";
+import type { PrunePlan } from "./prune-plan.ts";
 import type { Log } from "./report.ts";
 import type { Runtime } from "./runtimes.ts";
 import { encodeWeight, weightScales } from "./weight.ts";
@@ -41,6 +42,8 @@ export interface OnnxRun {
   runtime: Runtime | undefined;
   /** Whether the graph is optimized first. */
   optimizes: boolean;
+  /** What is pruned then. */
+  pruning: PrunePlan | undefined;
   /** The recipe as the file's metadata carries it. */
   recipe: string;
   /** Called once, before the first byte is written. */

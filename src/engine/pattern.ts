@@ -1,3 +1,23 @@
+import { LimitError } from "../errors.ts";
+
+/** Steps that a recipe's patterns may take over all names: some ten seconds of a matcher that backtracks at its worst. */
+export const MAX_PATTERN_WORK = 1e10;
+
+/** What a recipe's patterns may take in all. */
+export class PatternWork {
+  #done = 0;
+
+  /** Whether a name matches. @throws {LimitError} where all names together might take too long. */
+  test(pattern: Pattern, name: string): boolean {
+    this.#done += pattern.worst(name.length);
+    if (this.#done > MAX_PATTERN_WORK) {
+      const what = `The recipe's pattern '${pattern.source}' may take too long on tensor names like '${name}'; use fewer of * + ? and |`;
+      throw new LimitError("MAX_PATTERN_WORK", what, { tensor: name });
+    }
+    return pattern.test(name);
+  }
+}
+
 /** A recipe's regular expression, with a bound on what a backtracking matcher may take for it. */
 export class Pattern {
   readonly source: string;

@@ -109,6 +109,7 @@ export const recipeSchema = z
 
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type Recipe = z.output<typeof documentSchema>;
+export type PruneRecipe = z.output<typeof pruneSchema>;
 export type QuantizeRecipe = z.output<typeof quantizeSchema>;
 
 /** Checks a recipe, in its document form or with the short form of its parts (`quantize: "w8"`). */

@@ -1,5 +1,5 @@
 import type { EncodingError } from "../quantize/encoder.ts";
-import type { TensorInfo } from "../tensor.ts";
+import { byteLength, type TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX, VERSION } from "../version.ts";
 import { type Layer, type LayerReport, moduleOf, sumLayers } from "./layers.ts";
 import type { Recipe } from "./recipe.ts";
@@ -18,6 +18,8 @@ export interface TensorReport {
   bytes: [before: number, after: number];
   /** Why it was kept. */
   reason?: string;
+  /** What was left of it, where it was pruned. */
+  pruned?: { shape: readonly number[] };
   /** Signal to quantization noise, 10·log10(Σx² / Σ(x − x̂)²); absent where the encoding is exact. */
   sqnr_db?: number;
 }
@@ -42,6 +44,8 @@ export interface Report {
   layers: LayerReport[];
   /** Where the recipe asks to optimize. */
   optimization?: Optimization;
+  /** Where the recipe prunes. */
+  pruning?: PruningReport;
   /** Where the scheme looks at activations. */
   calibration?: CalibrationReport;
   warnings: Warning[];
@@ -51,6 +55,30 @@ export interface Report {
 export interface Optimization {
   /** Nodes of the main graph. */
   nodes: [before: number, after: number];
+}
+
+export interface PruningReport {
+  structure: string;
+  criterion: string;
+  scope: string;
+  /** Elements of all float tensors. */
+  parameters: [before: number, after: number];
+  /** Of the model's products for one run, additions counted apart; a size that a run binds counts as 1. */
+  operations: [before: number, after: number];
+  /** Channels that go together, where channels were pruned. */
+  groups?: GroupReport[];
+}
+
+/** Channels that go together or stay together, by the first weight that makes them. */
+export interface GroupReport {
+  name: string;
+  /** The weights that make its channels. */
+  layers: string[];
+  channels: [before: number, after: number];
+  /** Channels that go at a time, where that is more than one: those of a head. */
+  width?: number;
+  /** Why all stayed that was not looked at. */
+  reason?: string;
 }
 
 export interface CalibrationReport {
@@ -76,26 +104,44 @@ export class Log {
   /** What the optimizer did. */
   optimization: Optimization | undefined;
   calibration: CalibrationReport | undefined;
+  pruning: PruningReport | undefined;
+  readonly #pruned = new Map<string, { was: TensorInfo; shape: readonly number[] }>();
   readonly #warnings = new Map<string, Warning>();
 
+  /** Takes note that of a tensor of the source only a part of such a shape is left. What becomes of that is told afterwards. */
+  pruned(was: TensorInfo, shape: readonly number[]): void {
+    this.#pruned.set(was.name, { was, shape });
+  }
+
+  /** A row with the tensor as the source has it. */
+  #add(row: TensorReport): void {
+    const pruned = this.#pruned.get(row.name);
+    if (!pruned) this.tensors.push(row);
+    else {
+      const { was, shape } = pruned;
+      const bytes: [number, number] = [byteLength(was.dtype, was.shape), row.bytes[1]];
+      this.tensors.push({ ...row, shape: was.shape, action: row.action === "kept" ? "pruned" : row.action, bytes, pruned: { shape } });
+    }
+  }
+
   kept(info: TensorInfo, reason: string, bytes: number): void {
-    this.tensors.push({ name: info.name, shape: info.shape, action: "kept", bytes: [bytes, bytes], reason });
+    this.#add({ name: info.name, shape: info.shape, action: "kept", bytes: [bytes, bytes], reason });
   }
 
   dropped(info: TensorInfo, reason: string, bytes: number): void {
-    this.tensors.push({ name: info.name, shape: info.shape, action: "dropped", bytes: [bytes, 0], reason });
+    this.#add({ name: info.name, shape: info.shape, action: "dropped", bytes: [bytes, 0], reason });
   }
 
   /** A weight that stays in its type and has other elements. */
   folded(info: TensorInfo, reason: string, bytes: number): void {
-    this.tensors.push({ name: info.name, shape: info.shape, action: "folded", bytes: [bytes, bytes], reason });
+    this.#add({ name: info.name, shape: info.shape, action: "folded", bytes: [bytes, bytes], reason });
   }
 
   encoded(info: TensorInfo, action: string, before: number, after: number, { signal, noise, nonfinite, coarse = 0 }: EncodingError): void {
     const sqnr = 10 * Math.log10(signal / noise);
     const row: TensorReport = { name: info.name, shape: info.shape, action, bytes: [before, after] };
     if (Number.isFinite(sqnr)) row.sqnr_db = Math.round(sqnr * 100) / 100;
-    this.tensors.push(row);
+    this.#add(row);
     if (Number.isFinite(sqnr) && sqnr < LOST_DB)
       this.warn("signal-lost", `Weights are lost: less than ${LOST_DB} dB are left of them; exclude them, or use bf16`, info.name);
     if (coarse >= MANY_CHANNELS)
@@ -159,7 +205,9 @@ export class Log {
 
   /** Names of tensors in float, for the file's metadata. */
   keptInFloat(): string[] {
-    return this.tensors.filter((t) => t.action === "kept" && !t.reason?.endsWith("not a float tensor")).map((t) => t.name);
+    return this.tensors
+      .filter((t) => (t.action === "kept" || t.action === "pruned") && !t.reason?.endsWith("not a float tensor"))
+      .map((t) => t.name);
   }
 }
 

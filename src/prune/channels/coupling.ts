@@ -1,6 +1,6 @@
 import { describe, type Graph, type Node, reads, topological } from "../../graph/graph.ts";
 import { type Dims, elementsOf, integersOf, isStatic, type Value } from "../../ops/value.ts";
-import type { TensorInfo } from "../../tensor.ts";
+import { isFloat, type TensorInfo } from "../../tensor.ts";
 import { Atoms, type Axes, FIXED, type Labels, type Reason } from "./atoms.ts";
 import { isElementwise, RULES } from "./rules/index.ts";
 
@@ -38,6 +38,8 @@ export interface Surroundings {
 export class Coupling {
   readonly atoms = new Atoms();
   readonly layers: Layer[] = [];
+  /** Scales of BatchNormalization. */
+  readonly norms = new Set<string>();
   readonly opset: number;
   readonly #main: Graph;
   readonly #inferred: ReadonlyMap<string, Value>;
@@ -66,6 +68,7 @@ export class Coupling {
   }
 
   #follow(node: Node): void {
+    if (node.output.some((name) => this.#constants.has(name))) return; // it holds one
     const rule = node.graphs.length === 0 ? ruleOf(node) : undefined;
     const outputs = rule?.(node, this);
     if (!outputs) {
@@ -141,8 +144,7 @@ export class Coupling {
   }
 
   #fresh({ dtype, shape }: TensorInfo): Axes {
-    const isWeight = /^(float|bfloat)(16|32|64)?$|^u?int8$/.test(dtype);
-    return shape.map((d) => (isWeight && d > 1 && d <= MAX_INDICES ? this.atoms.fresh(d) : undefined));
+    return shape.map((d) => (isFloat(dtype) && d > 1 && d <= MAX_INDICES ? this.atoms.fresh(d) : undefined));
   }
 
   /** Makes two axes go together, index by index, and gives the labels of both. Where one stays, so does the other. */

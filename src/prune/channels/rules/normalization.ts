@@ -11,6 +11,7 @@ export const channelwise: Rule = (node, c) => {
   const axes = c.axes(x);
   if (!axes || axes.length < 2) return undefined;
   let labels = axes[1];
+  if (node.op_type === "BatchNormalization" && parameters[0]) c.norms.add(parameters[0]);
   for (const name of parameters) if (name) labels = c.couple(labels, c.axes(name)?.[0], because(node, "its parameters stay"));
   if (node.op_type === "InstanceNormalization") for (const each of axes.slice(2)) c.fix(each, because(node, "it normalizes over them"));
   return [axes.map((each, i) => (i === 1 ? labels : each)), ...node.output.slice(1).map((name) => c.shape(name)?.map(() => undefined))];

@@ -1,0 +1,83 @@
+import { UnsupportedError } from "../errors.ts";
+import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
+import { Pattern, PatternWork } from "./pattern.ts";
+import type { PruneRecipe } from "./recipe.ts";
+
+/** Channels that are left of a layer are a multiple of this unless the recipe says otherwise: what kernels take at a time. */
+const ROUND_TO = 8;
+
+/** The pruning that a recipe asks for, checked, with what its patterns say of names. */
+export class PrunePlan {
+  readonly structure: "channel";
+  readonly criterion: string;
+  readonly scope: "uniform" | "global" | "patterns";
+  readonly sparsity: number;
+  readonly round_to: number;
+  readonly strict: boolean;
+  readonly #work = new PatternWork();
+  readonly #exclude: readonly Pattern[];
+  readonly #protect: readonly Pattern[];
+  readonly #ratios: readonly (readonly [Pattern, number])[];
+  readonly #unmatched: Set<Pattern>;
+
+  constructor(recipe: PruneRecipe) {
+    const { structure, criterion, scope = "uniform", sparsity, exclude = [], protect = [] } = recipe;
+    if (structure !== "channel")
+      throw new UnsupportedError(`The recipe asks for the structure ${structure}, which this version does not prune; it prunes 'channel'`);
+    if (recipe.recover?.length)
+      throw new UnsupportedError("The recipe asks for prune.recover, which this version does not do; leave it out");
+    if (scope === "sensitivity")
+      throw new UnsupportedError(
+        "The recipe asks for the scope 'sensitivity', which this version does not have; it has uniform and global",
+      );
+    this.structure = structure;
+    this.criterion = criterion ?? "l1_norm";
+    if (!CHANNEL_CRITERIA[this.criterion])
+      throw new UnsupportedError(
+        `Channels cannot be judged by ${this.criterion}, only by ${Object.keys(CHANNEL_CRITERIA).join(", ")}; the recipe's criterion is another`,
+      );
+    const isByPattern = typeof scope === "object";
+    if (isByPattern && sparsity !== undefined)
+      throw new UnsupportedError("The recipe's scope has a ratio for each pattern, and it has a sparsity besides; leave one of them out");
+    if (!isByPattern && sparsity === undefined)
+      throw new UnsupportedError(`The recipe prunes ${structure}s and does not say how many: give a sparsity, as in prune=channel:0.3`);
+    this.scope = isByPattern ? "patterns" : scope;
+    this.sparsity = sparsity ?? 0;
+    this.round_to = recipe.round_to ?? ROUND_TO;
+    this.strict = recipe.strict ?? false;
+    this.#exclude = exclude.map((source) => new Pattern(source));
+    this.#protect = protect.map((source) => new Pattern(source));
+    this.#ratios = isByPattern ? Object.entries(scope).map(([source, ratio]) => [new Pattern(source), ratio] as const) : [];
+    this.#unmatched = new Set([...this.#exclude, ...this.#protect, ...this.#ratios.map(([pattern]) => pattern)]);
+  }
+
+  /** Whether a weight keeps all that it makes. */
+  isExcluded(name: string): boolean {
+    return this.#any(this.#exclude, name);
+  }
+
+  /** Whether a weight stays byte for byte. */
+  isProtected(name: string): boolean {
+    return this.#any(this.#protect, name);
+  }
+
+  /** The share that is to go of what a weight makes: undefined where no pattern says it. */
+  ratioOf(name: string): number | undefined {
+    return this.#ratios.filter(([pattern]) => this.#matches(pattern, name))[0]?.[1];
+  }
+
+  /** The patterns that have matched nothing so far. */
+  get unmatched(): string[] {
+    return [...this.#unmatched].map(({ source }) => source);
+  }
+
+  #any(patterns: readonly Pattern[], name: string): boolean {
+    return patterns.filter((pattern) => this.#matches(pattern, name)).length > 0;
+  }
+
+  #matches(pattern: Pattern, name: string): boolean {
+    const matches = this.#work.test(pattern, name);
+    if (matches) this.#unmatched.delete(pattern);
+    return matches;
+  }
+}
