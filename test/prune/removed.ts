@@ -1,6 +1,8 @@
 /** Removes channels of a model, and makes the model of which the same channels are zero. */
+
+import { channelsOf } from "../../src/engine/channels.ts";
 import { floatSource } from "../../src/engine/onnx-float.ts";
-import { couplingOf, removeChannels, verify } from "../../src/engine/onnx-prune.ts";
+import { removeChannels, verify } from "../../src/engine/onnx-remove.ts";
 import type { Definition } from "../../src/engine/onnx-weights.ts";
 import { Log } from "../../src/engine/report.ts";
 import { nestedDefinitions, readModel, spell } from "../../src/formats/onnx/read.ts";
@@ -10,8 +12,9 @@ import { inputOf } from "../../src/io/input.ts";
 import { Reader } from "../../src/io/reader.ts";
 import { memorySource } from "../../src/io/source.ts";
 import { bytesIn, memoryPayload } from "../../src/payload.ts";
-import { type Group, groupsOf, type Unit } from "../../src/prune/channels/groups.ts";
+import type { Group, Unit } from "../../src/prune/channels/groups.ts";
 import { Removal } from "../../src/prune/channels/removal.ts";
+import { SmallValues } from "../../src/runtime/known.ts";
 import { arrayOf, tensorBytes } from "../../src/tensor.ts";
 
 export interface Removed {
@@ -34,11 +37,8 @@ async function opened(bytes: Uint8Array) {
   for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) all.push(definition);
   const own = new Map(all.filter(({ home, kept }) => home === document.main && kept === undefined).map((each) => [each.info.name, each]));
   for (const definition of own.values()) spell(definition, document);
-  const { coupling } = await couplingOf(document, own);
-  const groups = groupsOf(
-    coupling,
-    [...own].map(([name, { info }]) => [name, info.shape] as const),
-  );
+  const constants = new Map([...own].flatMap(([name, { info, payload }]) => (payload ? [[name, info] as const] : [])));
+  const { coupling, groups } = channelsOf(document, await new SmallValues(document).of(own), constants);
   return { document, all, own, names, coupling, groups };
 }
 
@@ -69,10 +69,10 @@ async function zeroed(bytes: Uint8Array, gone: readonly Unit[]): Promise<Uint8Ar
     const mine = parts.filter(({ tensor }) => tensor === info.name);
     if (mine.length === 0 || !payload) continue;
     const data = arrayOf(info.dtype, await bytesIn(payload)) as Float32Array;
-    for (const { axis, indices } of mine) {
+    for (const axis of new Set(mine.map((part) => part.axis))) {
+      const lost = new Set(mine.flatMap((part) => (part.axis === axis ? part.indices : [])));
       const inner = info.shape.slice(axis + 1).reduce((n, d) => n * d, 1);
       const size = info.shape[axis] as number;
-      const lost = new Set(indices);
       for (let i = 0; i < data.length; i++) if (lost.has(Math.floor(i / inner) % size)) data[i] = 0;
     }
     definition.payload = memoryPayload(tensorBytes({ dtype: info.dtype, shape: info.shape, data }));

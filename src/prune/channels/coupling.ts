@@ -144,7 +144,12 @@ export class Coupling {
   }
 
   #fresh({ dtype, shape }: TensorInfo): Axes {
-    return shape.map((d) => (isFloat(dtype) && d > 1 && d <= MAX_INDICES ? this.atoms.fresh(d) : undefined));
+    return shape.map((size) => (isFloat(dtype) ? this.fresh(size) : undefined));
+  }
+
+  /** Labels for an axis of which nothing is known yet; undefined for one that is no axis of channels. */
+  fresh(size: number): Labels | undefined {
+    return size > 1 && size <= MAX_INDICES ? this.atoms.fresh(size) : undefined;
   }
 
   /** Makes two axes go together, index by index, and gives the labels of both. Where one stays, so does the other. */

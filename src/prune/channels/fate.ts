@@ -43,6 +43,7 @@ function through(c: Coupling, node: Node, index: number, axis: number, depth: nu
       return product(index, axis, rank, () => onwards((c.shape(node.output[0] as string)?.length ?? rank) - rank + axis));
     case "Reshape":
     case "Flatten":
+    case "Shape": // has a rule of its own for what is computed with a size
       return KEPT;
     case "Softmax":
     case "LogSoftmax":

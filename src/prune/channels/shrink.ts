@@ -90,9 +90,32 @@ const expand: Edit = (node, shrinking) => {
   return left && retargeted(node, 1, (size, axis) => (size > 1 ? left[axis]?.length : undefined), shrinking);
 };
 
+const constantOfShape: Edit = (node, shrinking) => {
+  const left = shrinking.removal.of(node.output[0] as string);
+  return left && retargeted(node, 0, (_, axis) => left[axis]?.length, shrinking);
+};
+
 const resize: Edit = (node, shrinking) => {
   const left = shrinking.removal.of(node.output[0] as string);
   return left && node.input[3] ? retargeted(node, 3, (_, axis) => left[axis]?.length, shrinking) : undefined;
+};
+
+/** As many are put around as are left of them. */
+const pad: Edit = (node, { coupling: c, removal, integers }) => {
+  const [x = "", list] = node.input;
+  const [y = ""] = node.output;
+  const left = removal.of(y);
+  const shape = c.shape(x) ?? [];
+  const pads = list ? c.integers(list) : numbers(node, "pads");
+  if (!left || !pads) return undefined;
+  const around = pads.map((count, i) => {
+    const axis = i % shape.length;
+    const own = left[axis];
+    const [before, size] = [pads[axis] as number, Number(shape[axis])];
+    return own ? own.filter((index) => (i < shape.length ? index < before : index >= before + size)).length : count;
+  });
+  if (around.every((count, i) => count === pads[i])) return undefined;
+  return list ? [withInput(node, 1, integers(list, around))] : [edited(node, { attributes: { ...node.attributes, pads: around } })];
 };
 
 const split: Edit = (node, { coupling: c, removal, integers }) => {
@@ -137,10 +160,12 @@ const gather: Edit = (node, { coupling: c, removal, integers }) => {
 };
 
 const EDITS: Readonly<Record<string, Edit>> = {
+  ConstantOfShape: constantOfShape,
   Conv: groups(([, own = 1]) => own),
   ConvTranspose: groups(([channels = 1], group) => channels / group),
   Expand: expand,
   Gather: gather,
+  Pad: pad,
   Reshape: reshape,
   Resize: resize,
   Slice: slice,

@@ -34,6 +34,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   ...each("Squeeze Unsqueeze", layout.ones),
   ...each("Resize Upsample", layout.resize),
   Concat: layout.concat,
+  ConstantOfShape: layout.constantOfShape,
   Conv: conv,
   ConvTranspose: convTranspose,
   DepthToSpace: layout.depthToSpace,

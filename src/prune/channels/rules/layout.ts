@@ -132,6 +132,13 @@ export const gather: Rule = (node, c) => {
   return [[...axes.slice(0, axis), ...picked, ...axes.slice(axis + 1)]];
 };
 
+/** As many equal elements as are asked for: https://onnx.ai/onnx/operators/onnx__ConstantOfShape.html */
+export const constantOfShape: Rule = (node, c) => {
+  const [target = ""] = node.input;
+  const [sizes, says] = [c.sizes(node.output[0] as string), sayings(c, target)];
+  return [sizes?.map((size, i) => (says?.[i] ? c.fresh(size) : undefined))];
+};
+
 /** x broadcast to a shape: https://onnx.ai/onnx/operators/onnx__Expand.html */
 export const expand: Rule = (node, c) => {
   const [x = "", target = ""] = node.input;
@@ -160,18 +167,18 @@ export const tile: Rule = (node, c) => {
   return [axes.map((labels, i) => labels && tiled(labels, times[i] as number))];
 };
 
-/** What is put around stays. https://onnx.ai/onnx/operators/onnx__Pad.html */
+/** What is put around goes with what it is computed with. https://onnx.ai/onnx/operators/onnx__Pad.html */
 export const pad: Rule = (node, c) => {
   const [x = "", list, , which] = node.input;
   const axes = c.axes(x);
   const pads = list ? c.integers(list) : numbers(node, "pads");
   if (!axes || !pads || which) return undefined;
-  const isConstant = text(node, "mode", "constant") === "constant";
+  const isConstant = text(node, "mode", "constant") === "constant" && (!list || c.isConstant(list));
   return [
     axes.map((labels, i) => {
       const [before, after] = [pads[i] ?? 0, pads[i + axes.length] ?? 0];
       if (!labels || (before === 0 && after === 0)) return labels;
-      if (isConstant && before >= 0 && after >= 0) return Int32Array.from([...new Int32Array(before), ...labels, ...new Int32Array(after)]);
+      if (isConstant && before >= 0 && after >= 0) return Int32Array.from([...c.atoms.fresh(before), ...labels, ...c.atoms.fresh(after)]);
       c.fix(labels, because(node, "it makes others of them"));
       return undefined;
     }),

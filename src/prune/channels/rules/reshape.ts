@@ -1,12 +1,13 @@
 /** Reshape and Flatten: axes are merged and split. */
 import type { Node } from "../../../graph/graph.ts";
+import type { Dims } from "../../../ops/value.ts";
 import { elements } from "../../../tensor.ts";
 import type { Axes, Labels } from "../atoms.ts";
 import type { Coupling } from "../coupling.ts";
 import { fate, LOST, STACKED } from "../fate.ts";
-import { segments } from "../segments.ts";
+import { type Segment, segments } from "../segments.ts";
 import { sayings } from "../targets.ts";
-import { because, type Rule } from "./rule.ts";
+import { because, type Rule, repeated } from "./rule.ts";
 
 /** Elements of the axes that are merged or split together, at most. */
 const MAX_ELEMENTS = 1 << 24;
@@ -39,9 +40,10 @@ function regrouped(node: Node, c: Coupling): Axes | undefined {
   const [axes, from, to] = [c.axes(x), c.shape(x), c.shape(y)];
   if (!axes || !from || !to) return undefined;
   const output = new Array<Labels | undefined>(to.length).fill(undefined);
-  const seen = new Set<number>();
+  const [seen, made] = [new Set<number>(), new Set<number>()];
   for (const segment of segments(from, to)) {
     for (const axis of segment.from) seen.add(axis);
+    for (const axis of segment.to) made.add(axis);
     const labels = segment.from.map((axis) => axes[axis]);
     if (segment.from.length === 1 && segment.to.length === 1) output[segment.to[0] as number] = labels[0];
     else if (labels.some(Boolean)) {
@@ -50,10 +52,28 @@ function regrouped(node: Node, c: Coupling): Axes | undefined {
       if (carried) output[carried.axis] = carried.labels;
     }
   }
+  const [rest, others] = [from.keys(), to.keys()].map((keys) => [...keys]) as [number[], number[]];
+  const open = { from: rest.filter((axis) => !seen.has(axis)), to: others.filter((axis) => !made.has(axis)) };
+  const lead = leading(node, c, open, axes, from, to);
+  if (lead) output[open.to[0] as number] = lead;
   axes.forEach((labels, axis) => {
-    if (!seen.has(axis)) c.fix(labels, because(node, "sizes that are not known are regrouped with them"));
+    if (!seen.has(axis) && !(lead && axis === open.from[0]))
+      c.fix(labels, because(node, "sizes that are not known are regrouped with them"));
   });
   return output;
+}
+
+/** The labels of the first of axes that are regrouped with others of which the sizes are not known: groups of channels, or channels of groups. */
+function leading(node: Node, c: Coupling, { from, to }: Segment, axes: Axes, sizes: Dims, wanted: Dims): Labels | undefined {
+  const [first = 0, second = 0] = [from[0], to[0]];
+  const [labels, size, count] = [axes[first], sizes[first], wanted[second]];
+  const isAlone = from.slice(1).every((axis) => !axes[axis]);
+  if (!labels || !isAlone || typeof size !== "number" || typeof count !== "number" || count < 2) return undefined;
+  if (count % size === 0) return repeated(labels, count / size);
+  if (size % count !== 0) return undefined;
+  const own = labels.filter((_, i) => i % (size / count) === 0);
+  c.couple(repeated(own, size / count), labels, because(node, "its groups"));
+  return own;
 }
 
 /** Carries the labels of one of the merged axes over to one of those that come of them. */
