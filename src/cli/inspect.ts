@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { Inspection, SchemeEstimate } from "../engine/inspect.ts";
+import type { ChannelGroup, Inspection, SchemeEstimate } from "../engine/inspect.ts";
 import { inspect } from "../index.ts";
 import { openFolder } from "./folder.ts";
 import { openModel, withName } from "./model.ts";
@@ -11,6 +11,7 @@ import { count, percent, plural, printable, size, some } from "./units.ts";
 
 const MOST_OPERATORS = 10;
 const LARGEST_TENSORS = 10;
+const LARGEST_GROUPS = 8;
 
 export async function inspectCommand(path: string, { json }: { json?: boolean }, signal: AbortSignal): Promise<void> {
   if (path !== "-" && (await stat(path).catch(() => undefined))?.isDirectory()) return inspectFolder(path, json ?? false, signal);
@@ -46,7 +47,7 @@ async function inspectFolder(path: string, json: boolean, signal: AbortSignal): 
 
 /** An inspection for people. */
 export function inspectionText(model: Inspection, name: string): string {
-  const { format, opset, ir_version, bytes, parameters, inputs, outputs, operators, tensors, schemes } = model;
+  const { format, opset, ir_version, bytes, parameters, inputs, outputs, operators, operations, channels, tensors, schemes } = model;
   const facts: [string, string | undefined][] = [
     [
       "format",
@@ -54,6 +55,7 @@ export function inspectionText(model: Inspection, name: string): string {
     ],
     ["size", `${size(bytes)} (${bytes} bytes)`],
     ["parameters", `${count(parameters)} in ${plural(tensors.length, "tensor")}`],
+    ["operations", operations ? `${count(operations)} a run, those of products` : undefined],
     ["inputs", inputs?.length ? some(inputs, 8) : undefined],
     ["outputs", outputs?.length ? some(outputs, 8) : undefined],
     ["operators", operators && topOperators(operators)],
@@ -64,6 +66,7 @@ export function inspectionText(model: Inspection, name: string): string {
       schemes.map((scheme) => estimate(scheme, bytes)),
       ["scheme", "size", "of the source", "tensors"],
     )}`,
+    channels?.length ? `Channels that can go, with what each takes along (--prune channel:RATIO)\n${channelText(channels)}` : "",
     tensors.length > 0 ? `Largest tensors\n${largest(model)}` : "",
   ];
   return blocks.filter(Boolean).join("\n");
@@ -96,6 +99,23 @@ function largest({ tensors, bytes }: Inspection): string {
     rows.map((t) => [shortened(t.name), t.dtype, t.shape.join("×") || "scalar", size(t.bytes), percent(t.bytes, bytes), t.used_by]),
     ["name", "type", "shape", "size", "share", "used by"],
   );
+}
+
+/** The groups that hold most, then how many stay, and why. */
+function channelText(groups: readonly ChannelGroup[]): string {
+  const held = ({ channels, parameters_each }: ChannelGroup): number => channels * parameters_each;
+  const free = groups.filter(({ reason }) => reason === undefined).sort((a, b) => held(b) - held(a));
+  const rows = free.slice(0, LARGEST_GROUPS).map(({ name, layers, channels, width, parameters_each }) => {
+    const others = layers.length > 1 ? ` and ${plural(layers.length - 1, "other")}` : "";
+    return [`${shortened(name)}${others}`, `${channels}${width ? ` by ${width}` : ""}`, count(parameters_each)];
+  });
+  if (free.length > LARGEST_GROUPS) rows.push([`${free.length - LARGEST_GROUPS} more groups`, "", ""]);
+  const stays = new Map<string, string[]>();
+  for (const { name, reason } of groups) if (reason !== undefined) stays.set(reason, [...(stays.get(reason) ?? []), name]);
+  const kept = [...stays].sort(([, a], [, b]) => b.length - a.length).slice(0, LARGEST_GROUPS);
+  const staying = kept.map(([reason, names]) => [reason, some(names, 3)]);
+  const can = free.length > 0 ? table(rows, ["made by", "channels", "parameters each"]) : "  none\n";
+  return staying.length > 0 ? `${can}\nChannels that stay\n${table(staying, ["because", "made by"])}` : can;
 }
 
 const shortened = (name: string): string => (name.length > 48 ? `…${name.slice(-47)}` : name);

@@ -44,7 +44,9 @@ export function program(signal: AbortSignal): Command {
         schemeWord,
       ),
     )
-    .addOption(new Option("--prune <structure>", "unstructured:0.8, channel:0.3, block:0.5, 2:4").argParser(pruneForm).hideHelp())
+    .addOption(
+      new Option("--prune <structure>", "what is to go: channel:0.3 takes that share of each layer's channels").argParser(pruneForm),
+    )
     .addOption(new Option("--optimize", "simplify the graph first: fold constants and normalizations, drop what does nothing"))
     .option("--recipe <file>", "a recipe in JSON; the flags above override its parts")
     .option("--report <file>", "what was done to every tensor, as .json or .html")

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import type { Report } from "../engine/report.ts";
 import { writeErr } from "./streams.ts";
-import { percent, plural, printable, seconds, size, some } from "./units.ts";
+import { count, percent, plural, printable, seconds, size, some } from "./units.ts";
 
 /** What is not a scheme: the optimizer's words say what became of nodes and their constants. */
-export const WITHOUT_SCHEME: ReadonlySet<string> = new Set(["kept", "dropped", "folded"]);
+export const WITHOUT_SCHEME: ReadonlySet<string> = new Set(["kept", "dropped", "folded", "pruned"]);
 
 /** How many tensors each scheme took, the commonest first. */
 export function actions({ tensors }: Report): [action: string, count: number][] {
@@ -33,7 +33,12 @@ export function actionsText(report: Report): string {
   const tensors =
     done.length === 1 && only ? `${only[1]} of ${all} ${only[0]}` : `${done.map(([action, n]) => `${n} ${action}`).join(" + ")} of ${all}`;
   const { nodes } = report.optimization ?? {};
-  return [...(nodes ? [`${nodes[0]} → ${nodes[1]} nodes`] : []), ...(done.length > 0 ? [tensors] : [])].join(", ");
+  const { parameters } = report.pruning ?? {};
+  return [
+    ...(nodes ? [`${nodes[0]} → ${nodes[1]} nodes`] : []),
+    ...(parameters ? [`${count(parameters[0])} → ${count(parameters[1])} parameters`] : []),
+    ...(done.length > 0 ? [tensors] : []),
+  ].join(", ");
 }
 
 export async function tellWarnings(lines: readonly string[]): Promise<void> {

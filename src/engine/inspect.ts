@@ -2,6 +2,7 @@ import type { Encoding, Weight } from "../encoding.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { detect } from "../formats/detect.ts";
 import { Document } from "../formats/onnx/document.ts";
+import { knownOf, tensorValue } from "../formats/onnx/known.ts";
 import { type Item, Parser } from "../formats/onnx/parse.ts";
 import { nestedDefinitions } from "../formats/onnx/read.ts";
 import { type Need, opsetNeeded } from "../formats/onnx/represent.ts";
@@ -15,10 +16,17 @@ import { abortableSource } from "../io/abort.ts";
 import { type Input, inputOf } from "../io/input.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
 import { isSource, type Source } from "../io/source.ts";
+import type { Known } from "../ops/op.ts";
+import type { Value } from "../ops/value.ts";
+import type { Part } from "../prune/channels/groups.ts";
+import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
+import type { ChannelCriterion } from "../prune/criteria/criterion.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
+import { channelsOf, reasons } from "./channels.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
 import { planUpgrade } from "./onnx-opset.ts";
 import { staticPlanner } from "./onnx-static.ts";
+import { PrunePlan } from "./prune-plan.ts";
 import type { SchemeName } from "./recipe.ts";
 
 /** What a model is and what each scheme would give. */
@@ -41,6 +49,10 @@ export interface Inspection {
   operators?: Record<string, number>;
   metadata?: Record<string, string>;
   tensors: { name: string; dtype: string; shape: readonly number[]; bytes: number; used_by: string }[];
+  /** Of ONNX: operations of the model's products for one run, additions counted apart; a size that a run binds counts as 1. */
+  operations?: number;
+  /** Of ONNX: the channels that go together, and what they hold (`prune=channel:RATIO`). */
+  channels?: ChannelGroup[];
   /** Estimated from tensor sizes: nodes and names that are added do not count. */
   schemes: SchemeEstimate[];
 }
@@ -56,6 +68,21 @@ export interface SchemeEstimate {
   reason?: string;
   /** What it takes besides the model: samples to calibrate on. */
   needs?: "samples";
+}
+
+/** Channels that go together or stay together. */
+export interface ChannelGroup {
+  /** The first weight that makes them. */
+  name: string;
+  /** The weights that make them. */
+  layers: string[];
+  channels: number;
+  /** Channels that go at a time, where that is more than one: those of a head. */
+  width?: number;
+  /** Elements of all that one channel takes with it, at most: fewer where others have gone. */
+  parameters_each: number;
+  /** Why they stay, unless a recipe asks for them by name, or whatever it asks. */
+  reason?: string;
 }
 
 export interface InspectOptions {
@@ -105,11 +132,15 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
   const siblings = new Siblings(options.siblings ?? unseen, options.signal);
   const document = new Document();
   const infos: TensorInfo[] = [];
+  const values = new Map<string, Value>();
   const nothing = { again: false, async *chunks() {} };
   const parser = new Parser(reader, async ({ length }) => ({ ...nothing, length }), headerComplete);
   for await (const item of parser.items()) {
     await siblings.merge(item, true);
-    if (item.kind === "initializer") infos.push(initializerInfo(item));
+    if (item.kind === "initializer") {
+      infos.push(initializerInfo(item));
+      values.set((infos.at(-1) as TensorInfo).name, tensorValue(item.message, infos.at(-1)));
+    }
     document.add(item, infos.at(-1));
   }
   if (!document.begun) throw new FormatError("The model holds no graph", { format: "onnx" });
@@ -130,6 +161,8 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
     }
   }
   const initializers = new Set(document.main.initializers);
+  const fixed = new Set(document.ir_version < 4 ? [] : document.main.inputs);
+  const constants = new Map([...own].flatMap((weight) => (fixed.has(weight.name) ? [] : [[weight.name, weight] as const])));
   const files = siblings.files.map(({ location, size, reach }) => ({ location, bytes: found ? size : reach }));
   const bytes = files.reduce((n, file) => n + file.bytes, reader.position);
   return {
@@ -139,6 +172,7 @@ async function inspectOnnx(reader: Reader, options: InspectOptions): Promise<Ins
     inputs: document.main.inputs.filter((name) => !initializers.has(name)),
     outputs: document.main.outputs,
     operators: Object.fromEntries(operators),
+    ...inspectChannels(document, knownOf(document, values), constants),
     ...(files.length > 0 && { external: { found, files } }),
     ...summary(weights, bytes, refusals(document), unplanned),
   };
@@ -158,6 +192,38 @@ function noteStatic(document: Document, weights: ReadonlySet<Weight>): string | 
     if (error instanceof FormatError || error instanceof UnsupportedError) return error.message;
     throw error;
   }
+}
+
+/** The channels of the main graph as a recipe finds them that says nothing but how many are to go. */
+function inspectChannels(
+  document: Document,
+  known: Known,
+  constants: ReadonlyMap<string, TensorInfo>,
+): Pick<Inspection, "operations" | "channels"> {
+  const channels = channelsOf(document, known, constants);
+  const stays = reasons(
+    channels,
+    document,
+    new PrunePlan({ structure: "channel", sparsity: 0.5 }),
+    CHANNEL_CRITERIA.l1_norm as ChannelCriterion,
+  );
+  const sizes = new Map([...constants].map(([name, { shape }]) => [name, elements(shape)]));
+  const groups = channels.groups.map((group): ChannelGroup => {
+    const { name, outputs, units, width } = group;
+    const parts = units[0]?.parts ?? [];
+    const share = ({ tensor, axis, indices }: Part): number =>
+      ((sizes.get(tensor) ?? 0) / (constants.get(tensor)?.shape[axis] ?? 1)) * indices.length;
+    const reason = stays.get(group);
+    return {
+      name,
+      layers: outputs.map(({ tensor }) => tensor),
+      channels: units.length * width,
+      ...(width > 1 && { width }),
+      parameters_each: Math.round(parts.reduce((n, part) => n + share(part), 0) / width),
+      ...(reason !== undefined && { reason }),
+    };
+  });
+  return { operations: channels.operations, channels: groups };
 }
 
 /** Why a model cannot have the opset that an encoding needs; undefined where it has it, or can be upgraded. */

@@ -62,6 +62,8 @@ export interface CompressKernels {
   f32_qc8w_rows(c: number, inner: number, x: number, y: number, scale: number): void;
   /** Raises `m`, f32[c] that the caller zeroes first, to the finite absmax of each channel of f32[outer, c, inner]. */
   f32_absmax_channels(outer: number, c: number, inner: number, x: number, m: number): void;
+  f32_l1_channels(outer: number, c: number, inner: number, x: number, acc: number): void;
+  f32_l2_channels(outer: number, c: number, inner: number, x: number, acc: number): void;
   /** From absmax `m` to `scale` and `inv_scale`, all f32[c], by the rule of `f32_qc8w_rows`. */
   qc8w_scales(c: number, m: number, scale: number, inv_scale: number): void;
   /** Symmetric int8 of f32[outer, c, inner] with the f32[c] `inv_scale` of its channels; rounding, NaN and range as `f32_qc8w_rows`. */
