@@ -62,7 +62,9 @@ export interface CompressKernels {
   f32_qc8w_rows(c: number, inner: number, x: number, y: number, scale: number): void;
   /** Raises `m`, f32[c] that the caller zeroes first, to the finite absmax of each channel of f32[outer, c, inner]. */
   f32_absmax_channels(outer: number, c: number, inner: number, x: number, m: number): void;
+  /** Adds the sum of |x| over each channel of f32[outer, c, inner] to `acc`, f64[c]; NaN and ±Infinity go into it. Sums are float64. */
   f32_l1_channels(outer: number, c: number, inner: number, x: number, acc: number): void;
+  /** As `f32_l1_channels` the sum of x². */
   f32_l2_channels(outer: number, c: number, inner: number, x: number, acc: number): void;
   /** From absmax `m` to `scale` and `inv_scale`, all f32[c], by the rule of `f32_qc8w_rows`. */
   qc8w_scales(c: number, m: number, scale: number, inv_scale: number): void;
@@ -142,6 +144,13 @@ export interface CompressKernels {
     blocks: number,
     acc: number,
   ): void;
+  /**
+   * Adds to `c`, f64[m, n], the products of each row of `a`, f32[m, p], with each row of `b`, f32[n, p]; rows lie `lda`, `ldb` and `ldc` elements apart.
+   * Sums are f32 over at most 512 samples, then f64, in a fixed order.
+   */
+  f32_dots(m: number, n: number, p: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number): void;
+  /** Subtracts from `c`, f64[m, n], the products of each row of `a`, f64[m, k], with each row of `b`, f64[n, k]; rows lie `ld…` elements apart. */
+  f64_less_dots(m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number): void;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }
