@@ -78,7 +78,7 @@ export interface RunOptions extends CompressOptions {
  * Memory is bounded by the largest tensor plus MAX_LOOKAHEAD, never by the model. On failure the sink is aborted.
  */
 export async function compressInto(
-  { kernels, load, blocks }: Tools,
+  { kernels, load, spare, blocks }: Tools,
   from: ReadableStream<Uint8Array> | Source | Input,
   recipe: RecipeInput,
   sink: Sink,
@@ -109,6 +109,7 @@ export async function compressInto(
     const run = {
       kernels,
       load,
+      spare,
       out,
       data,
       reader,
@@ -124,8 +125,10 @@ export async function compressInto(
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };
-    if (options.calibration && run.decider.observer === undefined)
-      throw new UnsupportedError("No scheme of the recipe is calibrated, so samples would change nothing; leave them out, or use w8a8");
+    if (options.calibration && run.decider.observer === undefined && !run.pruning?.isSampled)
+      throw new UnsupportedError(
+        "Nothing in the recipe looks at samples, so they would change nothing; leave them out, use w8a8, or recover what pruning loses",
+      );
     const format = await detect(reader);
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");

@@ -15,9 +15,11 @@ import { SmallValues } from "../runtime/known.ts";
 import { elements, type FloatDType } from "../tensor.ts";
 import { channelsOf, reasons } from "./channels.ts";
 import type { OnnxRun } from "./onnx.ts";
+import { floatSource } from "./onnx-float.ts";
 import { removeChannels, verify, type Weights } from "./onnx-remove.ts";
 import type { Definition } from "./onnx-weights.ts";
 import type { PrunePlan } from "./prune-plan.ts";
+import { recover } from "./recover.ts";
 import type { GroupReport, Log } from "./report.ts";
 
 /** Removes channels of the main graph as the recipe asks, and says what is defined now. */
@@ -55,8 +57,16 @@ export async function pruneChannels(
 
   const gone = new Set(choices.flatMap((choice) => choice.gone.map(({ atom }) => atom)));
   const removal = new Removal(coupling, gone);
+  if (plan.recover.length > 0 && !run.calibration)
+    throw new UnsupportedError(
+      "The recipe recovers what pruning loses, which takes samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, " +
+        "?model=NAME&samples=NAME over HTTP, the option 'calibration' of compress), or leave 'recover' out",
+    );
+  const original = plan.recover.length > 0 ? floatSource(document, definitions) : undefined;
   const pruned = removeChannels(document, coupling, removal, own, names, log);
   const after = await verify(document, removal, pruned, coupling);
+  const rest = definitions.filter((definition) => !(own.has(definition.info.name) && isOwn(definition)));
+  const recovery = original && (await recover(run, { original, document, definitions: pruned, rest, removal }, names, plan.recover));
   log.pruning = {
     structure: plan.structure,
     criterion: plan.criterion,
@@ -64,10 +74,11 @@ export async function pruneChannels(
     parameters: [parametersOf(own.values()), parametersOf(pruned.values())],
     operations: [channels.operations, after],
     groups: reportsOf(groups, choices, stays),
+    ...(recovery && { recovery }),
   };
-  return definitions.flatMap((definition) =>
-    own.has(definition.info.name) && isOwn(definition) ? (pruned.get(definition.info.name) ?? []) : definition,
-  );
+  const made = [...pruned.values()].filter(({ info }) => !own.has(info.name));
+  const left = definitions.flatMap((definition) => (rest.includes(definition) ? definition : (pruned.get(definition.info.name) ?? [])));
+  return [...left, ...made];
 }
 
 /** What each unit of each group is worth: the first pass over the weights. */

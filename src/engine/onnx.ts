@@ -26,6 +26,7 @@ import { encodeWeight, weightScales } from "./weight.ts";
 export interface OnnxRun {
   kernels: Kernels;
   load: Load;
+  spare(): Promise<Kernels>;
   reader: Reader;
   out: Output;
   /** The files that hold data of the source. */

@@ -14,6 +14,8 @@ export interface Tools {
   kernels: Kernels;
   /** What runs models. */
   load: Load;
+  /** Another instance of the kernels, for matrices that have no room in a run's own. */
+  spare(): Promise<Kernels>;
   blocks: BlockPool;
 }
 
@@ -35,7 +37,8 @@ export class KernelPool {
     const kernels = idle ?? Kernels.instantiate(await this.#compiled(), MAX_ARENA_BYTES);
     const mark = kernels.arena.mark();
     try {
-      return await work({ kernels, load: this.#load, blocks: this.#blocks });
+      const spare = async () => Kernels.instantiate(await this.#compiled());
+      return await work({ kernels, load: this.#load, spare, blocks: this.#blocks });
     } finally {
       kernels.arena.reset(mark);
       if (this.#idle.length < MAX_IDLE && kernels.memory.buffer.byteLength <= MAX_IDLE_BYTES) this.#idle.push(kernels);

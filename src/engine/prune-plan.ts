@@ -2,6 +2,7 @@ import { UnsupportedError } from "../errors.ts";
 import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
 import { Pattern, PatternWork } from "./pattern.ts";
 import type { PruneRecipe } from "./recipe.ts";
+import type { Method } from "./recover.ts";
 
 /** Channels that are left of a layer are a multiple of this unless the recipe says otherwise: what kernels take at a time. */
 const ROUND_TO = 8;
@@ -14,6 +15,7 @@ export class PrunePlan {
   readonly sparsity: number;
   readonly round_to: number;
   readonly strict: boolean;
+  readonly recover: readonly Method[];
   readonly #work = new PatternWork();
   readonly #exclude: readonly Pattern[];
   readonly #protect: readonly Pattern[];
@@ -24,8 +26,6 @@ export class PrunePlan {
     const { structure, criterion, scope = "uniform", sparsity, exclude = [], protect = [] } = recipe;
     if (structure !== "channel")
       throw new UnsupportedError(`The recipe asks for the structure ${structure}, which this version does not prune; it prunes 'channel'`);
-    if (recipe.recover?.length)
-      throw new UnsupportedError("The recipe asks for prune.recover, which this version does not do; leave it out");
     if (scope === "sensitivity")
       throw new UnsupportedError(
         "The recipe asks for the scope 'sensitivity', which this version does not have; it has uniform and global",
@@ -45,10 +45,16 @@ export class PrunePlan {
     this.sparsity = sparsity ?? 0;
     this.round_to = recipe.round_to ?? ROUND_TO;
     this.strict = recipe.strict ?? false;
+    this.recover = recipe.recover ?? [];
     this.#exclude = exclude.map((source) => new Pattern(source));
     this.#protect = protect.map((source) => new Pattern(source));
     this.#ratios = isByPattern ? Object.entries(scope).map(([source, ratio]) => [new Pattern(source), ratio] as const) : [];
     this.#unmatched = new Set([...this.#exclude, ...this.#protect, ...this.#ratios.map(([pattern]) => pattern)]);
+  }
+
+  /** Whether it runs the model on samples. */
+  get isSampled(): boolean {
+    return this.recover.length > 0;
   }
 
   /** Whether a weight keeps all that it makes. */

@@ -3,6 +3,7 @@ import { byteLength, type TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX, VERSION } from "../version.ts";
 import { type Layer, type LayerReport, moduleOf, sumLayers } from "./layers.ts";
 import type { Recipe } from "./recipe.ts";
+import type { RecoveryReport } from "./recover.ts";
 
 /** What happened to one tensor of the source. */
 export interface TensorReport {
@@ -67,6 +68,8 @@ export interface PruningReport {
   operations: [before: number, after: number];
   /** Channels that go together, where channels were pruned. */
   groups?: GroupReport[];
+  /** Where the recipe recovers. */
+  recovery?: RecoveryReport;
 }
 
 /** Channels that go together or stay together, by the first weight that makes them. */

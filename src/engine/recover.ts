@@ -1,0 +1,246 @@
+/** What brings back of a pruned model's accuracy what can be had without training: https://arxiv.org/abs/1707.06168 */
+import { UnsupportedError } from "../errors.ts";
+import type { Document } from "../formats/onnx/document.ts";
+import { edited, type Node, topological } from "../graph/graph.ts";
+import type { Names } from "../graph/names.ts";
+import { Patch } from "../graph/patch.ts";
+import type { Source } from "../io/source.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import { isTensor } from "../ops/op.ts";
+import { bytesIn, memoryPayload } from "../payload.ts";
+import type { Removal } from "../prune/channels/removal.ts";
+import { LeastSquares } from "../prune/recover/least-squares.ts";
+import { Moments } from "../prune/recover/means.ts";
+import { type Tap, tapOf } from "../prune/recover/taps.ts";
+import { Differing } from "../runtime/difference.ts";
+import type { InferenceModel } from "../runtime/model.ts";
+import { arrayOf, elements, type Tensor, tensorBytes } from "../tensor.ts";
+import type { Calibration, Tensors } from "./calibration.ts";
+import type { OnnxRun } from "./onnx.ts";
+import { floatSource } from "./onnx-float.ts";
+import type { Definition } from "./onnx-weights.ts";
+import { sampled } from "./sampled.ts";
+
+export type Method = "batch_norm" | "bias" | "least_squares";
+
+/** Places of all samples that a layer is fitted on, at least, and for each row that it reads. */
+const MIN_PLACES = 4096;
+const PLACES_A_ROW = 6;
+/** Layers of one depth are fitted together, one depth after the other; of a deeper model several at a time. */
+const MAX_PASSES = 64;
+
+/** How far the outputs are from those of the model before pruning: mean squared error over their mean square. */
+export interface RecoveryReport {
+  methods: readonly Method[];
+  /** Samples that were fitted on, and those that the errors are of: others, where there are enough. */
+  samples: number;
+  held_out: number;
+  relative_mse: [before: number, after: number];
+}
+
+/** A node whose constants are fitted. */
+type Step = { depth: number } & ({ tap: Tap } | { norm: Node });
+
+/** A model before and after channels were removed. */
+export interface Pruned {
+  original: Source;
+  document: Document;
+  /** Changed in place: fitted tensors take the place of others. */
+  definitions: Map<string, Definition>;
+  rest: readonly Definition[];
+  removal: Removal;
+}
+
+/** Fits what is left to what the original gives, in the order of the graph. */
+export async function recover(run: OnnxRun, pruned: Pruned, names: Names, methods: readonly Method[]): Promise<RecoveryReport> {
+  const { calibration, load, signal } = run;
+  const { document, definitions } = pruned;
+  const options = { maxBytes: calibration?.maxBytes, signal };
+  const source = (): Source => floatSource(document, [...pruned.rest, ...definitions.values()]);
+  const steps = stepsOf(document, definitions, methods, names);
+  const targets = steps.flatMap((step) => ("tap" in step ? [step.tap.y] : []));
+  const original = await load(pruned.original, { ...options, observed: targets });
+  const { fitted, held } = await sampled(calibration as Calibration, original.inputs);
+  const error = async (): Promise<number> => errorOf(original, await load(source(), options), held, signal);
+  const before = await error();
+  const kernels = await run.spare();
+  const depth = Math.max(0, ...steps.map((step) => step.depth));
+  const wide = Math.ceil((depth + 1) / MAX_PASSES);
+  for (let from = 0; from <= depth; from += wide) {
+    const now = steps.filter((step) => step.depth >= from && step.depth < from + wide);
+    if (now.length > 0) await fit(run, pruned, { original, source, kernels, samples: fitted, methods }, now);
+  }
+  return { methods, samples: fitted.length, held_out: held.length, relative_mse: [before, await error()] };
+}
+
+/** The nodes to fit, each with the number of others on the longest way to it. A convolution without a bias is given one where nothing shifts behind it. */
+function stepsOf(document: Document, definitions: Map<string, Definition>, methods: readonly Method[], names: Names): Step[] {
+  const { main } = document;
+  const isFloat = (name: string): boolean => definitions.get(name)?.info.dtype === "float32";
+  const isOwn = (name: string): boolean => document.values.uses(name, main).length === 1 && isFloat(name);
+  const patch = new Patch();
+  const depths = new Map<string, number>();
+  const steps: Step[] = [];
+  for (const node of topological(main)) {
+    let depth = Math.max(0, ...node.input.map((name) => depths.get(name) ?? 0));
+    const shape = definitions.get(node.input[1] ?? "")?.info.shape;
+    const tap = methods.some((method) => method !== "batch_norm") ? tapOf(node, shape, isOwn) : undefined;
+    const isNorm = node.domain === "" && node.op_type === "BatchNormalization" && methods.includes("batch_norm");
+    if (tap) steps.push({ depth: depth++, tap: withBias(document, definitions, patch, names, tap) });
+    else if (isNorm && node.input.slice(3, 5).every(isOwn)) steps.push({ depth: depth++, norm: node });
+    for (const name of node.output) depths.set(name, depth);
+  }
+  document.apply(patch);
+  return steps;
+}
+
+function withBias(document: Document, definitions: Map<string, Definition>, patch: Patch, names: Names, tap: Tap): Tap {
+  const { node, y, m, groups } = tap;
+  const readers = document.values.uses(y, document.main);
+  const isShifted = readers.length > 0 && readers.every(({ node: { op_type } }) => op_type === "BatchNormalization");
+  if (node.op_type !== "Conv" || tap.bias || isShifted) return tap;
+  const bias = names.fresh(`${tap.weight}/bias`);
+  const info = { name: bias, dtype: "float32" as const, shape: [m * groups] };
+  definitions.set(bias, { info, home: document.main, payload: memoryPayload(new Uint8Array(m * groups * 4)), bulk: [], made: true });
+  document.tensors.set(bias, info);
+  const changed = edited(node, { input: [...node.input.slice(0, 2), bias] });
+  patch.replace(node, [changed]);
+  patch.define(document.main, bias);
+  return { ...tap, node: changed, bias };
+}
+
+interface Fitting {
+  original: InferenceModel;
+  source: () => Source;
+  kernels: Kernels;
+  samples: readonly Tensors[];
+  methods: readonly Method[];
+}
+
+/** Fits some nodes, from what they read in the pruned model and gave in the original. */
+async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitting: Fitting, steps: readonly Step[]): Promise<void> {
+  const { original, source, kernels, samples, methods } = fitting;
+  const { definitions, removal } = pruned;
+  const taps = steps.flatMap((step) => ("tap" in step ? [step.tap] : []));
+  const norms = steps.flatMap((step) => ("norm" in step ? [step.norm] : []));
+  const squares = methods.includes("least_squares");
+  const fits = new Map(
+    taps.map((tap) => [tap, squares ? new LeastSquares(kernels, tap) : new Moments(tap.m * tap.groups, tap.node.op_type !== "Conv")]),
+  );
+  const moments = new Map(
+    norms.map((norm) => [norm, new Moments(elements(definitions.get(norm.input[3] as string)?.info.shape ?? []), false)]),
+  );
+  const observed = [...taps.flatMap(({ x, y }) => [x, y]), ...norms.map(({ input }) => input[0] as string)];
+  const model = await load(source(), { observed, maxBytes: calibration?.maxBytes, signal });
+  for (const sample of samples) {
+    signal?.throwIfAborted();
+    const targets = await values(original, sample, new Set(taps.map(({ y }) => y)), signal);
+    const given = await values(model, sample, new Set(observed), signal);
+    for (const [tap, fitted] of fits) {
+      const [x, y, target] = [given.get(tap.x), given.get(tap.y), targets.get(tap.y)];
+      if (!x || !y || !target) continue;
+      const left = taken(target, removal.of(tap.y));
+      const wanted = Math.ceil(Math.max(MIN_PLACES, tap.k * PLACES_A_ROW) / samples.length);
+      if (fitted instanceof Moments) fitted.add(left, y);
+      else fitted.add(x, y, left, wanted);
+    }
+    for (const [norm, fitted] of moments) {
+      const x = given.get(norm.input[0] as string);
+      if (x) fitted.add(x);
+    }
+  }
+  for (const [tap, fitted] of fits) {
+    const weight = await floats(definitions, tap.weight);
+    const bias = tap.bias === undefined ? undefined : await floats(definitions, tap.bias);
+    if (fitted instanceof Moments) addTo(bias, fitted.mean);
+    else fitted.apply(weight, bias);
+    replace(definitions, tap.weight, weight);
+    if (tap.bias !== undefined && bias) replace(definitions, tap.bias, bias);
+  }
+  for (const [{ input }, fitted] of moments) {
+    replace(definitions, input[3] as string, Float32Array.from(fitted.mean));
+    replace(definitions, input[4] as string, Float32Array.from(fitted.variance));
+  }
+}
+
+const floats = async (definitions: Map<string, Definition>, name: string): Promise<Float32Array> => {
+  const { payload } = definitions.get(name) as Definition;
+  return arrayOf("float32", payload ? await bytesIn(payload) : new Uint8Array(0)) as Float32Array;
+};
+
+/** Gives a tensor other elements, where they are finite. */
+function replace(definitions: Map<string, Definition>, name: string, data: Float32Array): void {
+  const definition = definitions.get(name) as Definition;
+  if (!data.every(Number.isFinite)) return;
+  definitions.set(name, {
+    ...definition,
+    payload: memoryPayload(tensorBytes({ dtype: "float32", shape: definition.info.shape, data })),
+    isPruned: true,
+  });
+}
+
+/** Stops a run that has shown all that is wanted of it. */
+const ENOUGH = new Error("All that was wanted has been seen.");
+
+/** Copies of the values of those names that a model gives for a sample. */
+async function values(
+  model: InferenceModel,
+  sample: Tensors,
+  wanted: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, Tensor>> {
+  const found = new Map<string, Tensor>();
+  for (const [name, tensor] of Object.entries(sample)) if (wanted.has(name)) found.set(name, tensor);
+  const onValue = (name: string, { dtype, shape, data }: Tensor): void => {
+    if (!wanted.has(name) || found.has(name) || !(data instanceof Float32Array)) return;
+    found.set(name, { dtype, shape, data: data.slice() });
+    if (found.size === wanted.size) throw ENOUGH;
+  };
+  await model.run(sample, { outputs: [], onValue, signal }).catch((error: unknown) => {
+    if (error !== ENOUGH) throw error;
+  });
+  return found;
+}
+
+/** What is left of a tensor where some indices of its axes go. */
+function taken(tensor: Tensor, left: readonly (readonly number[] | undefined)[] | undefined): Tensor {
+  const axis = left?.findIndex(Boolean) ?? -1;
+  const kept = left?.[axis];
+  if (!kept || left.filter(Boolean).length > 1) return tensor;
+  const inner = elements(tensor.shape.slice(axis + 1));
+  const size = tensor.shape[axis] as number;
+  const outer = elements(tensor.shape.slice(0, axis));
+  const data = new Float32Array(outer * kept.length * inner);
+  const from = tensor.data as Float32Array;
+  for (let o = 0, at = 0; o < outer; o++)
+    for (const index of kept) {
+      data.set(from.subarray((o * size + index) * inner, (o * size + index + 1) * inner), at);
+      at += inner;
+    }
+  return { dtype: tensor.dtype, shape: tensor.shape.map((d, i) => (i === axis ? kept.length : d)), data };
+}
+
+/** How far a model's outputs are from another's, over samples: of all of them together. */
+async function errorOf(
+  original: InferenceModel,
+  model: InferenceModel,
+  samples: readonly Tensors[],
+  signal?: AbortSignal,
+): Promise<number> {
+  const names = original.outputs.map(({ name }) => name);
+  const all = new Map(names.map((name) => [name, new Differing()]));
+  for (const sample of samples) {
+    const [wanted, given] = [await original.run(sample, { signal }), await model.run(sample, { signal })];
+    for (const [name, differing] of all) {
+      const [a, b] = [wanted[name], given[name]];
+      if (isTensor(a) && isTensor(b)) differing.add(name, a, b);
+    }
+  }
+  const errors = [...all.values()].map(({ difference }) => difference.relative_mse ?? 0);
+  if (errors.length === 0) throw new UnsupportedError("The model has no outputs to compare");
+  return errors.reduce((sum, error) => sum + error, 0) / errors.length;
+}
+
+function addTo(bias: Float32Array | undefined, lack: Float64Array): void {
+  for (const [c, value] of bias?.entries() ?? []) if (bias) bias[c] = value + (lack[c] as number);
+}
