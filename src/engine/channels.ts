@@ -1,6 +1,6 @@
 /** The groups of channels of an ONNX graph, and which of them stay. */
 import type { Document } from "../formats/onnx/document.ts";
-import { operations } from "../ops/cost.ts";
+import { operations, products } from "../ops/cost.ts";
 import { inferGraph } from "../ops/infer.ts";
 import type { Known } from "../ops/op.ts";
 import type { Value } from "../ops/value.ts";
@@ -8,7 +8,7 @@ import { Coupling } from "../prune/channels/coupling.ts";
 import { type Group, groupsOf } from "../prune/channels/groups.ts";
 import { protectedWeights } from "../prune/channels/protect.ts";
 import type { ChannelCriterion } from "../prune/criteria/criterion.ts";
-import type { TensorInfo } from "../tensor.ts";
+import { elements, type TensorInfo } from "../tensor.ts";
 import type { PrunePlan } from "./prune-plan.ts";
 
 /** What is known of a model's channels. */
@@ -17,6 +17,8 @@ export interface Channels {
   groups: readonly Group[];
   /** Of the model's products, for one run. */
   operations: number;
+  /** How often a run multiplies by each element of a weight. */
+  uses: ReadonlyMap<string, number>;
 }
 
 /** Follows the channels of the main graph, `constants` being the tensors that it has and no caller gives. */
@@ -25,7 +27,13 @@ export function channelsOf({ main, opset }: Document, known: Known, constants: R
   const inferred = all.get(main) ?? new Map<string, Value>();
   const coupling = Coupling.of({ main, inferred, constants, opset });
   const shapes = [...constants].map(([name, { shape }]) => [name, shape] as const);
-  return { coupling, groups: groupsOf(coupling, shapes), operations: operations(main, all) };
+  const uses = new Map<string, number>();
+  for (const [{ input }, count] of products(main, all)) {
+    const weight = input.map((name) => coupling.rootOf(name)).find((name) => name !== undefined);
+    const size = elements(constants.get(weight ?? "")?.shape ?? []);
+    if (weight !== undefined && size > 0) uses.set(weight, (uses.get(weight) ?? 0) + count / size);
+  }
+  return { coupling, groups: groupsOf(coupling, shapes), operations: operations(main, all), uses };
 }
 
 /** Why groups stay that do. */

@@ -7,6 +7,7 @@ import { Output } from "../io/output.ts";
 import { cancelOnAbort, Reader } from "../io/reader.ts";
 import type { Sink } from "../io/sink.ts";
 import { isSource, type Source } from "../io/source.ts";
+import type { Curve } from "../prune/channels/allocate.ts";
 import { VERSION } from "../version.ts";
 import type { Calibration } from "./calibration.ts";
 import { type DataFile, DataFiles, type ExternalSink } from "./data-files.ts";
@@ -20,6 +21,7 @@ import { canonicalRecipe, parseRecipe, type RecipeInput } from "./recipe.ts";
 import { Log, type Report } from "./report.ts";
 import { runtimeOf } from "./runtimes.ts";
 import { compressSafetensors } from "./safetensors.ts";
+import { replayed } from "./sampled.ts";
 
 /** What is known before the first byte of output. */
 export interface Plan {
@@ -56,6 +58,8 @@ export interface CompressOptions {
   hash?: boolean | undefined;
   /** Samples to calibrate on, and what runs the model on them: for w8a8. */
   calibration?: Calibration | undefined;
+  /** What was measured of channels before (`report.pruning.sensitivity`), so that it need not be measured again. */
+  sensitivity?: readonly Curve[] | undefined;
   /** Where tensor data goes that must be held and does not fit in memory. */
   spool?: Spool | undefined;
   /** The files beside an ONNX model, where its external data is. */
@@ -117,11 +121,12 @@ export async function compressInto(
       lookahead,
       decider: new Decider(parsed, (code, message, tensor) => log.warn(code, message, tensor), options.onUnmatched),
       log,
-      calibration: options.calibration,
+      calibration: options.calibration && replayed(options.calibration),
+      sensitivity: options.sensitivity,
       signal: options.signal,
       runtime: parsed.target?.runtime === undefined ? undefined : runtimeOf(parsed.target.runtime),
       optimizes: parsed.optimize === true,
-      pruning: parsed.prune && new PrunePlan(parsed.prune),
+      pruning: parsed.prune && new PrunePlan(parsed.prune, parsed.target),
       recipe: canonicalRecipe(parsed),
       onPlan: options.onPlan ?? (() => {}),
     };

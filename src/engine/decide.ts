@@ -50,6 +50,9 @@ const SCHEMES: Partial<Record<SchemeName, Scheme>> = {
 /** `fp16` of a graph that is optimized: its arithmetic is converted too. */
 const HALF = faithful(halfArithmetic(false));
 
+/** Targets that pruning by sensitivity reaches. */
+const PRUNING_TARGETS: readonly string[] = ["max_bytes", "max_latency_ratio"];
+
 /** A recipe that only optimizes or prunes. */
 const NONE = faithful(() => keep("the recipe does not quantize"));
 
@@ -83,7 +86,8 @@ export class Decider {
       throw new UnsupportedError(
         `The recipe asks for 'distill', which this version does not do; it optimizes, prunes and quantizes (${AVAILABLE.join(", ")})`,
       );
-    const [aim] = Object.keys(recipe.target ?? {}).filter((key) => key !== "runtime");
+    const isAimed = recipe.prune?.scope === "sensitivity"; // by what pruning takes
+    const [aim] = Object.keys(recipe.target ?? {}).filter((key) => key !== "runtime" && !(isAimed && PRUNING_TARGETS.includes(key)));
     if (aim) throw new UnsupportedError(`The recipe asks for target.${aim}, which this version does not aim at; name a scheme instead`);
     if (!recipe.quantize && !recipe.optimize && !recipe.prune)
       throw new UnsupportedError(`The recipe would change nothing: name a scheme, as in quantize=w8 (${AVAILABLE.join(", ")})`);

@@ -4,6 +4,7 @@ import type { Document } from "../formats/onnx/document.ts";
 import { spell } from "../formats/onnx/read.ts";
 import type { Names } from "../graph/names.ts";
 import { Slabs } from "../kernels/slabs.ts";
+import { allocate, type Curve, measureOf } from "../prune/channels/allocate.ts";
 import { type Choice, choose, type Judged } from "../prune/channels/choose.ts";
 import type { Coupling } from "../prune/channels/coupling.ts";
 import type { Group, Place } from "../prune/channels/groups.ts";
@@ -12,15 +13,16 @@ import { Removal } from "../prune/channels/removal.ts";
 import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
 import type { ChannelCriterion } from "../prune/criteria/criterion.ts";
 import { SmallValues } from "../runtime/known.ts";
-import { elements, type FloatDType } from "../tensor.ts";
-import { channelsOf, reasons } from "./channels.ts";
+import { elements, type FloatDType, isFloat, type TensorInfo } from "../tensor.ts";
+import { type Channels, channelsOf, reasons } from "./channels.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { floatSource } from "./onnx-float.ts";
-import { removeChannels, verify, type Weights } from "./onnx-remove.ts";
+import { lift, removeChannels, verify, type Weights } from "./onnx-remove.ts";
 import type { Definition } from "./onnx-weights.ts";
 import type { PrunePlan } from "./prune-plan.ts";
 import { recover } from "./recover.ts";
 import type { GroupReport, Log } from "./report.ts";
+import { measureSensitivity } from "./sensitivity.ts";
 
 /** Removes channels of the main graph as the recipe asks, and says what is defined now. */
 export async function pruneChannels(
@@ -48,8 +50,11 @@ export async function pruneChannels(
     plan,
     criterion,
   );
-  const choices = choose(judged, {
-    scope: plan.scope === "patterns" ? "uniform" : plan.scope,
+  if (plan.isSampled && !run.calibration && !run.sensitivity) throw withoutSamples(plan);
+  const curves = plan.scope === "sensitivity" ? (run.sensitivity ?? (await curvesOf(run, document, definitions, own, judged))) : undefined;
+  const aimed = curves ? withRatios(judged, curves, channels, constants, plan, definitions) : judged;
+  const choices = choose(aimed, {
+    scope: plan.scope === "global" ? "global" : "uniform",
     sparsity: plan.sparsity,
     round_to: plan.round_to,
   });
@@ -57,11 +62,6 @@ export async function pruneChannels(
 
   const gone = new Set(choices.flatMap((choice) => choice.gone.map(({ atom }) => atom)));
   const removal = new Removal(coupling, gone);
-  if (plan.recover.length > 0 && !run.calibration)
-    throw new UnsupportedError(
-      "The recipe recovers what pruning loses, which takes samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, " +
-        "?model=NAME&samples=NAME over HTTP, the option 'calibration' of compress), or leave 'recover' out",
-    );
   const original = plan.recover.length > 0 ? floatSource(document, definitions) : undefined;
   const pruned = removeChannels(document, coupling, removal, own, names, log);
   const after = await verify(document, removal, pruned, coupling);
@@ -74,11 +74,57 @@ export async function pruneChannels(
     parameters: [parametersOf(own.values()), parametersOf(pruned.values())],
     operations: [channels.operations, after],
     groups: reportsOf(groups, choices, stays),
+    ...(curves && { sensitivity: curves }),
     ...(recovery && { recovery }),
   };
   const made = [...pruned.values()].filter(({ info }) => !own.has(info.name));
   const left = definitions.flatMap((definition) => (rest.includes(definition) ? definition : (pruned.get(definition.info.name) ?? [])));
   return [...left, ...made];
+}
+
+const withoutSamples = ({ scope }: PrunePlan): UnsupportedError =>
+  new UnsupportedError(
+    `${scope === "sensitivity" ? "The scope 'sensitivity' measures what pruning loses" : "The recipe recovers what pruning loses"}, which takes ` +
+      "samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, ?model=NAME&samples=NAME over HTTP, the option " +
+      "'calibration' of compress), or leave it out",
+  );
+
+/** What each group's loss does to the outputs. */
+async function curvesOf(
+  run: OnnxRun,
+  document: Document,
+  definitions: readonly Definition[],
+  own: Weights,
+  judged: readonly Judged[],
+): Promise<Curve[]> {
+  const parts = new Set(judged.flatMap(({ group }) => group.units.flatMap((unit) => unit.parts.map(({ tensor }) => tensor))));
+  lift(
+    document,
+    [...parts].flatMap((name) => own.get(name) ?? []),
+  );
+  return measureSensitivity(run, document, definitions, judged);
+}
+
+/** The groups with the ratios that reach the recipe's target with the least error. */
+function withRatios(
+  judged: readonly Judged[],
+  curves: readonly Curve[],
+  { coupling, uses }: Channels,
+  constants: ReadonlyMap<string, TensorInfo>,
+  plan: PrunePlan,
+  definitions: readonly Definition[],
+): Judged[] {
+  const groups = judged.map(({ group }) => group);
+  const byName = new Map(curves.map((curve) => [curve.group, curve]));
+  const known = new Map(groups.flatMap((group) => (byName.has(group.name) ? [[group, byName.get(group.name) as Curve] as const] : [])));
+  if (known.size === 0) throw new UnsupportedError("The sensitivity that was given is of another model: it has none of this one's groups");
+  const { max_bytes, max_latency_ratio } = plan.target;
+  const weigh = (name: string): number => (max_latency_ratio === undefined ? 1 : (uses.get(name) ?? 0));
+  const floats = new Map([...constants].flatMap(([name, { dtype, shape }]) => (isFloat(dtype) ? [[name, shape] as const] : [])));
+  const bytes = definitions.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0);
+  const target = max_latency_ratio ?? (max_bytes === undefined ? 1 - plan.sparsity : Math.min(1, max_bytes / bytes));
+  const ratios = allocate(groups, known, measureOf(coupling, groups, floats, weigh), target);
+  return judged.map((each) => ({ ...each, ratio: ratios.get(each.group) ?? 0 }));
 }
 
 /** What each unit of each group is worth: the first pass over the weights. */

@@ -18,6 +18,21 @@ import type { Log } from "./report.ts";
 
 export type Weights = ReadonlyMap<string, Definition>;
 
+/** Makes initializers of the Constant nodes that hold some tensors, so that these can have other elements. */
+export function lift(document: Document, definitions: Iterable<Definition>): void {
+  const patch = new Patch();
+  for (const definition of definitions) {
+    const { constant, info, payload } = definition;
+    if (!constant || !payload) continue;
+    patch.remove(constant);
+    patch.define(document.main, info.name);
+    document.tensors.set(info.name, info);
+    definition.lifted = true;
+    delete definition.constant;
+  }
+  document.apply(patch);
+}
+
 /** Edits the graph and its tensors. */
 export function removeChannels(
   document: Document,

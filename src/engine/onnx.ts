@@ -11,6 +11,7 @@ import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
+import type { Curve } from "../prune/channels/allocate.ts";
 import type { Load } from "../runtime/load.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
 import type { Calibration } from "./calibration.ts";
@@ -41,6 +42,8 @@ export interface OnnxRun {
   signal: AbortSignal | undefined;
   /** Where the result will run, if the recipe says so. */
   runtime: Runtime | undefined;
+  /** What was measured of channels before. */
+  sensitivity: readonly Curve[] | undefined;
   /** Whether the graph is optimized first. */
   optimizes: boolean;
   /** What is pruned then. */

@@ -1,7 +1,7 @@
 import { UnsupportedError } from "../errors.ts";
 import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
 import { Pattern, PatternWork } from "./pattern.ts";
-import type { PruneRecipe } from "./recipe.ts";
+import type { PruneRecipe, Recipe } from "./recipe.ts";
 import type { Method } from "./recover.ts";
 
 /** Channels that are left of a layer are a multiple of this unless the recipe says otherwise: what kernels take at a time. */
@@ -11,8 +11,11 @@ const ROUND_TO = 8;
 export class PrunePlan {
   readonly structure: "channel";
   readonly criterion: string;
-  readonly scope: "uniform" | "global" | "patterns";
+  readonly scope: "uniform" | "global" | "sensitivity" | "patterns";
+  /** Share of what there is that is to go: of channels, and by sensitivity of parameters. */
   readonly sparsity: number;
+  /** Where sensitivity is to reach something else. */
+  readonly target: { max_bytes?: number | undefined; max_latency_ratio?: number | undefined };
   readonly round_to: number;
   readonly strict: boolean;
   readonly recover: readonly Method[];
@@ -22,14 +25,10 @@ export class PrunePlan {
   readonly #ratios: readonly (readonly [Pattern, number])[];
   readonly #unmatched: Set<Pattern>;
 
-  constructor(recipe: PruneRecipe) {
+  constructor(recipe: PruneRecipe, target: Recipe["target"] = {}) {
     const { structure, criterion, scope = "uniform", sparsity, exclude = [], protect = [] } = recipe;
     if (structure !== "channel")
       throw new UnsupportedError(`The recipe asks for the structure ${structure}, which this version does not prune; it prunes 'channel'`);
-    if (scope === "sensitivity")
-      throw new UnsupportedError(
-        "The recipe asks for the scope 'sensitivity', which this version does not have; it has uniform and global",
-      );
     this.structure = structure;
     this.criterion = criterion ?? "l1_norm";
     if (!CHANNEL_CRITERIA[this.criterion])
@@ -39,7 +38,9 @@ export class PrunePlan {
     const isByPattern = typeof scope === "object";
     if (isByPattern && sparsity !== undefined)
       throw new UnsupportedError("The recipe's scope has a ratio for each pattern, and it has a sparsity besides; leave one of them out");
-    if (!isByPattern && sparsity === undefined)
+    this.target = scope === "sensitivity" ? { max_bytes: target.max_bytes, max_latency_ratio: target.max_latency_ratio } : {};
+    const isAimed = Object.values(this.target).some((aim) => aim !== undefined);
+    if (!isByPattern && !isAimed && sparsity === undefined)
       throw new UnsupportedError(`The recipe prunes ${structure}s and does not say how many: give a sparsity, as in prune=channel:0.3`);
     this.scope = isByPattern ? "patterns" : scope;
     this.sparsity = sparsity ?? 0;
@@ -54,7 +55,7 @@ export class PrunePlan {
 
   /** Whether it runs the model on samples. */
   get isSampled(): boolean {
-    return this.recover.length > 0;
+    return this.recover.length > 0 || this.scope === "sensitivity";
   }
 
   /** Whether a weight keeps all that it makes. */

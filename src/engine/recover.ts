@@ -1,24 +1,22 @@
 /** What brings back of a pruned model's accuracy what can be had without training: https://arxiv.org/abs/1707.06168 */
-import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { edited, type Node, topological } from "../graph/graph.ts";
 import type { Names } from "../graph/names.ts";
 import { Patch } from "../graph/patch.ts";
 import type { Source } from "../io/source.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { isTensor } from "../ops/op.ts";
 import { bytesIn, memoryPayload } from "../payload.ts";
 import type { Removal } from "../prune/channels/removal.ts";
 import { LeastSquares } from "../prune/recover/least-squares.ts";
 import { Moments } from "../prune/recover/means.ts";
 import { type Tap, tapOf } from "../prune/recover/taps.ts";
-import { Differing } from "../runtime/difference.ts";
 import type { InferenceModel } from "../runtime/model.ts";
 import { arrayOf, elements, type Tensor, tensorBytes } from "../tensor.ts";
 import type { Calibration, Tensors } from "./calibration.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { floatSource } from "./onnx-float.ts";
 import type { Definition } from "./onnx-weights.ts";
+import { OutputError } from "./output-error.ts";
 import { sampled } from "./sampled.ts";
 
 export type Method = "batch_norm" | "bias" | "least_squares";
@@ -61,7 +59,8 @@ export async function recover(run: OnnxRun, pruned: Pruned, names: Names, method
   const targets = steps.flatMap((step) => ("tap" in step ? [step.tap.y] : []));
   const original = await load(pruned.original, { ...options, observed: targets });
   const { fitted, held } = await sampled(calibration as Calibration, original.inputs);
-  const error = async (): Promise<number> => errorOf(original, await load(source(), options), held, signal);
+  const outputs = await OutputError.from(original, held, signal);
+  const error = async (): Promise<number> => outputs.of(await load(source(), options));
   const before = await error();
   const kernels = await run.spare();
   const depth = Math.max(0, ...steps.map((step) => step.depth));
@@ -218,27 +217,6 @@ function taken(tensor: Tensor, left: readonly (readonly number[] | undefined)[] 
       at += inner;
     }
   return { dtype: tensor.dtype, shape: tensor.shape.map((d, i) => (i === axis ? kept.length : d)), data };
-}
-
-/** How far a model's outputs are from another's, over samples: of all of them together. */
-async function errorOf(
-  original: InferenceModel,
-  model: InferenceModel,
-  samples: readonly Tensors[],
-  signal?: AbortSignal,
-): Promise<number> {
-  const names = original.outputs.map(({ name }) => name);
-  const all = new Map(names.map((name) => [name, new Differing()]));
-  for (const sample of samples) {
-    const [wanted, given] = [await original.run(sample, { signal }), await model.run(sample, { signal })];
-    for (const [name, differing] of all) {
-      const [a, b] = [wanted[name], given[name]];
-      if (isTensor(a) && isTensor(b)) differing.add(name, a, b);
-    }
-  }
-  const errors = [...all.values()].map(({ difference }) => difference.relative_mse ?? 0);
-  if (errors.length === 0) throw new UnsupportedError("The model has no outputs to compare");
-  return errors.reduce((sum, error) => sum + error, 0) / errors.length;
 }
 
 function addTo(bias: Float32Array | undefined, lack: Float64Array): void {

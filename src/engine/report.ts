@@ -1,3 +1,4 @@
+import type { Curve } from "../prune/channels/allocate.ts";
 import type { EncodingError } from "../quantize/encoder.ts";
 import { byteLength, type TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX, VERSION } from "../version.ts";
@@ -68,6 +69,8 @@ export interface PruningReport {
   operations: [before: number, after: number];
   /** Channels that go together, where channels were pruned. */
   groups?: GroupReport[];
+  /** Where the scope is by sensitivity: the output error of each group alone. */
+  sensitivity?: readonly Curve[];
   /** Where the recipe recovers. */
   recovery?: RecoveryReport;
 }

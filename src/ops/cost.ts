@@ -9,6 +9,12 @@ import type { Dims } from "./value.ts";
  */
 export function operations(main: Graph, inferred: Inferred): number {
   let sum = 0;
+  for (const [, count] of products(main, inferred)) sum += 2 * count;
+  return sum;
+}
+
+/** The nodes of a model that are products, with the multiplications of each. */
+export function* products(main: Graph, inferred: Inferred): Generator<[node: Node, count: number]> {
   for (const graph of graphs(main)) {
     const shapeOf = (name: string | undefined): Dims | undefined => {
       for (let scope: Graph | undefined = name ? graph : undefined; scope; scope = scope.parent) {
@@ -17,9 +23,11 @@ export function operations(main: Graph, inferred: Inferred): number {
       }
       return undefined;
     };
-    for (const node of graph.nodes) sum += 2 * (PRODUCTS[node.op_type]?.(node, shapeOf) ?? 0);
+    for (const node of graph.nodes) {
+      const count = PRODUCTS[node.op_type]?.(node, shapeOf);
+      if (count) yield [node, count];
+    }
   }
-  return sum;
 }
 
 type Shapes = (name: string | undefined) => Dims | undefined;
