@@ -1,5 +1,6 @@
 // The rows of the compression kernels. Only tests and benches import them; nothing here is shipped.
 import type { CompressKernels } from "./kernels.ts";
+import { matrixRows } from "./matrix-rows.ts";
 import * as reference from "./reference.ts";
 import { type Arg, type Case, input, output, type Row, random } from "./row.ts";
 
@@ -212,6 +213,23 @@ export const table: readonly Row<keyof CompressKernels>[] = [
     cases: () => each(CHANNELS, product, (s, x, next) => [...s, input(x), output(Float32Array.from({ length: s[1] }, () => next() ** 4))]),
     bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), output(new Float32Array(EDGE))]),
   },
+  {
+    name: "f32_l1_channels",
+    doc: "sums of magnitudes of each channel of [outer, c, inner]",
+    reference: reference.f32_l1_channels,
+    cases: () => each(CHANNELS, product, (s, x) => [...s, input(x), output(new Float64Array(s[1]).fill(0.5))]),
+    tolerance: 1e-12,
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), output(new Float64Array(EDGE))]),
+  },
+  {
+    name: "f32_l2_channels",
+    doc: "sums of squares of each channel of [outer, c, inner]",
+    reference: reference.f32_l2_channels,
+    cases: () => each(CHANNELS, product, (s, x) => [...s, input(x), output(new Float64Array(s[1]).fill(0.5))]),
+    tolerance: 1e-12,
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), output(new Float64Array(EDGE))]),
+  },
+  ...matrixRows,
   {
     name: "qc8w_scales",
     doc: "scale and inverse from absmax",

@@ -343,7 +343,7 @@ describe("a recipe", () => {
 
   test.each([
     [{}, UnsupportedError, "would change nothing: name a scheme"],
-    [{ quantize: "w8", prune: { structure: "2:4" } }, UnsupportedError, "'prune'"],
+    [{ quantize: "w8", distill: {} }, UnsupportedError, "'distill'"],
     [{ quantize: "w9" }, FormatError, "fails its schema"],
     [{ quantise: "w8" }, FormatError, "quantise"],
     [{ quantize: { scheme: "w8", exclude: ["(a+)+$"] } }, FormatError, "regular expression"],

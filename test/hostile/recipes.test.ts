@@ -82,7 +82,7 @@ describe("a recipe that would change nothing", () => {
       /ghost.* matches no tensor/,
     ],
     ["all excluded", { quantize: { scheme: "w8", exclude: ["."] } }, /change nothing: .*excluded by the recipe/],
-    ["a part for later", { prune: { structure: "channel", sparsity: 0.5 } }, /'prune'/],
+    ["a part for later", { distill: {} }, /'distill'/],
     ["a scheme for later", { quantize: "w8a8" }, /w8a8/],
   ])("%s", async (_what, recipe, says) => {
     for (const bytes of [dense(), dictionary()]) {
