@@ -57,7 +57,7 @@ export async function startWorker(
     path: `${variant}.wasm`,
     contents: new Uint8Array(await readFile(file(`build/${variant}.wasm`))),
   });
-  const kernels = ["compress.simd", "compress.relaxed", "infer.simd", "infer.relaxed"];
+  const kernels = ["compress.simd", "infer.relaxed"];
   return new Miniflare(
     convertV4MiniflareOptions({
       modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundle(entry) }, ...(await Promise.all(kernels.map(wasm)))],
