@@ -183,10 +183,11 @@ export class Decider {
     return chosen;
   }
 
-  /** Refuses patterns that matched no tensor: a silent no-op is the worst answer. */
-  finish(): void {
-    if (this.#onUnmatched) this.#onUnmatched([...this.#unmatched].map(({ source }) => source));
-    else for (const { source } of this.#unmatched) throw unmatched(source);
+  /** Refuses patterns that matched no tensor, its own and `others`: a silent no-op is the worst answer. */
+  finish(others: readonly string[] = []): void {
+    const all = [...[...this.#unmatched].map(({ source }) => source), ...others];
+    if (this.#onUnmatched) this.#onUnmatched(all);
+    else for (const source of all) throw unmatched(source);
   }
 }
 

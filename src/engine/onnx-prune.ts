@@ -37,6 +37,7 @@ export async function pruneChannels(
   const isOwn = ({ home, kept, info }: Definition): boolean => home === document.main && kept === undefined && !inputs.has(info.name);
   const own: Weights = new Map(definitions.filter(isOwn).map((definition) => [definition.info.name, definition]));
   for (const definition of own.values()) spell(definition, document);
+  plan.note(own.keys());
   const constants = new Map([...own].flatMap(([name, { info, payload }]) => (payload ? [[name, info] as const] : [])));
   const channels = channelsOf(document, await new SmallValues(document).of(own), constants);
   const { coupling, groups } = channels;

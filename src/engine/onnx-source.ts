@@ -42,7 +42,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   const calibrated = await calibrateOnnx(run, document, definitions, names);
   const { encoded, weights } = await decideAll(run, document, definitions, names, calibrated?.plan);
   noteUntouched(document, log);
-  decider.finish();
+  decider.finish(run.pruning?.unmatched);
   if (encoded.length === 0 && (log.quantizes || !log.changed))
     throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   log.layers = layersOf(document.values, definitions);

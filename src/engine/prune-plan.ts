@@ -73,6 +73,11 @@ export class PrunePlan {
     return this.#ratios.filter(([pattern]) => this.#matches(pattern, name))[0]?.[1];
   }
 
+  /** Takes note of the weights that there are, for patterns that name one of which nothing can go. */
+  note(names: Iterable<string>): void {
+    for (const name of names) for (const pattern of [...this.#unmatched]) this.#matches(pattern, name);
+  }
+
   /** The patterns that have matched nothing so far. */
   get unmatched(): string[] {
     return [...this.#unmatched].map(({ source }) => source);

@@ -7,9 +7,10 @@ import type { Source } from "../io/source.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { bytesIn, memoryPayload } from "../payload.ts";
 import type { Removal } from "../prune/channels/removal.ts";
-import { LeastSquares } from "../prune/recover/least-squares.ts";
-import { Moments } from "../prune/recover/means.ts";
-import { type Tap, tapOf } from "../prune/recover/taps.ts";
+import { fitLayer } from "../prune/recover/least-squares.ts";
+import { Moments, renormalized } from "../prune/recover/moments.ts";
+import { Sums } from "../prune/recover/sums.ts";
+import { isRow, type ShapeOf, type Tap, tapOf } from "../prune/recover/taps.ts";
 import type { InferenceModel } from "../runtime/model.ts";
 import { arrayOf, elements, type Tensor, tensorBytes } from "../tensor.ts";
 import type { Calibration, Tensors } from "./calibration.ts";
@@ -56,7 +57,7 @@ export async function recover(run: OnnxRun, pruned: Pruned, names: Names, method
   const options = { maxBytes: calibration?.maxBytes, signal };
   const source = (): Source => floatSource(document, [...pruned.rest, ...definitions.values()]);
   const steps = stepsOf(document, definitions, methods, names);
-  const targets = steps.flatMap((step) => ("tap" in step ? [step.tap.y] : []));
+  const targets = steps.map((step) => ("tap" in step ? step.tap.y : (step.norm.input[0] as string)));
   const original = await load(pruned.original, { ...options, observed: targets });
   const { fitted, held } = await sampled(calibration as Calibration, original.inputs);
   const outputs = await OutputError.from(original, held, signal);
@@ -75,29 +76,37 @@ export async function recover(run: OnnxRun, pruned: Pruned, names: Names, method
 /** The nodes to fit, each with the number of others on the longest way to it. A convolution without a bias is given one where nothing shifts behind it. */
 function stepsOf(document: Document, definitions: Map<string, Definition>, methods: readonly Method[], names: Names): Step[] {
   const { main } = document;
-  const isFloat = (name: string): boolean => definitions.get(name)?.info.dtype === "float32";
-  const isOwn = (name: string): boolean => document.values.uses(name, main).length === 1 && isFloat(name);
+  const ownShape = (name: string): readonly number[] | undefined => {
+    const info = definitions.get(name)?.info;
+    return info?.dtype === "float32" && document.values.uses(name, main).length === 1 ? info.shape : undefined;
+  };
   const patch = new Patch();
   const depths = new Map<string, number>();
   const steps: Step[] = [];
   for (const node of topological(main)) {
     let depth = Math.max(0, ...node.input.map((name) => depths.get(name) ?? 0));
-    const shape = definitions.get(node.input[1] ?? "")?.info.shape;
-    const tap = methods.some((method) => method !== "batch_norm") ? tapOf(node, shape, isOwn) : undefined;
+    const tap = methods.some((method) => method !== "batch_norm") ? tapOf(node, ownShape) : undefined;
     const isNorm = node.domain === "" && node.op_type === "BatchNormalization" && methods.includes("batch_norm");
-    if (tap) steps.push({ depth: depth++, tap: withBias(document, definitions, patch, names, tap) });
-    else if (isNorm && node.input.slice(3, 5).every(isOwn)) steps.push({ depth: depth++, norm: node });
+    if (tap) steps.push({ depth: depth++, tap: withBias(document, definitions, patch, names, tap, ownShape) });
+    else if (isNorm && node.input.slice(3, 5).every(ownShape)) steps.push({ depth: depth++, norm: node });
     for (const name of node.output) depths.set(name, depth);
   }
   document.apply(patch);
   return steps;
 }
 
-function withBias(document: Document, definitions: Map<string, Definition>, patch: Patch, names: Names, tap: Tap): Tap {
+/** A tap with the constant that is added behind it, which a convolution is given where it has none and nothing shifts its output. */
+function withBias(document: Document, definitions: Map<string, Definition>, patch: Patch, names: Names, tap: Tap, ownShape: ShapeOf): Tap {
   const { node, y, m, groups } = tap;
-  const readers = document.values.uses(y, document.main);
-  const isShifted = readers.length > 0 && readers.every(({ node: { op_type } }) => op_type === "BatchNormalization");
-  if (node.op_type !== "Conv" || tap.bias || isShifted) return tap;
+  const readers = document.values.uses(y, document.main).map((use) => use.node);
+  if (node.op_type === "MatMul") {
+    const [reader] = readers;
+    if (!reader || readers.length > 1 || reader.op_type !== "Add" || reader.domain !== "") return tap;
+    const bias = reader.input.find((name) => name !== y && isRow(ownShape(name), tap));
+    return bias === undefined ? tap : { ...tap, bias };
+  }
+  const isShifted = readers.length > 0 && readers.every(({ op_type }) => op_type === "BatchNormalization");
+  if (node.op_type !== "Conv" || node.input[2] || isShifted) return tap;
   const bias = names.fresh(`${tap.weight}/bias`);
   const info = { name: bias, dtype: "float32" as const, shape: [m * groups] };
   definitions.set(bias, { info, home: document.main, payload: memoryPayload(new Uint8Array(m * groups * 4)), bulk: [], made: true });
@@ -124,16 +133,20 @@ async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitti
   const norms = steps.flatMap((step) => ("norm" in step ? [step.norm] : []));
   const squares = methods.includes("least_squares");
   const fits = new Map(
-    taps.map((tap) => [tap, squares ? new LeastSquares(kernels, tap) : new Moments(tap.m * tap.groups, tap.node.op_type !== "Conv")]),
+    taps.map((tap) => [tap, squares ? new Sums(kernels, tap, true) : new Moments(tap.m * tap.groups, tap.node.op_type !== "Conv")]),
   );
-  const moments = new Map(
-    norms.map((norm) => [norm, new Moments(elements(definitions.get(norm.input[3] as string)?.info.shape ?? []), false)]),
-  );
+  const channelsOf = (norm: Node): number => elements(definitions.get(norm.input[3] as string)?.info.shape ?? []);
+  const moments = norms.map((norm) => ({
+    norm,
+    was: new Moments(channelsOf(norm), false),
+    is: new Moments(channelsOf(norm), false),
+  }));
   const observed = [...taps.flatMap(({ x, y }) => [x, y]), ...norms.map(({ input }) => input[0] as string)];
   const model = await load(source(), { observed, maxBytes: calibration?.maxBytes, signal });
   for (const sample of samples) {
     signal?.throwIfAborted();
-    const targets = await values(original, sample, new Set(taps.map(({ y }) => y)), signal);
+    const wantedOf = [...taps.map(({ y }) => y), ...norms.map(({ input }) => input[0] as string)];
+    const targets = await values(original, sample, new Set(wantedOf), signal);
     const given = await values(model, sample, new Set(observed), signal);
     for (const [tap, fitted] of fits) {
       const [x, y, target] = [given.get(tap.x), given.get(tap.y), targets.get(tap.y)];
@@ -141,24 +154,30 @@ async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitti
       const left = taken(target, removal.of(tap.y));
       const wanted = Math.ceil(Math.max(MIN_PLACES, tap.k * PLACES_A_ROW) / samples.length);
       if (fitted instanceof Moments) fitted.add(left, y);
-      else fitted.add(x, y, left, wanted);
+      else fitted.add(x, y, wanted, left);
     }
-    for (const [norm, fitted] of moments) {
-      const x = given.get(norm.input[0] as string);
-      if (x) fitted.add(x);
+    for (const { norm, was, is } of moments) {
+      const [name = ""] = norm.input;
+      const [target, x] = [targets.get(name), given.get(name)];
+      if (!target || !x) continue;
+      was.add(taken(target, removal.of(name)));
+      is.add(x);
     }
   }
   for (const [tap, fitted] of fits) {
     const weight = await floats(definitions, tap.weight);
     const bias = tap.bias === undefined ? undefined : await floats(definitions, tap.bias);
     if (fitted instanceof Moments) addTo(bias, fitted.mean);
-    else fitted.apply(weight, bias);
+    else fitLayer(kernels, tap, fitted, weight, bias);
     replace(definitions, tap.weight, weight);
     if (tap.bias !== undefined && bias) replace(definitions, tap.bias, bias);
   }
-  for (const [{ input }, fitted] of moments) {
-    replace(definitions, input[3] as string, Float32Array.from(fitted.mean));
-    replace(definitions, input[4] as string, Float32Array.from(fitted.variance));
+  for (const { norm, was, is } of moments) {
+    const [, , , mean = "", variance = ""] = norm.input;
+    const old = { mean: await floats(definitions, mean), variance: await floats(definitions, variance) };
+    const fitted = renormalized(old, was, is, Number(norm.attributes.epsilon ?? 1e-5));
+    replace(definitions, mean, fitted.mean);
+    replace(definitions, variance, fitted.variance);
   }
 }
 

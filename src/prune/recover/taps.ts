@@ -3,7 +3,7 @@
 import type { Node } from "../../graph/graph.ts";
 import { int } from "../../ops/op.ts";
 import { windowOf } from "../../ops/window.ts";
-import type { Tensor } from "../../tensor.ts";
+import { elements, type Tensor } from "../../tensor.ts";
 
 /** A product of a constant weight with what the model computes, in groups that have nothing to do with each other. */
 export interface Tap {
@@ -18,6 +18,11 @@ export interface Tap {
   k: number;
   m: number;
   groups: number;
+  /** Rows of one channel: the taps of a convolution's kernel. */
+  kernel: number;
+  /** What the product, and the bias, are multiplied by. */
+  alpha: number;
+  beta: number;
   /** Where the weight has what row `k` gives to column `m` of a group. */
   place(group: number, m: number, k: number): number;
   /** How many places an output has. */
@@ -28,28 +33,43 @@ export interface Tap {
   columns(y: Tensor, group: number, places: Int32Array, to: Float32Array, step: number): void;
 }
 
-/** The tap of a node that multiplies by a constant of such a shape; undefined for one that is none, or whose form is not known. */
-export function tapOf(node: Node, shape: readonly number[] | undefined, isConstant: (name: string) => boolean): Tap | undefined {
+/** The shape of a constant that one node alone reads. */
+export type ShapeOf = (name: string) => readonly number[] | undefined;
+
+/** The tap of a node that multiplies by a constant; undefined for one that does not, or whose form is not known. */
+export function tapOf(node: Node, shapeOf: ShapeOf): Tap | undefined {
   const [x = "", weight = "", bias = ""] = node.input;
-  if (!shape || node.domain !== "" || !isConstant(weight)) return undefined;
-  const common = { node, x, y: node.output[0] as string, weight, bias: bias && isConstant(bias) ? bias : undefined };
-  if (node.op_type === "Conv" && !(bias && !common.bias)) return { ...common, ...convolution(node, shape) };
-  if (node.op_type === "MatMul" && shape.length === 2)
-    return { ...common, bias: undefined, ...matrix(shape[0] as number, shape[1] as number, false) };
-  const isPlain = int(node, "transA", 0) === 0 && (node.attributes.alpha ?? 1) === 1 && (node.attributes.beta ?? 1) === 1;
-  if (node.op_type !== "Gemm" || !isPlain || shape.length !== 2) return undefined;
-  const isTurned = int(node, "transB", 0) !== 0;
-  const [k, m] = isTurned ? [shape[1], shape[0]] : shape;
-  return { ...common, ...matrix(k as number, m as number, isTurned) };
+  const shape = shapeOf(weight);
+  if (!shape || node.domain !== "") return undefined;
+  const form = formOf(node, shape);
+  if (!form) return undefined;
+  const [alpha, beta] = node.op_type === "Gemm" ? [int(node, "alpha", 1), int(node, "beta", 1)] : [1, 1];
+  if (alpha === 0) return undefined;
+  const isAdded = beta !== 0 && node.op_type !== "MatMul" && isRow(shapeOf(bias), form);
+  return { node, x, y: node.output[0] as string, weight, bias: isAdded ? bias : undefined, alpha, beta, ...form };
 }
 
-type Form = Pick<Tap, "k" | "m" | "groups" | "place" | "count" | "rows" | "columns">;
+/** Whether a constant has a number for each column of all groups. */
+export const isRow = (shape: readonly number[] | undefined, { m, groups }: Pick<Tap, "m" | "groups">): boolean =>
+  shape !== undefined && shape.at(-1) === m * groups && elements(shape) === m * groups;
+
+function formOf(node: Node, shape: readonly number[]): Form | undefined {
+  if (node.op_type === "Conv") return convolution(node, shape);
+  if (shape.length !== 2) return undefined;
+  const [rows, columns] = shape as [number, number];
+  if (node.op_type === "MatMul") return matrix(rows, columns, false);
+  if (node.op_type !== "Gemm" || int(node, "transA", 0) !== 0) return undefined;
+  return int(node, "transB", 0) === 0 ? matrix(rows, columns, false) : matrix(columns, rows, true);
+}
+
+type Form = Pick<Tap, "k" | "m" | "groups" | "kernel" | "place" | "count" | "rows" | "columns">;
 
 /** x[…, K] with w[K, M], or w[M, K] where that is turned. */
 const matrix = (k: number, m: number, isTurned: boolean): Form => ({
   k,
   m,
   groups: 1,
+  kernel: 1,
   place: (_, column, row) => (isTurned ? column * k + row : row * m + column),
   count: (y) => y.data.length / m,
   rows: (x, _y, _group, places, to, step) => transposed(x.data as Float32Array, k, places, to, step),
@@ -73,6 +93,7 @@ function convolution(node: Node, [all = 0, channels = 0, ...kernel]: readonly nu
     k,
     m,
     groups,
+    kernel: taps,
     place: (group, column, row) => (group * m + column) * k + row,
     count: (y) => y.data.length / all,
     columns(y, group, places, to, step) {
