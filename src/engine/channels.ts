@@ -7,7 +7,6 @@ import type { Value } from "../ops/value.ts";
 import { Coupling } from "../prune/channels/coupling.ts";
 import { type Group, groupsOf } from "../prune/channels/groups.ts";
 import { protectedWeights } from "../prune/channels/protect.ts";
-import type { ChannelCriterion } from "../prune/criteria/criterion.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
 import type { PrunePlan } from "./prune-plan.ts";
 
@@ -41,7 +40,7 @@ export function reasons(
   { coupling, groups }: Channels,
   { main }: Document,
   plan: PrunePlan,
-  criterion: ChannelCriterion,
+  isJudged: (group: Group) => boolean,
 ): Map<Group, string> {
   const outer = new Set(main.initializers);
   const defaults = protectedWeights(
@@ -62,7 +61,7 @@ export function reasons(
     else if (excluded.length > 0) stays.set(group, `excluded by the recipe: ${excluded[0]}`);
     else if (plan.scope === "patterns" && asked === undefined) stays.set(group, "no pattern of the recipe's scope names it");
     else if (usual && asked === undefined) stays.set(group, usual);
-    else if (criterion.places(group, coupling.norms).length === 0) stays.set(group, `${plan.criterion} has nothing to judge it by`);
+    else if (!isJudged(group)) stays.set(group, `${plan.criterion} has nothing to judge it by`);
   }
   return stays;
 }

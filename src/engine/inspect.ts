@@ -19,8 +19,6 @@ import { isSource, type Source } from "../io/source.ts";
 import type { Known } from "../ops/op.ts";
 import type { Value } from "../ops/value.ts";
 import type { Part } from "../prune/channels/groups.ts";
-import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
-import type { ChannelCriterion } from "../prune/criteria/criterion.ts";
 import { byteLength, elements, type TensorInfo } from "../tensor.ts";
 import { channelsOf, reasons } from "./channels.ts";
 import { AVAILABLE, actionOf, Decider, encodedBytes, standsTwice } from "./decide.ts";
@@ -201,12 +199,7 @@ function inspectChannels(
   constants: ReadonlyMap<string, TensorInfo>,
 ): Pick<Inspection, "operations" | "channels"> {
   const channels = channelsOf(document, known, constants);
-  const stays = reasons(
-    channels,
-    document,
-    new PrunePlan({ structure: "channel", sparsity: 0.5 }),
-    CHANNEL_CRITERIA.l1_norm as ChannelCriterion,
-  );
+  const stays = reasons(channels, document, new PrunePlan({ structure: "channel", sparsity: 0.5 }), () => true);
   const sizes = new Map([...constants].map(([name, { shape }]) => [name, elements(shape)]));
   const groups = channels.groups.map((group): ChannelGroup => {
     const { name, outputs, units, width } = group;

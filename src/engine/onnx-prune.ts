@@ -10,11 +10,13 @@ import type { Coupling } from "../prune/channels/coupling.ts";
 import type { Group, Place } from "../prune/channels/groups.ts";
 import { judge } from "../prune/channels/judge.ts";
 import { Removal } from "../prune/channels/removal.ts";
-import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
+import { CHANNEL_CRITERIA, SAMPLED_CRITERIA } from "../prune/criteria/criteria.ts";
 import type { ChannelCriterion } from "../prune/criteria/criterion.ts";
+import type { Tap } from "../prune/recover/taps.ts";
 import { SmallValues } from "../runtime/known.ts";
 import { elements, type FloatDType, isFloat, type TensorInfo } from "../tensor.ts";
 import { type Channels, channelsOf, reasons } from "./channels.ts";
+import { judgeBySamples, readersOf } from "./judge-samples.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { floatSource } from "./onnx-float.ts";
 import { lift, removeChannels, verify, type Weights } from "./onnx-remove.ts";
@@ -41,17 +43,18 @@ export async function pruneChannels(
   const constants = new Map([...own].flatMap(([name, { info, payload }]) => (payload ? [[name, info] as const] : [])));
   const channels = channelsOf(document, await new SmallValues(document).of(own), constants);
   const { coupling, groups } = channels;
+  const sampledBy = SAMPLED_CRITERIA[plan.criterion];
   const criterion = CHANNEL_CRITERIA[plan.criterion] as ChannelCriterion;
-  const stays = reasons(channels, document, plan, criterion);
-  const judged = await judgeAll(
-    run,
-    own,
-    groups.filter((group) => !stays.has(group)),
-    coupling,
-    plan,
-    criterion,
-  );
-  if (plan.isSampled && !run.calibration && !run.sensitivity) throw withoutSamples(plan);
+  if (plan.isSampled && !run.calibration && !(run.sensitivity && !sampledBy)) throw withoutSamples(plan);
+  const readers = sampledBy ? readersOf(coupling, own) : new Map<string, Tap>();
+  const isJudged = (group: Group): boolean =>
+    sampledBy ? group.inputs.some(({ tensor }) => readers.has(tensor)) : criterion.places(group, coupling.norms).length > 0;
+  const stays = reasons(channels, document, plan, isJudged);
+  const free = groups.filter((group) => !stays.has(group));
+  const worth = sampledBy
+    ? await judgeBySamples(run, document, definitions, own, free, readers, sampledBy)
+    : await judgeAll(run, own, free, coupling, criterion);
+  const judged = worth.map((each) => ({ ...each, ratio: ratioOf(plan, each.group) }));
   const curves = plan.scope === "sensitivity" ? (run.sensitivity ?? (await curvesOf(run, document, definitions, own, judged))) : undefined;
   const aimed = curves ? withRatios(judged, curves, channels, constants, plan, definitions) : judged;
   const choices = choose(aimed, {
@@ -83,9 +86,15 @@ export async function pruneChannels(
   return [...left, ...made];
 }
 
-const withoutSamples = ({ scope }: PrunePlan): UnsupportedError =>
+const withoutSamples = ({ scope, recover: methods, criterion }: PrunePlan): UnsupportedError =>
   new UnsupportedError(
-    `${scope === "sensitivity" ? "The scope 'sensitivity' measures what pruning loses" : "The recipe recovers what pruning loses"}, which takes ` +
+    `${
+      scope === "sensitivity"
+        ? "The scope 'sensitivity' measures what pruning loses"
+        : methods.length > 0
+          ? "The recipe recovers what pruning loses"
+          : `The criterion ${criterion} looks at what layers read`
+    }, which takes ` +
       "samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, ?model=NAME&samples=NAME over HTTP, the option " +
       "'calibration' of compress), or leave it out",
   );
@@ -134,7 +143,6 @@ async function judgeAll(
   own: Weights,
   groups: readonly Group[],
   coupling: Coupling,
-  plan: PrunePlan,
   criterion: ChannelCriterion,
 ): Promise<Judged[]> {
   const places = new Map(groups.map((group) => [group, criterion.places(group, coupling.norms)]));
@@ -147,12 +155,12 @@ async function judgeAll(
       scores.set(`${tensor}\0${axis}`, own_scores);
   }
   const scoresOf = ({ tensor, axis }: Place): Float64Array => scores.get(`${tensor}\0${axis}`) as Float64Array;
-  return groups.map((group) => ({
-    group,
-    scores: judge(group, places.get(group) ?? [], scoresOf),
-    ratio: group.outputs.map(({ tensor }) => plan.ratioOf(tensor)).find((ratio) => ratio !== undefined),
-  }));
+  return groups.map((group) => ({ group, scores: judge(group, places.get(group) ?? [], scoresOf) }));
 }
+
+/** The share of a group that a pattern of the recipe asks for. */
+const ratioOf = (plan: PrunePlan, { outputs }: Group): number | undefined =>
+  outputs.map(({ tensor }) => plan.ratioOf(tensor)).find((ratio) => ratio !== undefined);
 
 /** Looks at a weight once, for all axes that are asked for. */
 async function observe(

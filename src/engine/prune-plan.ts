@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../errors.ts";
-import { CHANNEL_CRITERIA } from "../prune/criteria/criteria.ts";
+import { CHANNEL_CRITERIA, SAMPLED_CRITERIA } from "../prune/criteria/criteria.ts";
 import { Pattern, PatternWork } from "./pattern.ts";
 import type { PruneRecipe, Recipe } from "./recipe.ts";
 import type { Method } from "./recover.ts";
@@ -31,10 +31,9 @@ export class PrunePlan {
       throw new UnsupportedError(`The recipe asks for the structure ${structure}, which this version does not prune; it prunes 'channel'`);
     this.structure = structure;
     this.criterion = criterion ?? "l1_norm";
-    if (!CHANNEL_CRITERIA[this.criterion])
-      throw new UnsupportedError(
-        `Channels cannot be judged by ${this.criterion}, only by ${Object.keys(CHANNEL_CRITERIA).join(", ")}; the recipe's criterion is another`,
-      );
+    const criteria = [...Object.keys(CHANNEL_CRITERIA), ...Object.keys(SAMPLED_CRITERIA)];
+    if (!criteria.includes(this.criterion))
+      throw new UnsupportedError(`Channels cannot be judged by ${this.criterion}, only by ${criteria.join(", ")}`);
     const isByPattern = typeof scope === "object";
     if (isByPattern && sparsity !== undefined)
       throw new UnsupportedError("The recipe's scope has a ratio for each pattern, and it has a sparsity besides; leave one of them out");
@@ -55,7 +54,7 @@ export class PrunePlan {
 
   /** Whether it runs the model on samples. */
   get isSampled(): boolean {
-    return this.recover.length > 0 || this.scope === "sensitivity";
+    return this.recover.length > 0 || this.scope === "sensitivity" || this.criterion in SAMPLED_CRITERIA;
   }
 
   /** Whether a weight keeps all that it makes. */

@@ -14,6 +14,7 @@ import { isRow, type ShapeOf, type Tap, tapOf } from "../prune/recover/taps.ts";
 import type { InferenceModel } from "../runtime/model.ts";
 import { arrayOf, elements, type Tensor, tensorBytes } from "../tensor.ts";
 import type { Calibration, Tensors } from "./calibration.ts";
+import { observedValues } from "./observed-values.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { floatSource } from "./onnx-float.ts";
 import type { Definition } from "./onnx-weights.ts";
@@ -72,6 +73,9 @@ export async function recover(run: OnnxRun, pruned: Pruned, names: Names, method
   }
   return { methods, samples: fitted.length, held_out: held.length, relative_mse: [before, await error()] };
 }
+
+/** Places of each of so many samples that a layer is looked at. */
+export const wantedPlaces = ({ k }: Tap, samples: number): number => Math.ceil(Math.max(MIN_PLACES, k * PLACES_A_ROW) / samples);
 
 /** The nodes to fit, each with the number of others on the longest way to it. A convolution without a bias is given one where nothing shifts behind it. */
 function stepsOf(document: Document, definitions: Map<string, Definition>, methods: readonly Method[], names: Names): Step[] {
@@ -146,13 +150,13 @@ async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitti
   for (const sample of samples) {
     signal?.throwIfAborted();
     const wantedOf = [...taps.map(({ y }) => y), ...norms.map(({ input }) => input[0] as string)];
-    const targets = await values(original, sample, new Set(wantedOf), signal);
-    const given = await values(model, sample, new Set(observed), signal);
+    const targets = await observedValues(original, sample, new Set(wantedOf), signal);
+    const given = await observedValues(model, sample, new Set(observed), signal);
     for (const [tap, fitted] of fits) {
       const [x, y, target] = [given.get(tap.x), given.get(tap.y), targets.get(tap.y)];
       if (!x || !y || !target) continue;
       const left = taken(target, removal.of(tap.y));
-      const wanted = Math.ceil(Math.max(MIN_PLACES, tap.k * PLACES_A_ROW) / samples.length);
+      const wanted = wantedPlaces(tap, samples.length);
       if (fitted instanceof Moments) fitted.add(left, y);
       else fitted.add(x, y, wanted, left);
     }
@@ -195,29 +199,6 @@ function replace(definitions: Map<string, Definition>, name: string, data: Float
     payload: memoryPayload(tensorBytes({ dtype: "float32", shape: definition.info.shape, data })),
     isPruned: true,
   });
-}
-
-/** Stops a run that has shown all that is wanted of it. */
-const ENOUGH = new Error("All that was wanted has been seen.");
-
-/** Copies of the values of those names that a model gives for a sample. */
-async function values(
-  model: InferenceModel,
-  sample: Tensors,
-  wanted: ReadonlySet<string>,
-  signal: AbortSignal | undefined,
-): Promise<Map<string, Tensor>> {
-  const found = new Map<string, Tensor>();
-  for (const [name, tensor] of Object.entries(sample)) if (wanted.has(name)) found.set(name, tensor);
-  const onValue = (name: string, { dtype, shape, data }: Tensor): void => {
-    if (!wanted.has(name) || found.has(name) || !(data instanceof Float32Array)) return;
-    found.set(name, { dtype, shape, data: data.slice() });
-    if (found.size === wanted.size) throw ENOUGH;
-  };
-  await model.run(sample, { outputs: [], onValue, signal }).catch((error: unknown) => {
-    if (error !== ENOUGH) throw error;
-  });
-  return found;
 }
 
 /** What is left of a tensor where some indices of its axes go. */

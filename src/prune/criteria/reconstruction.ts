@@ -1,10 +1,17 @@
 import type { Kernels } from "../../kernels/kernels.ts";
 import { factorize, solve } from "../recover/cholesky.ts";
-import type { GroupSums, Sums } from "../recover/sums.ts";
+import type { Sums } from "../recover/sums.ts";
 import type { Tap } from "../recover/taps.ts";
 
 /** What each channel that a layer reads is worth to it. */
 export type LayerWorth = (kernels: Kernels, tap: Tap, sums: Sums, weight: Float32Array) => Float64Array;
+
+/** A criterion that looks at what layers read. */
+export interface SampledCriterion {
+  worth: LayerWorth;
+  /** Whether what it says of one layer compares with what it says of another. */
+  isShare: boolean;
+}
 
 /**
  * How much of a layer's output is lost with a channel when all others make up for it as well as they can, as a share of the output: the error of Optimal
@@ -23,7 +30,7 @@ export const reconstruction: LayerWorth = (kernels, tap, sums, weight) => {
       const unit = new Float64Array(memory.buffer, inverse, n * n).fill(0);
       for (let i = 0; i < n; i++) unit[i * n + i] = 1;
       solve(kernels, n, a, n, inverse, work);
-      const energy = energyOf(tap, sums.groups[group] as GroupSums, n, weight, group);
+      const energy = Math.max(sums.groups[group]?.energy ?? 0, Number.MIN_VALUE);
       for (let c = 0; c < tap.k / taps; c++) {
         const block = inverted(unit, n, c * taps, taps);
         if (block) losses[group * (tap.k / taps) + c] = squares(tap, weight, group, c * taps, taps, block) / energy;
@@ -50,20 +57,6 @@ export const wanda: LayerWorth = (_kernels, tap, sums, weight) => {
   }
   return worth;
 };
-
-/** Σ ‖y‖² of a group's output without its bias. */
-function energyOf(tap: Tap, { gram }: GroupSums, n: number, weight: Float32Array, group: number): number {
-  let energy = 0;
-  for (let column = 0; column < tap.m; column++) {
-    for (let i = 0; i < tap.k; i++) {
-      const w = weight[tap.place(group, column, i)] as number;
-      let sum = (gram[i * n + i] as number) * w;
-      for (let j = 0; j < i; j++) sum += 2 * (gram[i * n + j] as number) * (weight[tap.place(group, column, j)] as number);
-      energy += w * sum;
-    }
-  }
-  return Math.max(energy, Number.MIN_VALUE);
-}
 
 /** The inverse of a block on the diagonal of a matrix, [size, size]; undefined where it has none. */
 function inverted(matrix: Float64Array, n: number, from: number, size: number): Float64Array | undefined {

@@ -11,6 +11,8 @@ export interface GroupSums {
   gram: Float64Array;
   /** f64[m, n]: products with rows of what the layer's output lacks; empty where nobody asked. */
   lack: Float64Array;
+  /** Σ (y − mean)² of what it gives. */
+  energy: number;
 }
 
 /** Sums over samples of what a layer reads, and of what its output lacks of another's: all that least squares need to know. */
@@ -30,6 +32,7 @@ export class Sums {
     this.groups = Array.from({ length: tap.groups }, () => ({
       gram: new Float64Array(this.n * this.n),
       lack: new Float64Array(lacks ? tap.m * this.n : 0),
+      energy: 0,
     }));
   }
 
@@ -59,11 +62,14 @@ export class Sums {
         fn.f32_dots(end - i, end, step, rows + i * step * 4, step, rows, step, gram + i * n * 8, n);
       }
       sums.gram.set(g);
-      if (!target) continue;
+      const given = new Float32Array(tap.m * step);
+      tap.columns(y, group, places, given, step);
+      if (!target) {
+        sums.energy += energyOf(given, tap.m, step, places.length);
+        continue;
+      }
       const d = new Float32Array(memory.buffer, lack, m * step).fill(0);
       tap.columns(target, group, places, d, step);
-      const given = new Float32Array(m * step);
-      tap.columns(y, group, places, given, step);
       for (let i = 0; i < d.length; i++) d[i] = (d[i] as number) - (given[i] as number);
       const p = new Float64Array(memory.buffer, product, m * n);
       p.set(sums.lack);
@@ -89,6 +95,20 @@ export class Sums {
     for (let i = 0; i < k; i++) to[i * size + i] = (to[i * size + i] as number) + damping;
     return trace;
   }
+}
+
+/** Σ (y − mean)² of `m` rows that lie `step` apart, over their first `count` numbers. */
+function energyOf(y: Float32Array, m: number, step: number, count: number): number {
+  let energy = 0;
+  for (let row = 0; row < m; row++) {
+    let [sum, square] = [0, 0];
+    for (let i = row * step; i < row * step + count; i++) {
+      sum += y[i] as number;
+      square += (y[i] as number) ** 2;
+    }
+    energy += square - (sum * sum) / count;
+  }
+  return energy;
 }
 
 /** Share of the mean square of a row that is added to each: what samples do not tell stays as it is. The more so the fewer there are for a row. */
