@@ -9,7 +9,7 @@ import * as decoders from "./models/decoders.ts";
 import * as encoders from "./models/encoders.ts";
 import * as linear from "./models/linear.ts";
 import * as mobile from "./models/mobile.ts";
-import { type Generate, type GeneratedModel, OPSETS } from "./models/model.ts";
+import { entry, type GeneratedModel, type GeneratorEntry, OPSETS, since } from "./models/model.ts";
 import * as sentences from "./models/sentences.ts";
 import * as text from "./models/text.ts";
 import * as unet from "./models/unet.ts";
@@ -21,16 +21,6 @@ export * from "./models/conv.ts";
 export * from "./models/linear.ts";
 export * from "./models/model.ts";
 export * from "./models/text.ts";
-
-export interface GeneratorEntry {
-  name: string;
-  generate: Generate;
-  opsets: readonly number[];
-}
-
-const since = (first: number) => OPSETS.filter((opset) => opset >= first);
-
-const entry = (generate: Generate, opsets: readonly number[]): GeneratorEntry => ({ name: generate().name, generate, opsets });
 
 export const generators: readonly GeneratorEntry[] = [
   entry(linear.mlp, OPSETS),

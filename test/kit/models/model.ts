@@ -29,8 +29,24 @@ export interface GenerateOptions {
 
 export type Generate = (options?: GenerateOptions) => GeneratedModel;
 
+/** A model and the opsets it exists at. */
+export interface GeneratorEntry {
+  name: string;
+  generate: Generate;
+  opsets: readonly number[];
+}
+
+export const entry = (generate: Generate, opsets: readonly number[]): GeneratorEntry => ({
+  name: generate({ opset: opsets[0] as number }).name,
+  generate,
+  opsets,
+});
+
 /** The opsets that the tests walk through: Unsqueeze, Squeeze and Split changed at 13, ReduceMean at 18, `block_size` came at 21. */
 export const OPSETS: readonly number[] = [9, 11, 13, 17, 21];
+
+/** Those of {@link OPSETS} from the first at which a model exists. */
+export const since = (first: number): readonly number[] => OPSETS.filter((opset) => opset >= first);
 
 export const { FLOAT, INT64, BOOL, FLOAT16, BFLOAT16, DOUBLE } = DataType;
 

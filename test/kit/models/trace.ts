@@ -36,19 +36,19 @@ export class Trace {
     this.#random = random;
   }
 
-  /** A node of several outputs. */
-  ops(op_type: string, inputs: readonly string[], outputs: number, attributes: Attributes = {}): string[] {
+  /** A node of several outputs; `domain` for one that is not ONNX's own. */
+  ops(op_type: string, inputs: readonly string[], outputs: number, attributes: Attributes = {}, domain = ""): string[] {
     const stem = `${this.#scope}/${op_type}`;
     const count = this.#counts.get(stem) ?? 0;
     this.#counts.set(stem, count + 1);
     const name = count === 0 ? stem : `${stem}_${count}`;
     const made = Array.from({ length: outputs }, (_, i) => `${name}_output_${i}`);
-    this.nodes.push(node(op_type, inputs, made, attributes, { name }));
+    this.nodes.push(node(op_type, inputs, made, attributes, domain ? { name, domain } : { name }));
     return made;
   }
 
-  op(op_type: string, inputs: readonly string[], attributes: Attributes = {}): string {
-    return this.ops(op_type, inputs, 1, attributes)[0] as string;
+  op(op_type: string, inputs: readonly string[], attributes: Attributes = {}, domain = ""): string {
+    return this.ops(op_type, inputs, 1, attributes, domain)[0] as string;
   }
 
   /** What `write` writes stands in a module of this name. */
