@@ -1,5 +1,5 @@
 /** Image classifiers for phones, as PyTorch's and TensorFlow's exporters write them. */
-import { type Feeds, floats, generator } from "./model.ts";
+import { type Feeds, floats, type Generate, generator } from "./model.ts";
 import {
   batchNorm,
   clip,
@@ -112,23 +112,28 @@ function squeezeExcite(t: Trace, x: string, channels: number, named: boolean): s
   });
 }
 
-/** input[batch, 3, 24, 24] → output[batch, 10]. */
-export const mobilenetV3 = generator("mobilenet-v3", "MobileNetV3: squeeze and excite, hard swish spelled out, 5×5 depthwise", (opset) => {
-  const t = new Trace(opset);
-  let x = hardSwish(t, conv(t, "input", "features.0.0", 3, 16, { kernel: [3, 3], stride: 2 }));
-  for (const [i, stride] of [1, 2].entries()) {
-    x = t.in(`features.${i + 1}`, () => {
-      const wide = hardSwish(t, conv(t, x, `${t.module}.block.0.0`, 16, 64, { kernel: [1, 1] }));
-      const deep = hardSwish(t, conv(t, wide, `${t.module}.block.0.1`, 64, 64, { kernel: [5, 5], stride, group: 64 }));
-      const out = conv(t, squeezeExcite(t, deep, 64, i === 0), `${t.module}.block.2.0`, 64, 16, { kernel: [1, 1] });
-      return stride === 1 ? t.op("Add", [out, x]) : out;
-    });
-  }
-  const pooled = reshape(t, t.op("GlobalAveragePool", [x]), size(t, "input", 0), -1);
-  const wide = hardSwish(t, gemm(t, pooled, "classifier.0", 16, 80));
-  const graph = t.graph(
-    [float32("input", ["batch_size", 3, 24, 24])],
-    [[gemm(t, t.op("Dropout", [wide]), "classifier.3", 80, 10), float32("output", ["batch_size", 10])]],
-  );
-  return { graph, inputs: image(24) };
-});
+/** input[batch, 3, 24, 24] → output[batch, 10]; `named`: hard swish and hard sigmoid are operators, from opset 14 on. */
+const smallV3 = (name: string, note: string, named: boolean): Generate =>
+  generator(name, note, (opset) => {
+    const t = new Trace(opset);
+    const swish = (x: string) => hardSwish(t, x, named);
+    let x = swish(conv(t, "input", "features.0.0", 3, 16, { kernel: [3, 3], stride: 2 }));
+    for (const [i, stride] of [1, 2].entries()) {
+      x = t.in(`features.${i + 1}`, () => {
+        const wide = swish(conv(t, x, `${t.module}.block.0.0`, 16, 64, { kernel: [1, 1] }));
+        const deep = swish(conv(t, wide, `${t.module}.block.0.1`, 64, 64, { kernel: [5, 5], stride, group: 64 }));
+        const out = conv(t, squeezeExcite(t, deep, 64, named || i === 0), `${t.module}.block.2.0`, 64, 16, { kernel: [1, 1] });
+        return stride === 1 ? t.op("Add", [out, x]) : out;
+      });
+    }
+    const pooled = reshape(t, t.op("GlobalAveragePool", [x]), size(t, "input", 0), -1);
+    const wide = swish(gemm(t, pooled, "classifier.0", 16, 80));
+    const graph = t.graph(
+      [float32("input", ["batch_size", 3, 24, 24])],
+      [[gemm(t, t.op("Dropout", [wide]), "classifier.3", 80, 10), float32("output", ["batch_size", 10])]],
+    );
+    return { graph, inputs: image(24) };
+  });
+
+export const mobilenetV3 = smallV3("mobilenet-v3", "MobileNetV3: squeeze and excite, hard swish spelled out, 5×5 depthwise", false);
+export const mobilenetV3Named = smallV3("mobilenet-v3-named", "MobileNetV3 whose HardSwish and HardSigmoid are operators", true);

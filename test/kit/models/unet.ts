@@ -1,4 +1,6 @@
 /** Networks that give an image: a U-Net that segments, and the blocks of one that draws. */
+
+import { groupNorm } from "./layers.ts";
 import { type Feeds, floats, generator } from "./model.ts";
 import { batchNorm, conv, expand, gemm, silu, size, toFloat, unsqueeze, upsample } from "./operators.ts";
 import { float32, int64, Trace } from "./trace.ts";
@@ -6,7 +8,7 @@ import { float32, int64, Trace } from "./trace.ts";
 const image = (size: number, batch = 1): Feeds => ({ input: floats([batch, 3, size, size], 5) });
 
 /** Conv, BatchNormalization, Relu, twice. */
-function double(t: Trace, x: string, cin: number, cout: number): string {
+export function double(t: Trace, x: string, cin: number, cout: number): string {
   const single = (from: string, i: number, channels: number) =>
     t.op("Relu", [batchNorm(t, conv(t, from, `${t.module}.${i}`, channels, cout, { kernel: [3, 3] }), `${t.module}.${i + 1}`, cout)]);
   return single(single(x, 0, cin), 3, cout);
@@ -34,17 +36,6 @@ export const unet = generator("unet", "U-Net: MaxPool, ConvTranspose, Resize or 
   const graph = t.graph([float32("input", dims)], [[mask, float32("mask", ["batch_size", 2, "height", "width"])]]);
   return { graph, inputs: image(16, 2), more: [{ input: floats([1, 3, 8, 12], 6) }] };
 });
-
-/** GroupNorm as PyTorch exports it: InstanceNormalization of reshaped groups. */
-function groupNorm(t: Trace, x: string, name: string, groups: number, channels: number): string {
-  const ones = t.tensor("instance_norm.scale", 1, [groups], new Float32Array(groups).fill(1));
-  const zeros = t.tensor("instance_norm.bias", 1, [groups], new Float32Array(groups));
-  const flat = t.op("Reshape", [x, t.ints([0, groups, -1])]);
-  const normal = t.op("InstanceNormalization", [flat, ones, zeros], { epsilon: { float: 1e-5 } });
-  const back = t.op("Reshape", [normal, t.op("Shape", [x])]);
-  const scaled = t.op("Mul", [back, t.weight(`${name}.weight`, [channels, 1, 1], 0.1, 1)]);
-  return t.op("Add", [scaled, t.weight(`${name}.bias`, [channels, 1, 1], 0.1)]);
-}
 
 /** Sines and cosines of the time step, which goes to 1000, at 16 frequencies. */
 function timeEmbedding(t: Trace): string {
