@@ -6,10 +6,10 @@ import { float32, Trace } from "./trace.ts";
 /** Padding of half a kernel around a stack of MaxPools. */
 const pooled = (t: Trace, x: string): string => t.op("MaxPool", [x], { kernel_shape: [5, 5], pads: [2, 2, 2, 2], strides: [1, 1] });
 
-const CLASSES = 6;
-const BINS = 16;
+export const CLASSES = 6;
+export const BINS = 16;
 /** Cells of the two grids, of 8 × 8 and 4 × 4. */
-const CELLS = 80;
+export const CELLS = 80;
 
 /** A level's boxes as distributions and its classes, [batch, 4 · 16 + 6, cells]. */
 function head(t: Trace, x: string, channels: number, level: number): string {
@@ -22,8 +22,8 @@ function head(t: Trace, x: string, channels: number, level: number): string {
   return reshape(t, t.op("Concat", [box, cls], { axis: 1 }), 1, 4 * BINS + CLASSES, -1);
 }
 
-/** Distances to the four sides → centre and size, in pixels. */
-function boxes(t: Trace, distribution: string): string {
+/** Distributions of the distances to the four sides, [1, 4 · 16, 80] → centre and size in pixels, [1, 4, 80]. */
+export function boxes(t: Trace, distribution: string): string {
   const bins = softmax(t, transpose(t, reshape(t, distribution, 1, 4, BINS, CELLS), 0, 3, 1, 2), 4);
   const projected = t.op(
     "Conv",
