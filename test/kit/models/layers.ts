@@ -87,8 +87,12 @@ export const imageModel = (name: string, note: string, write: (t: Trace, x: stri
     const t = new Trace(opset);
     const made = write(t, "input");
     const graph = t.graph([float32("input", [batch, 3, side, side])], [[made, float32("output", [batch, ...dims])]]);
-    const feeds = (rows: number, seed: number): Feeds => ({ input: floats([rows, 3, side, side], seed) });
-    return typeof batch === "number"
-      ? { graph, inputs: feeds(batch, 5), more: [feeds(batch, 6)] }
-      : { graph, inputs: feeds(2, 5), more: [feeds(1, 6)] };
+    const rows = typeof batch === "number" ? batch : 2;
+    const feeds = (rows: number, change = (x: number) => x): Feeds => {
+      const noise = floats([rows, 3, side, side], 5 + rows);
+      return { input: { ...noise, data: (noise.data as Float32Array).map(change) } };
+    };
+    // Noise like noise is averaged away: lighter images of more contrast, and darker ones, leave few channels unseen.
+    const other = typeof batch === "number" ? batch : 1;
+    return { graph, inputs: feeds(rows), more: [feeds(other, (x) => 2 * x + 1), feeds(other, (x) => x - 1)] };
   });
