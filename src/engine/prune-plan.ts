@@ -26,11 +26,13 @@ export class PrunePlan {
   readonly #unmatched: Set<Pattern>;
 
   constructor(recipe: PruneRecipe, target: Recipe["target"] = {}) {
-    const { structure, criterion, scope = "uniform", sparsity, exclude = [], protect = [] } = recipe;
+    const { structure, criterion, scope = "global", sparsity, exclude = [], protect = [] } = recipe;
     if (structure !== "channel")
       throw new UnsupportedError(`The recipe asks for the structure ${structure}, which this version does not prune; it prunes 'channel'`);
     this.structure = structure;
-    this.criterion = criterion ?? "l1_norm";
+    this.recover = recipe.recover ?? [];
+    // What samples tell is worth more than what weights do.
+    this.criterion = criterion ?? (this.recover.length > 0 || scope === "sensitivity" ? "wanda" : "l1_norm");
     const criteria = [...Object.keys(CHANNEL_CRITERIA), ...Object.keys(SAMPLED_CRITERIA)];
     if (!criteria.includes(this.criterion))
       throw new UnsupportedError(`Channels cannot be judged by ${this.criterion}, only by ${criteria.join(", ")}`);
@@ -45,7 +47,6 @@ export class PrunePlan {
     this.sparsity = sparsity ?? 0;
     this.round_to = recipe.round_to ?? ROUND_TO;
     this.strict = recipe.strict ?? false;
-    this.recover = recipe.recover ?? [];
     this.#exclude = exclude.map((source) => new Pattern(source));
     this.#protect = protect.map((source) => new Pattern(source));
     this.#ratios = isByPattern ? Object.entries(scope).map(([source, ratio]) => [new Pattern(source), ratio] as const) : [];

@@ -69,7 +69,7 @@ describe("the result", () => {
 
   test("leaves multiples of round_to, and takes the share that was asked for", async () => {
     for (const round_to of [1, 4, 8, 16]) {
-      const { report } = await pruned(model.bytes, { round_to, sparsity: 0.5 });
+      const { report } = await pruned(model.bytes, { scope: "uniform", round_to, sparsity: 0.5 });
       const free = groupsOf(report).filter(({ reason }) => !reason);
       for (const { channels } of free) {
         expect(channels[1] % Math.min(round_to, channels[0])).toBe(0);

@@ -5,6 +5,7 @@ import type { Unit } from "../../src/prune/channels/groups.ts";
 import { lcnet } from "../kit/models/lcnet.ts";
 import type { Feeds } from "../kit/models/model.ts";
 import { ppyoloe } from "../kit/models/ppyoloe.ts";
+import { PRUNING_MODELS } from "../kit/models/pruning.ts";
 import { tinypose } from "../kit/models/tinypose.ts";
 import { generators } from "../kit/models.ts";
 import { rng } from "../kit/onnx.ts";
@@ -33,7 +34,9 @@ async function check(bytes: Uint8Array, feeds: Feeds, seed: number): Promise<{ f
   return { free: groups.filter(({ reason }) => !reason).length, gone: gone.length };
 }
 
-describe.each(generators.map(({ name, generate, opsets }) => [name, generate, opsets] as const))("%s", (_, generate, opsets) => {
+const models = [...generators, ...PRUNING_MODELS.filter(({ name }) => !generators.some((other) => other.name === name))];
+
+describe.each(models.map(({ name, generate, opsets }) => [name, generate, opsets] as const))("%s", (_, generate, opsets) => {
   test.each(opsets)("at opset %i", async (opset) => {
     const { bytes, inputs } = generate({ opset });
     for (const seed of [1, 2]) await check(bytes, inputs, seed);
