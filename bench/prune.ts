@@ -49,7 +49,7 @@ async function speed(): Promise<string> {
   const cases = [float, bytes].map((each): Case => ({ bytes: each.bytes, feeds: whole.feeds }));
   const [ours, before, web] = await turns(["edgeslim", cases[0]!], ["edgeslim", whole], ["onnxruntime-web", whole]);
   const [own, , webBefore] = await turns(["edgeslim", cases[1]!], ["edgeslim", whole], ["onnxruntime-web", whole]);
-  const { parameters, operations } = float.report.pruning!;
+  const { parameters, operations = [1, 1] } = float.report.pruning!;
   const left = parameters[1] / parameters[0];
   const rows = [
     ["as it is", megabytes(whole.bytes.length), "", "", before!.ms.toFixed(0), "", `${(web!.ms / before!.ms).toFixed(2)}×`],
@@ -117,7 +117,7 @@ async function accuracy(): Promise<string> {
     const plain = await made(model, { optimize: true, prune }, { calibration });
     const recovered = await made(model, { optimize: true, prune: { ...prune, recover: [...METHODS] } }, { calibration });
     const [before, after] = [await rateOf(plain.bytes), await rateOf(recovered.bytes)];
-    const { parameters, operations, recovery } = recovered.report.pruning!;
+    const { parameters, operations = [1, 1], recovery } = recovered.report.pruning!;
     const left = parameters[1] / parameters[0];
     const won = (before - after) / (before - least);
     if (before - least >= 0.1) judged ??= { plain: before, won };

@@ -6,7 +6,7 @@ import type { Payload } from "../payload.ts";
 import { byteLength } from "../tensor.ts";
 import type { DataFiles } from "./data-files.ts";
 import { type OnnxRun, writeEncoded, writeField } from "./onnx.ts";
-import type { Encoded } from "./onnx-weights.ts";
+import { type Encoded, writtenParts } from "./onnx-weights.ts";
 
 /** A piece of a graph: a field, or the initializers of an encoded weight. */
 export type Piece = Field | Encoded;
@@ -24,7 +24,8 @@ export interface GraphPlan {
 /** Plans a graph, piece by piece. `find` gives data a place in another file. */
 export function planGraph(pieces: readonly Piece[], find: FindPlace = () => undefined): GraphPlan {
   const laid = pieces.map((piece): Laid => {
-    if ("parts" in piece) return { encoded: piece, places: piece.parts.map((part) => find(byteLength(part.dtype, part.shape), part.name)) };
+    if ("parts" in piece)
+      return { encoded: piece, places: writtenParts(piece).map((part) => find(byteLength(part.dtype, part.shape), part.name)) };
     const moved: Moved[] = [];
     return { field: moveData(piece, find, moved), moved };
   });
@@ -33,7 +34,7 @@ export function planGraph(pieces: readonly Piece[], find: FindPlace = () => unde
 
 function lengthOf(piece: Laid): number {
   if ("field" in piece) return fieldLength(piece.field);
-  return piece.encoded.parts.reduce((n, part, i) => {
+  return writtenParts(piece.encoded).reduce((n, part, i) => {
     const place = piece.places[i];
     const length = byteLength(part.dtype, part.shape);
     return n + (place ? externalInitializer(part, place).byteLength : initializerHeader(part, length).byteLength + length);

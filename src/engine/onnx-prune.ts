@@ -72,7 +72,7 @@ export async function pruneChannels(
   const rest = definitions.filter((definition) => !(own.has(definition.info.name) && isOwn(definition)));
   const recovery = original && (await recover(run, { original, document, definitions: pruned, rest, removal }, names, plan.recover));
   log.pruning = {
-    structure: plan.structure,
+    structure: plan.word,
     criterion: plan.criterion,
     scope: plan.scope,
     parameters: [parametersOf(own.values()), parametersOf(pruned.values())],

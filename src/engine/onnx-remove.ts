@@ -79,7 +79,7 @@ export function removeChannels(
 function sliced(definition: Definition, left: readonly (readonly number[] | undefined)[], log: Log): Definition {
   const { info, payload, constant, ...rest } = definition;
   const shape = info.shape.map((d, axis) => left[axis]?.length ?? d);
-  log.pruned(info, shape);
+  log.pruned(info, { shape });
   return {
     ...rest,
     info: { ...info, shape },

@@ -12,14 +12,17 @@ import { standsTwice } from "./decide.ts";
 import { layersOf } from "./layers.ts";
 import { bytesOf, encodedFields, noteUntouched, type OnnxFacts, type OnnxRun, tooLarge } from "./onnx.ts";
 import { noteUnfit, warnUnpacked } from "./onnx-half.ts";
-import { raiseOpset } from "./onnx-opset.ts";
+import { maskWeights } from "./onnx-mask.ts";
+import { raiseOpset, raiseTo } from "./onnx-opset.ts";
 import { optimizeOnnx } from "./onnx-optimize.ts";
 import { patchGraph } from "./onnx-patch.ts";
 import { type GraphPlan, type Piece, planGraph, writeGraph } from "./onnx-pieces.ts";
 import { pruneChannels } from "./onnx-prune.ts";
+import { SPARSE_NEED, storeSparse, type Weight } from "./onnx-sparse.ts";
 import { calibrateOnnx, quantizeOnnx } from "./onnx-static.ts";
 import { graphFields, modelTail } from "./onnx-tail.ts";
 import { type Definition, decide, type Encoded, encodedParts, initializerOf } from "./onnx-weights.ts";
+import type { PrunePlan } from "./prune-plan.ts";
 import type { Log } from "./report.ts";
 import { warnOfOperators } from "./runtimes.ts";
 
@@ -38,7 +41,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   for await (const definition of nestedDefinitions(document, document.main, document.main.nodes)) all.push(definition);
 
   const optimized = run.optimizes ? await optimizeOnnx(document, all, names, log) : all;
-  const definitions = run.pruning ? await pruneChannels(run, document, optimized, names, run.pruning) : optimized;
+  const definitions: readonly Definition[] = run.pruning ? await pruneOnnx(run, document, optimized, names, run.pruning) : optimized;
   const calibrated = await calibrateOnnx(run, document, definitions, names);
   const { encoded, weights } = await decideAll(run, document, definitions, names, calibrated?.plan);
   noteUntouched(document, log);
@@ -48,19 +51,25 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   log.layers = layersOf(document.values, definitions);
   warnUnpacked(decider, encoded, log);
   raiseOpset(document, encoded, names, log);
+  const isMasked = definitions.some((definition) => definition.isMasked);
+  if (isMasked) raiseTo(document, SPARSE_NEED, names, log);
   if (calibrated) await quantizeOnnx(run, document, calibrated, encoded, definitions, names);
   patchGraph(document, encoded, names);
   for (const each of encoded) if (each.local) document.origins.add(each.definition.home, encodedFields(run, each));
   warnOfOperators(document, run.runtime, log);
-  await writeModel(run, document, encoded, weights);
+  await writeModel(run, document, encoded, isMasked ? await storeSparse(run, document, weights, names) : weights);
   return { opset, layout: "canonical" };
 }
 
-/** What is written of a weight: the initializers that it became, or its own, under the name that the graph must still have. */
-interface Weight {
-  piece: Piece;
-  name?: string;
-}
+/** Prunes as the recipe asks, and says what is defined now. */
+const pruneOnnx = (
+  run: OnnxRun,
+  document: Document,
+  definitions: readonly Definition[],
+  names: Names,
+  plan: PrunePlan,
+): Promise<readonly Definition[]> =>
+  plan.structure === "channel" ? pruneChannels(run, document, definitions, names, plan) : maskWeights(run, document, definitions, plan);
 
 /** Decides about each weight, in their order, and notes those that are kept. */
 async function decideAll(
@@ -88,7 +97,7 @@ async function decideAll(
     const isBias = definition.home === document.main && biases.has(definition.info.name); // whose products know what becomes of it
     if (!isBias) noteKept(definition, decision.kind === "keep" ? decision.reason : "no data", log);
     const field = initializerOf(definition);
-    if (field) weights.push({ piece: field, name: definition.info.name });
+    if (field) weights.push({ piece: field, name: definition.info.name, definition });
   }
   return { encoded, weights };
 }

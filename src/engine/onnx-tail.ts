@@ -9,7 +9,7 @@ import { int, message, string } from "../io/protobuf.ts";
 import { isStatic } from "../ops/value.ts";
 import type { TensorInfo } from "../tensor.ts";
 import { needsMicrosoft } from "./onnx-patch.ts";
-import { type Encoded, IR_WITHOUT_INPUTS } from "./onnx-weights.ts";
+import { type Encoded, IR_WITHOUT_INPUTS, writtenParts } from "./onnx-weights.ts";
 import { type Log, metadata } from "./report.ts";
 
 /** The graph's fields after the edits, initializers left out. */
@@ -34,7 +34,7 @@ export function graphFields(document: Document, encoded: readonly Encoded[], log
       const { dtype, shape } = document.tensors.get(name) ?? {};
       return dtype && isStatic(shape) && !inputs.has(name) ? [{ name, dtype, shape }] : [];
     });
-    const added = [...encoded.flatMap(({ parts, local }) => (local ? [] : parts)), ...main.added, ...lifted].map(graphInput);
+    const added = [...encoded.flatMap((each) => (each.local ? [] : writtenParts(each))), ...main.added, ...lifted].map(graphInput);
     return { nodes, rest: [...rest.slice(0, at), ...added, ...rest.slice(at)] };
   }
   return { nodes, rest };

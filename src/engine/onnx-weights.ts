@@ -25,6 +25,8 @@ export interface Definition extends TensorDefinition {
   scaling?: Scaling;
   /** Whether a part of what the source has is left. */
   isPruned?: boolean;
+  /** Whether elements became zero. */
+  isMasked?: boolean;
 }
 
 /** The initializer of a tensor that is kept; undefined where its node holds it. */
@@ -44,7 +46,12 @@ export interface Encoded {
    * branch over an int8 tensor, or with a scale, of the graph around it.
    */
   local: boolean;
+  /** Where the first part is written without its zeros: what is written, and the bits of the elements that are in it. */
+  sparse?: { info: TensorInfo; bits: Uint8Array };
 }
+
+/** The tensors of an encoded weight as they are written. */
+export const writtenParts = ({ parts, sparse }: Encoded): readonly TensorInfo[] => (sparse ? [sparse.info, ...parts.slice(1)] : parts);
 
 /** `plan` is there where activations are quantized too. */
 export function decide(

@@ -6,6 +6,7 @@ import { externalInitializer } from "../formats/onnx/external-write.ts";
 import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
 import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
 import type { Siblings } from "../formats/onnx/siblings.ts";
+import { packing } from "../formats/onnx/sparse.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
@@ -13,12 +14,12 @@ import type { Kernels } from "../kernels/kernels.ts";
 import type { Payload } from "../payload.ts";
 import type { Curve } from "../prune/channels/allocate.ts";
 import type { Load } from "../runtime/load.ts";
-import { byteLength, type TensorInfo } from "../tensor.ts";
+import { BITS, byteLength, type TensorInfo } from "../tensor.ts";
 import type { Calibration } from "./calibration.ts";
 import type { DataFile, DataFiles } from "./data-files.ts";
 import { actionOf, type Decider, standsTwice } from "./decide.ts";
 import type { Lookahead } from "./lookahead.ts";
-import type { Encoded } from "./onnx-weights.ts";
+import { type Encoded, writtenParts } from "./onnx-weights.ts";
 import type { PrunePlan } from "./prune-plan.ts";
 import type { Log } from "./report.ts";
 import type { Runtime } from "./runtimes.ts";
@@ -73,16 +74,18 @@ export async function writeEncoded(
 ): Promise<void> {
   let to = run.out;
   let current = -1;
+  const written = writtenParts(encoded);
+  const pack = encoded.sparse && packing(encoded.sparse.bits, BITS[encoded.sparse.info.dtype] / 8);
   for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
     if (part !== current) {
-      const [info, place] = [encoded.parts[part] as TensorInfo, places[part]];
+      const [info, place] = [written[part] as TensorInfo, places[part]];
       const header = place ? externalInitializer(info, place) : initializerHeader(info, bytesOf(info));
       writer.piece(header.byteLength + (place ? 0 : bytesOf(info)));
       run.out.put(header);
       to = place ? await (run.data as DataFiles).at(place) : run.out;
       current = part;
     }
-    await to.write(bytes);
+    await to.write(part === 0 && pack ? pack(bytes) : bytes);
   }
   await run.out.drain();
 }
@@ -108,11 +111,13 @@ export function encodedFields(run: OnnxRun, encoded: Encoded): Field[] {
 }
 
 /** Encodes a definition, and tells the report of it. */
-function encodedChunks(run: OnnxRun, { definition, encoding, parts }: Encoded, payload: Payload): ReturnType<typeof encodeWeight> {
+function encodedChunks(run: OnnxRun, each: Encoded, payload: Payload): ReturnType<typeof encodeWeight> {
+  const { definition, encoding, sparse } = each;
   const { info } = definition;
   const { log, lookahead, kernels } = run;
   const twice = standsTwice(encoding);
-  const after = parts.reduce((n, part) => n + bytesOf(part), twice ? bytesOf(info) : 0);
+  const beside = (twice ? bytesOf(info) : 0) + (sparse?.bits.byteLength ?? 0);
+  const after = writtenParts(each).reduce((n, part) => n + bytesOf(part), beside);
   const hold = (p: Payload) => lookahead.hold(p, info.name, "its scales depend on all of it");
   return encodeWeight(kernels, info, encoding, payload, hold, (error) => {
     log.encoded(info, actionOf(encoding), bytesOf(info), after, error);

@@ -1,5 +1,6 @@
 import { UnsupportedError } from "../errors.ts";
 import { CHANNEL_CRITERIA, SAMPLED_CRITERIA } from "../prune/criteria/criteria.ts";
+import { type PatternShape, patternOf } from "../prune/masks/pattern.ts";
 import { Pattern, PatternWork } from "./pattern.ts";
 import type { PruneRecipe, Recipe } from "./recipe.ts";
 import type { Method } from "./recover.ts";
@@ -7,9 +8,27 @@ import type { Method } from "./recover.ts";
 /** Channels that are left of a layer are a multiple of this unless the recipe says otherwise: what kernels take at a time. */
 const ROUND_TO = 8;
 
+/** What judges single weights. */
+const WEIGHT_CRITERIA: readonly string[] = ["magnitude"];
+
+/** A group of weights of which some stay, at most. */
+const MAX_GROUP = 32;
+
+function checkPattern({ structure, sparsity, scope }: PruneRecipe, { keep, of }: PatternShape): void {
+  if (keep >= of || of > MAX_GROUP)
+    throw new UnsupportedError(
+      `The structure ${structure} prunes nothing that can be: expected N:M with N below M, and M at most ${MAX_GROUP}`,
+    );
+  if (sparsity !== undefined || scope !== undefined)
+    throw new UnsupportedError(`The structure ${structure} says how much goes of each weight; leave 'sparsity' and 'scope' out`);
+}
+
 /** The pruning that a recipe asks for, checked, with what its patterns say of names. */
 export class PrunePlan {
-  readonly structure: "channel";
+  /** What goes: channels, or single weights, blocks or all but N of M of them, which become zero. */
+  readonly structure: "channel" | "unstructured" | "block" | PatternShape;
+  /** The structure's name. */
+  readonly word: string;
   readonly criterion: string;
   readonly scope: "uniform" | "global" | "sensitivity" | "patterns";
   /** Share of what there is that is to go: of channels, and by sensitivity of parameters. */
@@ -26,23 +45,30 @@ export class PrunePlan {
   readonly #unmatched: Set<Pattern>;
 
   constructor(recipe: PruneRecipe, target: Recipe["target"] = {}) {
-    const { structure, criterion, scope = "global", sparsity, exclude = [], protect = [] } = recipe;
-    if (structure !== "channel")
-      throw new UnsupportedError(`The recipe asks for the structure ${structure}, which this version does not prune; it prunes 'channel'`);
-    this.structure = structure;
+    const { structure, criterion, sparsity, exclude = [], protect = [] } = recipe;
+    const scope = recipe.scope ?? (structure === "block" ? "uniform" : "global");
+    this.word = structure;
+    const pattern = patternOf(structure);
+    this.structure = pattern ?? (structure as "channel" | "unstructured" | "block");
     this.recover = recipe.recover ?? [];
+    if (pattern) checkPattern(recipe, pattern);
     // What samples tell is worth more than what weights do.
-    this.criterion = criterion ?? (this.recover.length > 0 || scope === "sensitivity" ? "wanda" : "l1_norm");
-    const criteria = [...Object.keys(CHANNEL_CRITERIA), ...Object.keys(SAMPLED_CRITERIA)];
+    const isSampled = this.recover.length > 0 || scope === "sensitivity";
+    this.criterion = criterion ?? (this.structure !== "channel" ? "magnitude" : isSampled ? "wanda" : "l1_norm");
+    const ofChannels = [...Object.keys(CHANNEL_CRITERIA), ...Object.keys(SAMPLED_CRITERIA)];
+    const criteria = this.structure === "channel" ? ofChannels : WEIGHT_CRITERIA;
+    const what = this.structure === "channel" ? "Channels" : "Single weights";
     if (!criteria.includes(this.criterion))
-      throw new UnsupportedError(`Channels cannot be judged by ${this.criterion}, only by ${criteria.join(", ")}`);
+      throw new UnsupportedError(`${what} cannot be judged by ${this.criterion}, only by ${criteria.join(", ")}`);
+    if (this.structure !== "channel" && (scope === "sensitivity" || this.recover.length > 0))
+      throw new UnsupportedError(`Sensitivity and recovery are for pruned channels; the recipe's structure is ${structure}`);
     const isByPattern = typeof scope === "object";
     if (isByPattern && sparsity !== undefined)
       throw new UnsupportedError("The recipe's scope has a ratio for each pattern, and it has a sparsity besides; leave one of them out");
     this.target = scope === "sensitivity" ? { max_bytes: target.max_bytes, max_latency_ratio: target.max_latency_ratio } : {};
     const isAimed = Object.values(this.target).some((aim) => aim !== undefined);
-    if (!isByPattern && !isAimed && sparsity === undefined)
-      throw new UnsupportedError(`The recipe prunes ${structure}s and does not say how many: give a sparsity, as in prune=channel:0.3`);
+    if (!isByPattern && !isAimed && !pattern && sparsity === undefined)
+      throw new UnsupportedError(`The recipe prunes and does not say how much: give a sparsity, as in prune=${structure}:0.3`);
     this.scope = isByPattern ? "patterns" : scope;
     this.sparsity = sparsity ?? 0;
     this.round_to = recipe.round_to ?? ROUND_TO;

@@ -20,8 +20,10 @@ export interface TensorReport {
   bytes: [before: number, after: number];
   /** Why it was kept. */
   reason?: string;
-  /** What was left of it, where it was pruned. */
-  pruned?: { shape: readonly number[] };
+  /** What was left of it, where it was pruned: its shape where channels went, or the share of its elements that are zero now. */
+  pruned?: { shape?: readonly number[]; sparsity?: number };
+  /** `bitmask` where it is written without its zeros, with a bit for each element. */
+  stored?: "bitmask";
   /** Signal to quantization noise, 10·log10(Σx² / Σ(x − x̂)²); absent where the encoding is exact. */
   sqnr_db?: number;
 }
@@ -63,10 +65,12 @@ export interface PruningReport {
   structure: string;
   criterion: string;
   scope: string;
-  /** Elements of all float tensors. */
+  /** Share of the elements of pruned weights that are zero, where single weights or blocks were. */
+  sparsity?: number;
+  /** Elements of all float tensors; zeros that pruning made do not count. */
   parameters: [before: number, after: number];
-  /** Of the model's products for one run, additions counted apart; a size that a run binds counts as 1. */
-  operations: [before: number, after: number];
+  /** Of the model's products for one run, additions counted apart; a size that a run binds counts as 1. Where channels were pruned. */
+  operations?: [before: number, after: number];
   /** Channels that go together, where channels were pruned. */
   groups?: GroupReport[];
   /** Where the scope is by sensitivity: the output error of each group alone. */
@@ -111,22 +115,34 @@ export class Log {
   optimization: Optimization | undefined;
   calibration: CalibrationReport | undefined;
   pruning: PruningReport | undefined;
-  readonly #pruned = new Map<string, { was: TensorInfo; shape: readonly number[] }>();
+  readonly #pruned = new Map<string, { was: TensorInfo; left: NonNullable<TensorReport["pruned"]> }>();
+  readonly #sparse = new Set<string>();
   readonly #warnings = new Map<string, Warning>();
 
-  /** Takes note that of a tensor of the source only a part of such a shape is left. What becomes of that is told afterwards. */
-  pruned(was: TensorInfo, shape: readonly number[]): void {
-    this.#pruned.set(was.name, { was, shape });
+  /** Takes note of what is left of a tensor of the source. What becomes of that is told afterwards. */
+  pruned(was: TensorInfo, left: NonNullable<TensorReport["pruned"]>): void {
+    this.#pruned.set(was.name, { was, left });
+  }
+
+  /** Takes note that a tensor is written without its zeros, in so many bytes. */
+  sparse(name: string, bytes: number): void {
+    this.#sparse.add(name);
+    const row = this.tensors.find((each) => each.name === name); // one that is kept has its row already
+    if (row) {
+      row.bytes = [row.bytes[0], bytes];
+      row.stored = "bitmask";
+    }
   }
 
   /** A row with the tensor as the source has it. */
   #add(row: TensorReport): void {
     const pruned = this.#pruned.get(row.name);
+    if (this.#sparse.has(row.name)) row.stored = "bitmask";
     if (!pruned) this.tensors.push(row);
     else {
-      const { was, shape } = pruned;
+      const { was, left } = pruned;
       const bytes: [number, number] = [byteLength(was.dtype, was.shape), row.bytes[1]];
-      this.tensors.push({ ...row, shape: was.shape, action: row.action === "kept" ? "pruned" : row.action, bytes, pruned: { shape } });
+      this.tensors.push({ ...row, shape: was.shape, action: row.action === "kept" ? "pruned" : row.action, bytes, pruned: left });
     }
   }
 

@@ -7,6 +7,7 @@ import type { Message } from "../formats/onnx/message.ts";
 import { nestedDefinitions, readModel, spell, type TensorDefinition } from "../formats/onnx/read.ts";
 import type { Siblings } from "../formats/onnx/siblings.ts";
 import { tensorData } from "../formats/onnx/tensor.ts";
+import { unpackSparse } from "../formats/onnx/unpack.ts";
 import { describe, type Graph, graphs, type Node } from "../graph/graph.ts";
 import { Names } from "../graph/names.ts";
 import { sourceInput } from "../io/input.ts";
@@ -58,15 +59,16 @@ export async function prepare(source: Source, siblings: Siblings, options: Prepa
   const reader = new Reader(sourceInput(source));
   if ((await detect(reader)) !== "onnx")
     throw new UnsupportedError("A safetensors file holds weights without a graph and cannot be run; give an ONNX model");
-  const { document, definitions } = await readModel(reader, source, siblings);
-  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes, anyData)) definitions.push(definition);
+  const { document, definitions: all } = await readModel(reader, source, siblings);
+  for await (const definition of nestedDefinitions(document, document.main, document.main.nodes, anyData)) all.push(definition);
   checkOperators(document);
   document.opsets.set("edgeslim", document.opset); // fused operators keep the attributes of those they were
   for (const name of options.outputs ?? []) addOutput(document, name);
   const outputs = [...document.main.outputs];
   const given = new Set(document.main.nodes.flatMap(({ output }) => output));
   for (const name of options.observed ?? []) if (given.has(name)) addOutput(document, name);
-  for (const definition of definitions) spell(definition, document);
+  for (const definition of all) spell(definition, document);
+  const definitions = options.optimize === false ? all : await unpackSparse(document, all);
 
   // From IR 4 on, an initializer that is an input too is a default: callers may give another.
   const inputs = new Set(document.ir_version < 4 ? [] : document.main.inputs);

@@ -1,0 +1,114 @@
+/** Pruning of single weights, blocks and patterns of an ONNX graph: the graph stays, and weights hold zeros. */
+import { UnsupportedError } from "../errors.ts";
+import type { Document } from "../formats/onnx/document.ts";
+import { roleOf } from "../graph/role.ts";
+import { protectedWeights } from "../prune/channels/protect.ts";
+import { axesOf } from "../prune/masks/mask.ts";
+import { Instances, maskedPayload } from "../prune/masks/masked.ts";
+import { SmallValues } from "../runtime/known.ts";
+import { elements, type FloatDType, isFloat } from "../tensor.ts";
+import { channelsOf } from "./channels.ts";
+import { type Maskable, masksOf } from "./masks.ts";
+import type { OnnxRun } from "./onnx.ts";
+import { lift } from "./onnx-remove.ts";
+import type { Definition } from "./onnx-weights.ts";
+import type { PrunePlan } from "./prune-plan.ts";
+
+/** Lets weights of the main graph and of subgraphs hold zeros as the recipe asks, and says what is defined now. */
+export async function maskWeights(
+  run: OnnxRun,
+  document: Document,
+  definitions: readonly Definition[],
+  plan: PrunePlan,
+): Promise<Definition[]> {
+  const { kernels, log, signal } = run;
+  plan.note(definitions.map(({ info }) => info.name));
+  const usual = await usuallyKept(document, definitions);
+  const reasons = new Map<string, string>();
+  const weights = definitions.flatMap((definition): (Maskable & { definition: Definition })[] => {
+    const { info, payload, kept, home } = definition;
+    if (!isFloat(info.dtype) || kept !== undefined || !payload || home !== document.main) return [];
+    const { op, channel_axis } = roleOf(document.values, info, home);
+    const axes = axesOf(op, channel_axis, info.shape.length);
+    if (!axes) return [];
+    const { name } = info;
+    const asked = plan.ratioOf(name) !== undefined;
+    const reason = plan.isProtected(name)
+      ? "protected by the recipe"
+      : plan.isExcluded(name)
+        ? "excluded by the recipe"
+        : plan.scope === "patterns" && !asked
+          ? "no pattern of the recipe's scope names it"
+          : asked
+            ? undefined
+            : usual.get(name);
+    if (reason !== undefined) {
+      reasons.set(name, reason);
+      return [];
+    }
+    return [{ info, payload, axes, definition }];
+  });
+  const { masks, without } = await masksOf(kernels, weights, plan, signal);
+  for (const [name, reason] of without) reasons.set(name, reason);
+  checkMasks(masks.size, reasons, without, plan);
+  for (const [name, reason] of without) log.warn("not-divided", `Weights stay whole: ${reason}`, name);
+  const instances = new Instances(run.spare);
+  const masked = weights.filter(({ info }) => masks.has(info.name));
+  lift(
+    document,
+    masked.map(({ definition }) => definition),
+  );
+  let [total, dropped, all] = [0, 0, 0];
+  for (const { info } of definitions) if (isFloat(info.dtype)) all += elements(info.shape);
+  const changed = new Map<Definition, Definition>();
+  for (const { definition, payload } of masked) {
+    const { info } = definition;
+    const mask = masks.get(info.name);
+    if (!mask) continue;
+    total += elements(info.shape);
+    dropped += mask.dropped;
+    log.pruned(info, { sparsity: mask.dropped / elements(info.shape) });
+    const zeros = maskedPayload(instances, payload, info.dtype as FloatDType, info.shape, mask);
+    changed.set(definition, { ...definition, payload: zeros, isPruned: true, isMasked: true });
+  }
+  log.pruning = {
+    structure: plan.word,
+    criterion: plan.criterion,
+    scope: typeof plan.structure === "object" ? "uniform" : plan.scope,
+    sparsity: total > 0 ? dropped / total : 0,
+    parameters: [all, all - dropped],
+  };
+  return definitions.map((definition) => changed.get(definition) ?? definition);
+}
+
+/** First and last layers and heads, with the reason. */
+async function usuallyKept(document: Document, definitions: readonly Definition[]): Promise<Map<string, string>> {
+  const { main } = document;
+  const own = new Map(definitions.filter(({ home, kept }) => home === main && kept === undefined).map((each) => [each.info.name, each]));
+  const constants = new Map([...own].flatMap(([name, { info, payload }]) => (payload ? [[name, info] as const] : [])));
+  const { coupling } = channelsOf(document, await new SmallValues(document).of(own), constants);
+  const outer = new Set(main.initializers);
+  return protectedWeights(
+    coupling,
+    main.inputs.filter((name) => !outer.has(name)),
+    main.outputs,
+  );
+}
+
+/** Refuses a recipe that nothing comes of, and what does not divide where it is strict. */
+export function checkMasks(
+  count: number,
+  reasons: ReadonlyMap<string, string>,
+  without: ReadonlyMap<string, string>,
+  plan: PrunePlan,
+): void {
+  const [first] = without;
+  if (first && plan.strict)
+    throw new UnsupportedError(`Tensor '${first[0]}' cannot be pruned: ${first[1]}; exclude it, or do not be strict`, { tensor: first[0] });
+  if (count > 0) return;
+  const counts = new Map<string, number>();
+  for (const reason of reasons.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const common = [...counts].sort(([, a], [, b]) => b - a).slice(0, 3);
+  const told = common.map(([reason, n]) => `${n} weight${n === 1 ? "" : "s"}: ${reason}`).join("; ");
+  throw new UnsupportedError(`The recipe would prune nothing: ${told || "the model has no weights of products"}`);
+}
