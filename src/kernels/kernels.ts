@@ -163,6 +163,7 @@ export class Kernels<Functions = CompressKernels> {
     const variant = modules.relaxed !== undefined && (modules.simd === undefined || supportsRelaxed()) ? "relaxed" : "simd";
     const module = modules[variant];
     if (module === undefined) throw new TypeError("Kernels need a compiled module: simd, relaxed or both");
+    // A fresh one: the builds of the streaming path take it to be zeros and carry none.
     const memory = new WebAssembly.Memory({ initial: 1 });
     const instance = new WebAssembly.Instance(module, { env: { memory } });
     return new Kernels<Functions>(variant, memory, instance.exports, maxBytes);
