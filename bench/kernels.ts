@@ -7,7 +7,7 @@
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { type CompressKernels, Kernels } from "../src/kernels/kernels.ts";
-import type { Row } from "../src/kernels/row.ts";
+import type { Arg, Row } from "../src/kernels/row.ts";
 import { table } from "../src/kernels/table.ts";
 import { compressModules } from "../src/kernels/wasm.ts";
 import { int4Rows, int8Rows } from "./baselines/kernels.ts";
@@ -39,10 +39,12 @@ const find = (name: string): Row<keyof CompressKernels> => {
 /** A call of a kernel on `n` floats, with its data in place. */
 function prepare({ arena, fn }: Kernels, row: Row<keyof CompressKernels>, n: number): { run: () => void; bytes: number } {
   const { args, bytes } = row.bench(n);
+  const places = new Map<Arg, number>();
   const values = args.map((arg) => {
     if (typeof arg === "number") return arg;
     const { buffer, byteOffset, byteLength } = arg.data;
-    const address = arena.alloc(byteLength);
+    const address = places.get(arg) ?? arena.alloc(byteLength);
+    places.set(arg, address);
     arena.u8(address, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
     return address;
   });
