@@ -25,8 +25,9 @@ export const MAX_ARENA = 2 ** 31;
 
 /**
  * The kernels of the streaming path. Counts are elements, `x`, `y`, `scale` and the like are addresses in bytes. Any count may be 0,
- * no address need be aligned, and an output may not overlap an input. Names carry the types: `qs8` int8, `qc8w` int8 weights with a scale a
- * channel, `qa8` int8 or uint8 with a zero point besides, `qb8w` and `qb4w` int8 and int4 weights with a scale a block.
+ * no address need be aligned, and an output may not overlap an input, unless a kernel says that it may be one. Names carry the types: `qs8`
+ * int8, `qc8w` int8 weights with a scale a channel, `qa8` int8 or uint8 with a zero point besides, `qb8w` and `qb4w` int8 and int4 weights with
+ * a scale a block. The *key* of a float is the bits of |x|: keys order as magnitudes do, and NaN is above Infinity.
  */
 export interface CompressKernels {
   /** `max |x|` over the finite values of f32[n]; 0 where there is none. */
@@ -140,6 +141,23 @@ export interface CompressKernels {
     blocks: number,
     acc: number,
   ): void;
+  /**
+   * Counts a digit of the keys of f32[n] that begin with `prefix`: where `key >> prefix_shift == prefix`, adds one to
+   * `counts[(key >> shift) & ((1 << bits) - 1)]`, u32[1 << bits]. Prefix 0 with a shift of 31 takes all. `bits` is 2..11, `shift + bits` at
+   * most 31. An exact selection needs three passes: 11 bits, then 10 and 10 under the digits found before.
+   */
+  f32_key_counts(n: number, x: number, prefix: number, prefix_shift: number, shift: number, bits: number, counts: number): void;
+  /** How many of f32[n] have a key below `key`. */
+  f32_count_below(n: number, x: number, key: number): number;
+  /** How many of f32[n] are neither +0 nor -0. */
+  f32_count_nonzero(n: number, x: number): number;
+  /**
+   * f32[n] to f32[n] at `y`, which may be `x`: bit for bit where the key is above `key`, +0 where it is below. Of those at `key` the first
+   * `ties` become +0 too and the others stay. Returns how many ties are still to drop.
+   */
+  f32_mask(n: number, x: number, y: number, key: number, ties: number): number;
+  /** `f32_mask` by the keys of the scores `s`, f32[n]. `y` may be `x` or `s`. */
+  f32_mask_by(n: number, s: number, x: number, y: number, key: number, ties: number): number;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }

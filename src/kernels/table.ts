@@ -1,6 +1,7 @@
 // The rows of the compression kernels. Only tests and benches import them; nothing here is shipped.
 import { bench, bits, bytes, CHANNELS, COUNTS, EDGE, each, product, scales, vector, weights, words } from "./fills.ts";
 import type { CompressKernels } from "./kernels.ts";
+import { pruneRows } from "./prune-rows.ts";
 import * as reference from "./reference.ts";
 import { type Arg, input, output, type Row } from "./row.ts";
 
@@ -350,6 +351,7 @@ export const table: readonly Row<keyof CompressKernels>[] = [
       ),
     bench: bench((n) => [32, n / 32, n / 32, input(weights(n)), ...quantized4(weights(n), n / 32, 32).map(input), 0, 1, sums()]),
   },
+  ...pruneRows,
   {
     name: "memory_copy",
     doc: "memory.copy, the yardstick",

@@ -1,0 +1,40 @@
+// The pruning kernels in plain TypeScript: the oracle of their tests, and nothing that is shipped. Floats that are passed on are bits.
+
+const MAGNITUDE = 0x7fffffff;
+
+export function f32_key_counts(
+  n: number,
+  x: Uint32Array,
+  prefix: number,
+  prefix_shift: number,
+  shift: number,
+  bits: number,
+  counts: Uint32Array,
+): void {
+  for (let i = 0; i < n; i++) {
+    const key = x[i]! & MAGNITUDE;
+    if (key >> prefix_shift === prefix) counts[(key >> shift) & ((1 << bits) - 1)]! += 1;
+  }
+}
+
+export function f32_count_below(n: number, x: Uint32Array, key: number): number {
+  return x.subarray(0, n).filter((v) => (v & MAGNITUDE) < key).length;
+}
+
+export function f32_count_nonzero(n: number, x: Float32Array): number {
+  return x.subarray(0, n).filter((v) => v !== 0).length;
+}
+
+export function f32_mask_by(n: number, s: Uint32Array, x: Uint32Array, y: Uint32Array, key: number, ties: number): number {
+  for (let i = 0; i < n; i++) {
+    const own = s[i]! & MAGNITUDE;
+    const tied = own === key && ties > 0;
+    if (tied) ties--;
+    y[i] = own < key || tied ? 0 : x[i]!;
+  }
+  return ties;
+}
+
+export function f32_mask(n: number, x: Uint32Array, y: Uint32Array, key: number, ties: number): number {
+  return f32_mask_by(n, x, x, y, key, ties);
+}

@@ -1,0 +1,87 @@
+// The rows of the pruning kernels.
+import { bench, bits, COUNTS, each, scales, vector, weights, words } from "./fills.ts";
+import type { CompressKernels } from "./kernels.ts";
+import * as reference from "./prune-reference.ts";
+import { type Arg, input, output, type Row } from "./row.ts";
+
+/** The key of one of the values, the one below or above it, or the least or greatest there is. */
+function anyKey(x: Float32Array, next: () => number): number {
+  const key = (bits(x)[Math.floor(next() * x.length)] ?? 0) & 0x7fffffff;
+  return [key, key, Math.max(key - 1, 0), Math.min(key + 1, 0x7fffffff), 0, 0x7fffffff][Math.floor(next() * 6)]!;
+}
+
+const anyTies = (n: number, next: () => number): number => [0, 1, 3, 4, n, Math.floor(next() * n)][Math.floor(next() * 6)]!;
+
+/** The digit that a pass counts, and where the prefix that it is told begins. */
+const DIGITS: readonly [prefix_shift: number, shift: number, bits: number][] = [
+  [31, 20, 11],
+  [20, 10, 10],
+  [10, 0, 10],
+  [31, 28, 3],
+  [28, 24, 4],
+  [24, 22, 2],
+  [2, 0, 2],
+];
+
+/** Floats and where they go: elsewhere or in place. */
+function fromTo(x: Float32Array, next: () => number): [Arg, Arg] {
+  const inPlace = output(bits(x));
+  return next() < 0.5 ? [inPlace, inPlace] : [input(bits(x)), words(x.length)];
+}
+
+/** Every other value, about, is a zero of either sign. */
+const sparse = (x: Float32Array, next: () => number): Float32Array => x.map((v) => [v, v, 0, -0][Math.floor(next() * 4)]!);
+
+/** The key that half of a benchmark's weights are below, about. */
+export const MIDDLE = 0x3d4a0000;
+
+export const pruneRows: readonly Row<keyof CompressKernels>[] = [
+  {
+    name: "f32_key_counts",
+    doc: "how often each digit of a key comes, of all keys",
+    reference: reference.f32_key_counts,
+    cases: () =>
+      each(
+        [...COUNTS.flatMap((n) => DIGITS.map((d) => [n, ...d] as const)), ...DIGITS.map((d) => [5000, ...d] as const)],
+        ([n]) => n,
+        ([n, prefix_shift, shift, digit], x, next) => [
+          n,
+          input(bits(x)),
+          prefix_shift === 31 ? 0 : anyKey(x, next) >> prefix_shift,
+          prefix_shift,
+          shift,
+          digit,
+          words(1 << digit),
+        ],
+      ),
+    bench: bench((n) => [n, input(weights(n)), 0, 31, 20, 11, words(2048)]),
+  },
+  {
+    name: "f32_count_below",
+    doc: "how many keys are below one",
+    reference: reference.f32_count_below,
+    cases: vector((n, x, next) => [n, input(bits(x)), anyKey(x, next)]),
+    bench: bench((n) => [n, input(weights(n)), MIDDLE]),
+  },
+  {
+    name: "f32_count_nonzero",
+    doc: "how many are not zero",
+    reference: reference.f32_count_nonzero,
+    cases: vector((n, x, next) => [n, input(sparse(x, next))]),
+    bench: bench((n) => [n, input(weights(n))]),
+  },
+  {
+    name: "f32_mask",
+    doc: "zeros where a key is below one",
+    reference: reference.f32_mask,
+    cases: vector((n, x, next) => [n, ...fromTo(x, next), anyKey(x, next), anyTies(n, next)]),
+    bench: bench((n) => [n, input(weights(n)), scales(n), MIDDLE, 0]),
+  },
+  {
+    name: "f32_mask_by",
+    doc: "zeros where a score is below a key",
+    reference: reference.f32_mask_by,
+    cases: vector((n, x, next) => [n, input(bits(x)), ...fromTo(Float32Array.from(x, next), next), anyKey(x, next), anyTies(n, next)]),
+    bench: bench((n) => [n, input(weights(n)), input(weights(n)), scales(n), MIDDLE, 0]),
+  },
+];
