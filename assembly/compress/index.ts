@@ -14,6 +14,7 @@ export { f32_error, qb8w_error_rows, qc8w_error_channels } from "./error";
 export { qb4w_error_rows, qb4w_error_transpose } from "./error4";
 export { f32_count_below, f32_count_nonzero, f32_key_counts } from "./keys";
 export { f32_mask, f32_mask_by } from "./mask";
+export { f32_l1_channels, f32_l2_channels, f32_scores_wanda } from "./norms";
 
 /** Copies `n` bytes from `x` to `y`: the yardstick of the benchmarks. */
 export function memory_copy(n: i32, x: usize, y: usize): void {

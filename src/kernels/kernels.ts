@@ -158,6 +158,15 @@ export interface CompressKernels {
   f32_mask(n: number, x: number, y: number, key: number, ties: number): number;
   /** `f32_mask` by the keys of the scores `s`, f32[n]. `y` may be `x` or `s`. */
   f32_mask_by(n: number, s: number, x: number, y: number, key: number, ties: number): number;
+  /**
+   * `|x| * norms` of f32[outer, channels, inner], with f32[channels] `norms`. NaN scores NaN, and so does an infinity times a norm of zero.
+   * https://arxiv.org/abs/2306.11695
+   */
+  f32_scores_wanda(outer: number, channels: number, inner: number, x: number, norms: number, y: number): void;
+  /** Adds Σ|x| of each channel of f32[outer, channels, inner] to `acc`, f64[channels]; sums are f64. NaN and Infinity pass into them. */
+  f32_l1_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
+  /** Adds Σx² as `f32_l1_channels` does Σ|x|. */
+  f32_l2_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }

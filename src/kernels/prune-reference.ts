@@ -38,3 +38,25 @@ export function f32_mask_by(n: number, s: Uint32Array, x: Uint32Array, y: Uint32
 export function f32_mask(n: number, x: Uint32Array, y: Uint32Array, key: number, ties: number): number {
   return f32_mask_by(n, x, x, y, key, ties);
 }
+
+/** https://arxiv.org/abs/2306.11695, section 3 */
+export function f32_scores_wanda(
+  outer: number,
+  channels: number,
+  inner: number,
+  x: Float32Array,
+  norms: Float32Array,
+  y: Float32Array,
+): void {
+  for (let i = 0; i < outer * channels * inner; i++) y[i] = Math.abs(x[i]!) * norms[Math.floor(i / inner) % channels]!;
+}
+
+/** Adds a term of each value to its channel. */
+function channels(term: (v: number) => number) {
+  return (outer: number, channels: number, inner: number, x: Float32Array, acc: Float64Array): void => {
+    for (let i = 0; i < outer * channels * inner; i++) acc[Math.floor(i / inner) % channels]! += term(x[i]!);
+  };
+}
+
+export const f32_l1_channels = channels(Math.abs);
+export const f32_l2_channels = channels((v) => v * v);

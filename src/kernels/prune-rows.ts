@@ -1,5 +1,5 @@
 // The rows of the pruning kernels.
-import { bench, bits, COUNTS, each, scales, vector, weights, words } from "./fills.ts";
+import { bench, bits, CHANNELS, COUNTS, EDGE, each, product, scales, vector, weights, words } from "./fills.ts";
 import type { CompressKernels } from "./kernels.ts";
 import * as reference from "./prune-reference.ts";
 import { type Arg, input, output, type Row } from "./row.ts";
@@ -22,6 +22,8 @@ const DIGITS: readonly [prefix_shift: number, shift: number, bits: number][] = [
   [24, 22, 2],
   [2, 0, 2],
 ];
+
+const doubles = (n: number, next: () => number): Arg => output(Float64Array.from({ length: n }, next));
 
 /** Floats and where they go: elsewhere or in place. */
 function fromTo(x: Float32Array, next: () => number): [Arg, Arg] {
@@ -83,5 +85,34 @@ export const pruneRows: readonly Row<keyof CompressKernels>[] = [
     reference: reference.f32_mask_by,
     cases: vector((n, x, next) => [n, input(bits(x)), ...fromTo(Float32Array.from(x, next), next), anyKey(x, next), anyTies(n, next)]),
     bench: bench((n) => [n, input(weights(n)), input(weights(n)), scales(n), MIDDLE, 0]),
+  },
+  {
+    name: "f32_scores_wanda",
+    doc: "magnitude times the norm of each channel of [outer, c, inner]",
+    reference: reference.f32_scores_wanda,
+    cases: () =>
+      each(CHANNELS, product, (s, x, next) => [
+        ...s,
+        input(x),
+        input(Float32Array.from({ length: s[1] }, () => (next() < 0.1 ? 0 : 10 ** (next() * 40 - 20)))),
+        scales(product(s)),
+      ]),
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), input(new Float32Array(EDGE).fill(3)), scales(n)]),
+  },
+  {
+    name: "f32_l1_channels",
+    doc: "sum of magnitudes of each channel of [outer, c, inner]",
+    tolerance: 1e-12,
+    reference: reference.f32_l1_channels,
+    cases: () => each(CHANNELS, product, (s, x, next) => [...s, input(x), doubles(s[1], next)]),
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), output(new Float64Array(EDGE))]),
+  },
+  {
+    name: "f32_l2_channels",
+    doc: "sum of squares of each channel of [outer, c, inner]",
+    tolerance: 1e-12,
+    reference: reference.f32_l2_channels,
+    cases: () => each(CHANNELS, product, (s, x, next) => [...s, input(x), doubles(s[1], next)]),
+    bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), output(new Float64Array(EDGE))]),
   },
 ];
