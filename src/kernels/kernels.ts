@@ -163,6 +163,12 @@ export interface CompressKernels {
    * https://arxiv.org/abs/2306.11695
    */
   f32_scores_wanda(outer: number, channels: number, inner: number, x: number, norms: number, y: number): void;
+  /**
+   * N:M sparsity of f32[outer, groups * m, inner]: of every `m` in 1..32 values that are `inner` apart, those with the `keep` in 0..m largest
+   * keys of `s`, of equal keys the earlier, stay bit for bit; the others become +0. `s` has the shape of `x` and may be `x`.
+   * https://arxiv.org/abs/2104.08378
+   */
+  f32_nm(outer: number, groups: number, m: number, keep: number, inner: number, s: number, x: number, y: number): void;
   /** Adds Σ|x| of each channel of f32[outer, channels, inner] to `acc`, f64[channels]; sums are f64. NaN and Infinity pass into them. */
   f32_l1_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
   /** Adds Σx² as `f32_l1_channels` does Σ|x|. */

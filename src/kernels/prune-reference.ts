@@ -51,6 +51,26 @@ export function f32_scores_wanda(
   for (let i = 0; i < outer * channels * inner; i++) y[i] = Math.abs(x[i]!) * norms[Math.floor(i / inner) % channels]!;
 }
 
+/** Of each group, by keys from large to small; sorting is stable. */
+export function f32_nm(
+  outer: number,
+  groups: number,
+  m: number,
+  keep: number,
+  inner: number,
+  s: Uint32Array,
+  x: Uint32Array,
+  y: Uint32Array,
+): void {
+  for (let g = 0; g < outer * groups; g++) {
+    for (let i = 0; i < inner; i++) {
+      const group = Array.from({ length: m }, (_, p) => (g * m + p) * inner + i);
+      const sorted = group.toSorted((a, b) => (s[b]! & MAGNITUDE) - (s[a]! & MAGNITUDE));
+      for (const [rank, at] of sorted.entries()) y[at] = rank < keep ? x[at]! : 0;
+    }
+  }
+}
+
 /** Adds a term of each value to its channel. */
 function channels(term: (v: number) => number) {
   return (outer: number, channels: number, inner: number, x: Float32Array, acc: Float64Array): void => {

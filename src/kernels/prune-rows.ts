@@ -23,6 +23,31 @@ const DIGITS: readonly [prefix_shift: number, shift: number, bits: number][] = [
   [2, 0, 2],
 ];
 
+/** [outer, groups, m, keep, inner] */
+const GROUPS: readonly [outer: number, groups: number, m: number, keep: number, inner: number][] = [
+  ...[0, 1, 3, 4, 5, 8, 17].flatMap((groups): [number, number, number, number, number][] => [
+    [1, groups, 4, 2, 1],
+    [2, groups, 8, 4, 1],
+    [1, groups, 5, 1, 1],
+    [2, groups, 4, 2, 5],
+  ]),
+  ...[0, 2, 3, 4, 7, 8, 9].flatMap((inner): [number, number, number, number, number][] => [
+    [1, 2, 4, 2, inner],
+    [1, 2, 8, 4, inner],
+  ]),
+  [1, 9, 32, 16, 1],
+  [1, 70, 8, 4, 1],
+  [2, 70, 4, 3, 1],
+  [1, 9, 8, 3, 13],
+  [1, 2, 8, 4, 70],
+  [2, 1, 4, 1, 70],
+  [1, 3, 32, 31, 6],
+  [3, 20, 1, 1, 1],
+  [1, 20, 2, 0, 1],
+  [2, 21, 4, 1, 1],
+  [0, 3, 4, 2, 4],
+];
+
 const doubles = (n: number, next: () => number): Arg => output(Float64Array.from({ length: n }, next));
 
 /** Floats and where they go: elsewhere or in place. */
@@ -98,6 +123,24 @@ export const pruneRows: readonly Row<keyof CompressKernels>[] = [
         scales(product(s)),
       ]),
     bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), input(new Float32Array(EDGE).fill(3)), scales(n)]),
+  },
+  {
+    name: "f32_nm",
+    doc: "N:M sparsity, measured as 2:4 of neighbours",
+    reference: reference.f32_nm,
+    cases: () =>
+      each(
+        GROUPS,
+        ([outer, groups, m, , inner]) => outer * groups * m * inner,
+        (s, x, next) => {
+          const values = input(bits(x));
+          return [...s, next() < 0.5 ? values : input(bits(sparse(x, next))), values, words(x.length)];
+        },
+      ),
+    bench: bench((n) => {
+      const x = input(weights(n));
+      return [1, n / 4, 4, 2, 1, x, x, scales(n)];
+    }),
   },
   {
     name: "f32_l1_channels",
