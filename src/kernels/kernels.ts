@@ -173,6 +173,13 @@ export interface CompressKernels {
   f32_l1_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
   /** Adds Σx² as `f32_l1_channels` does Σ|x|. */
   f32_l2_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
+  /**
+   * Σx² of each block of a weight whose element (i < n, j < k, t < inner) is `x[i * n_stride + j * k_stride + t]`. Blocks are 8 along n by 4
+   * along k at one t, less at the ends; `y` is f32[ceil(n / 8), ceil(k / 4), inner]. Sums are f32: they overflow to Infinity, NaN passes.
+   */
+  f32_block_l2(n: number, k: number, inner: number, n_stride: number, k_stride: number, x: number, y: number): void;
+  /** The elements of `f32_block_l2` to `y`, laid out alike, which may be `x`: +0 where the byte `keep` of the block is 0, else bit for bit. */
+  f32_block_mask(n: number, k: number, inner: number, n_stride: number, k_stride: number, x: number, y: number, keep: number): void;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }

@@ -80,3 +80,38 @@ function channels(term: (v: number) => number) {
 
 export const f32_l1_channels = channels(Math.abs);
 export const f32_l2_channels = channels((v) => v * v);
+
+/** The number of the block and the place of each element of a weight. */
+function* elements(n: number, k: number, inner: number, n_stride: number, k_stride: number): Iterable<[block: number, at: number]> {
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < k; j++) {
+      for (let t = 0; t < inner; t++) yield [((i >> 3) * Math.ceil(k / 4) + (j >> 2)) * inner + t, i * n_stride + j * k_stride + t];
+    }
+  }
+}
+
+export function f32_block_l2(
+  n: number,
+  k: number,
+  inner: number,
+  n_stride: number,
+  k_stride: number,
+  x: Float32Array,
+  y: Float32Array,
+): void {
+  y.fill(0);
+  for (const [block, at] of elements(n, k, inner, n_stride, k_stride)) y[block]! += x[at]! * x[at]!;
+}
+
+export function f32_block_mask(
+  n: number,
+  k: number,
+  inner: number,
+  n_stride: number,
+  k_stride: number,
+  x: Uint32Array,
+  y: Uint32Array,
+  keep: Uint8Array,
+): void {
+  for (const [block, at] of elements(n, k, inner, n_stride, k_stride)) y[at] = keep[block] === 0 ? 0 : x[at]!;
+}

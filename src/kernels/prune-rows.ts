@@ -48,7 +48,33 @@ const GROUPS: readonly [outer: number, groups: number, m: number, keep: number, 
   [0, 3, 4, 2, 4],
 ];
 
+/** [n, k, inner, n_stride, k_stride]: rows of [n, k, inner], of [k, n, inner], and with gaps. */
+const BLOCKS: readonly [n: number, k: number, inner: number, n_stride: number, k_stride: number][] = [
+  [0, 4, 1, 4, 1],
+  [8, 0, 1, 1, 1],
+  ...[1, 3, 4, 5, 7, 8, 9, 17].flatMap((n) =>
+    [1, 2, 3, 4, 5, 9].flatMap((k): [number, number, number, number, number][] => [
+      [n, k, 1, k, 1],
+      [n, k, 1, 1, n],
+    ]),
+  ),
+  ...[0, 2, 3, 4, 5, 9].flatMap((inner): [number, number, number, number, number][] => [
+    [9, 5, inner, 5 * inner, inner],
+    [10, 7, inner, inner, 10 * inner],
+    [8, 4, inner, 4 * (inner + 1), inner + 1],
+  ]),
+  [9, 6, 1, 8, 1],
+  [9, 6, 1, 1, 11],
+];
+
+const extent = ([n, k, inner, n_stride, k_stride]: (typeof BLOCKS)[number]): number =>
+  n * k * inner === 0 ? 0 : (n - 1) * n_stride + (k - 1) * k_stride + inner;
+
+const blocks = ([n, k, inner]: readonly number[]): number => Math.ceil(n! / 8) * Math.ceil(k! / 4) * inner!;
+
 const doubles = (n: number, next: () => number): Arg => output(Float64Array.from({ length: n }, next));
+
+const anyKept = (n: number, next: () => number): Arg => input(Uint8Array.from({ length: n }, () => [0, 1, 128][Math.floor(next() * 3)]!));
 
 /** Floats and where they go: elsewhere or in place. */
 function fromTo(x: Float32Array, next: () => number): [Arg, Arg] {
@@ -157,5 +183,31 @@ export const pruneRows: readonly Row<keyof CompressKernels>[] = [
     reference: reference.f32_l2_channels,
     cases: () => each(CHANNELS, product, (s, x, next) => [...s, input(x), doubles(s[1], next)]),
     bench: bench((n) => [n / EDGE, EDGE, 1, input(weights(n)), output(new Float64Array(EDGE))]),
+  },
+  {
+    name: "f32_block_l2",
+    doc: "sum of squares of each block of 8 × 4",
+    tolerance: 1e-5,
+    // Squares below the least normal float are rounded to its steps.
+    absolute: 2 ** -140,
+    reference: reference.f32_block_l2,
+    cases: () => each(BLOCKS, extent, (s, x) => [...s, input(x), scales(blocks(s))]),
+    bench: bench((n) => [n / EDGE, EDGE, 1, EDGE, 1, input(weights(n)), scales(n / 32)]),
+  },
+  {
+    name: "f32_block_mask",
+    doc: "zeros in blocks of 8 × 4",
+    reference: reference.f32_block_mask,
+    cases: () => each(BLOCKS, extent, (s, x, next) => [...s, ...fromTo(x, next), anyKept(blocks(s), next)]),
+    bench: bench((n) => [
+      n / EDGE,
+      EDGE,
+      1,
+      EDGE,
+      1,
+      input(weights(n)),
+      scales(n),
+      input(Uint8Array.from({ length: n / 32 }, (_, i) => i & 1)),
+    ]),
   },
 ];
