@@ -17,6 +17,7 @@ export { f32_mask, f32_mask_by } from "./mask";
 export { f32_l1_channels, f32_l2_channels, f32_scores_wanda } from "./norms";
 export { f32_nm } from "./nm";
 export { f32_block_l2, f32_block_mask } from "./blocks";
+export { compact } from "./compact";
 
 /** Copies `n` bytes from `x` to `y`: the yardstick of the benchmarks. */
 export function memory_copy(n: i32, x: usize, y: usize): void {

@@ -180,6 +180,12 @@ export interface CompressKernels {
   f32_block_l2(n: number, k: number, inner: number, n_stride: number, k_stride: number, x: number, y: number): void;
   /** The elements of `f32_block_l2` to `y`, laid out alike, which may be `x`: +0 where the byte `keep` of the block is 0, else bit for bit. */
   f32_block_mask(n: number, k: number, inner: number, n_stride: number, k_stride: number, x: number, y: number, keep: number): void;
+  /**
+   * Packs `n` elements of `size` 1, 2 or 4 bytes: appends to `y` those whose f32 in `mask_values` is neither +0 nor -0, and sets bit `i & 7` of
+   * byte `i >> 3` of `bits`, u8[ceil(n / 8)], for each; other bits are 0. Returns how many. NaN is not zero. `y` has room for `n`; the element
+   * behind the last appended may be anything.
+   */
+  compact(n: number, size: number, x: number, mask_values: number, y: number, bits: number): number;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }

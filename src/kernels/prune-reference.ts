@@ -115,3 +115,23 @@ export function f32_block_mask(
 ): void {
   for (const [block, at] of elements(n, k, inner, n_stride, k_stride)) y[at] = keep[block] === 0 ? 0 : x[at]!;
 }
+
+export function compact(
+  n: number,
+  _size: number,
+  x: Uint8Array | Uint16Array | Uint32Array,
+  mask_values: Float32Array,
+  y: Uint8Array | Uint16Array | Uint32Array,
+  bits: Uint8Array,
+): number {
+  bits.fill(0);
+  let count = 0;
+  for (let i = 0; i < n; i++) {
+    // Written over unless it stays.
+    y[count] = x[i]!;
+    if (mask_values[i] === 0) continue;
+    bits[i >> 3]! |= 1 << (i & 7);
+    count++;
+  }
+  return count;
+}

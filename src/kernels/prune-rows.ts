@@ -1,5 +1,5 @@
 // The rows of the pruning kernels.
-import { bench, bits, CHANNELS, COUNTS, EDGE, each, product, scales, vector, weights, words } from "./fills.ts";
+import { bench, bits, bytes, CHANNELS, COUNTS, EDGE, each, product, scales, vector, weights, words } from "./fills.ts";
 import type { CompressKernels } from "./kernels.ts";
 import * as reference from "./prune-reference.ts";
 import { type Arg, input, output, type Row } from "./row.ts";
@@ -9,7 +9,6 @@ function anyKey(x: Float32Array, next: () => number): number {
   const key = (bits(x)[Math.floor(next() * x.length)] ?? 0) & 0x7fffffff;
   return [key, key, Math.max(key - 1, 0), Math.min(key + 1, 0x7fffffff), 0, 0x7fffffff][Math.floor(next() * 6)]!;
 }
-
 const anyTies = (n: number, next: () => number): number => [0, 1, 3, 4, n, Math.floor(next() * n)][Math.floor(next() * 6)]!;
 
 /** The digit that a pass counts, and where the prefix that it is told begins. */
@@ -66,14 +65,11 @@ const BLOCKS: readonly [n: number, k: number, inner: number, n_stride: number, k
   [9, 6, 1, 8, 1],
   [9, 6, 1, 1, 11],
 ];
-
 const extent = ([n, k, inner, n_stride, k_stride]: (typeof BLOCKS)[number]): number =>
   n * k * inner === 0 ? 0 : (n - 1) * n_stride + (k - 1) * k_stride + inner;
-
 const blocks = ([n, k, inner]: readonly number[]): number => Math.ceil(n! / 8) * Math.ceil(k! / 4) * inner!;
 
 const doubles = (n: number, next: () => number): Arg => output(Float64Array.from({ length: n }, next));
-
 const anyKept = (n: number, next: () => number): Arg => input(Uint8Array.from({ length: n }, () => [0, 1, 128][Math.floor(next() * 3)]!));
 
 /** Floats and where they go: elsewhere or in place. */
@@ -84,6 +80,12 @@ function fromTo(x: Float32Array, next: () => number): [Arg, Arg] {
 
 /** Every other value, about, is a zero of either sign. */
 const sparse = (x: Float32Array, next: () => number): Float32Array => x.map((v) => [v, v, 0, -0][Math.floor(next() * 4)]!);
+
+/** A byte, a half or a word of each float. */
+function elements(x: Float32Array, size: number): Uint8Array | Uint16Array | Uint32Array {
+  if (size === 4) return bits(x);
+  return size === 2 ? Uint16Array.from(bits(x), (v) => v >>> 16) : Uint8Array.from(bits(x), (v) => v >>> 20);
+}
 
 /** The key that half of a benchmark's weights are below, about. */
 export const MIDDLE = 0x3d4a0000;
@@ -209,5 +211,20 @@ export const pruneRows: readonly Row<keyof CompressKernels>[] = [
       scales(n),
       input(Uint8Array.from({ length: n / 32 }, (_, i) => i & 1)),
     ]),
+  },
+  {
+    name: "compact",
+    doc: "values that are not zero, and a bit for each, measured with half of them zero",
+    reference: reference.compact,
+    cases: () =>
+      each(
+        COUNTS.flatMap((n) => [1, 2, 4].map((size) => [n, size] as const)),
+        ([n]) => n,
+        ([n, size], x, next) => {
+          const data = elements(x, size);
+          return [n, size, input(data), input(sparse(x, next)), output(data.slice().fill(85)), bytes(Math.ceil(n / 8))];
+        },
+      ),
+    bench: bench((n) => [n, 4, input(weights(n)), input(weights(n).map((v) => (Math.abs(v) < 0.05 ? 0 : v))), scales(n), bytes(n / 8)]),
   },
 ];
