@@ -25,8 +25,9 @@ export const MAX_ARENA = 2 ** 31;
 
 /**
  * The kernels of the streaming path. Counts are elements, `x`, `y`, `scale` and the like are addresses in bytes. Any count may be 0,
- * no address need be aligned, and an output may not overlap an input. Names carry the types: `qs8` int8, `qc8w` int8 weights with a scale a
- * channel, `qa8` int8 or uint8 with a zero point besides, `qb8w` and `qb4w` int8 and int4 weights with a scale a block.
+ * no address need be aligned, and an output may not overlap an input, unless a kernel says that it may be one. Names carry the types: `qs8`
+ * int8, `qc8w` int8 weights with a scale a channel, `qa8` int8 or uint8 with a zero point besides, `qb8w` and `qb4w` int8 and int4 weights with
+ * a scale a block. The *key* of a float is the bits of |x|: keys order as magnitudes do, and NaN is above Infinity.
  */
 export interface CompressKernels {
   /** `max |x|` over the finite values of f32[n]; 0 where there is none. */
@@ -62,10 +63,6 @@ export interface CompressKernels {
   f32_qc8w_rows(c: number, inner: number, x: number, y: number, scale: number): void;
   /** Raises `m`, f32[c] that the caller zeroes first, to the finite absmax of each channel of f32[outer, c, inner]. */
   f32_absmax_channels(outer: number, c: number, inner: number, x: number, m: number): void;
-  /** Adds the sum of |x| over each channel of f32[outer, c, inner] to `acc`, f64[c]; NaN and ±Infinity go into it. Sums are float64. */
-  f32_l1_channels(outer: number, c: number, inner: number, x: number, acc: number): void;
-  /** As `f32_l1_channels` the sum of x². */
-  f32_l2_channels(outer: number, c: number, inner: number, x: number, acc: number): void;
   /** From absmax `m` to `scale` and `inv_scale`, all f32[c], by the rule of `f32_qc8w_rows`. */
   qc8w_scales(c: number, m: number, scale: number, inv_scale: number): void;
   /** Symmetric int8 of f32[outer, c, inner] with the f32[c] `inv_scale` of its channels; rounding, NaN and range as `f32_qc8w_rows`. */
@@ -151,6 +148,51 @@ export interface CompressKernels {
   f32_dots(m: number, n: number, p: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number): void;
   /** Subtracts from `c`, f64[m, n], the products of each row of `a`, f64[m, k], with each row of `b`, f64[n, k]; rows lie `ld…` elements apart. */
   f64_less_dots(m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number): void;
+  /**
+   * Counts a digit of the keys of f32[n] that begin with `prefix`: where `key >> prefix_shift == prefix`, adds one to
+   * `counts[(key >> shift) & ((1 << bits) - 1)]`, u32[1 << bits]. Prefix 0 with a shift of 31 takes all. `bits` is 2..11, `shift + bits` at
+   * most 31. An exact selection needs three passes: 11 bits, then 10 and 10 under the digits found before.
+   */
+  f32_key_counts(n: number, x: number, prefix: number, prefix_shift: number, shift: number, bits: number, counts: number): void;
+  /** How many of f32[n] have a key below `key`. */
+  f32_count_below(n: number, x: number, key: number): number;
+  /** How many of f32[n] are neither +0 nor -0. */
+  f32_count_nonzero(n: number, x: number): number;
+  /**
+   * f32[n] to f32[n] at `y`, which may be `x`: bit for bit where the key is above `key`, +0 where it is below. Of those at `key` the first
+   * `ties` become +0 too and the others stay. Returns how many ties are still to drop.
+   */
+  f32_mask(n: number, x: number, y: number, key: number, ties: number): number;
+  /** `f32_mask` by the keys of the scores `s`, f32[n]. `y` may be `x` or `s`. */
+  f32_mask_by(n: number, s: number, x: number, y: number, key: number, ties: number): number;
+  /**
+   * `|x| * norms` of f32[outer, channels, inner], with f32[channels] `norms`. NaN scores NaN, and so does an infinity times a norm of zero.
+   * https://arxiv.org/abs/2306.11695
+   */
+  f32_scores_wanda(outer: number, channels: number, inner: number, x: number, norms: number, y: number): void;
+  /**
+   * N:M sparsity of f32[outer, groups * m, inner]: of every `m` in 1..32 values that are `inner` apart, those with the `keep` in 0..m largest
+   * keys of `s`, of equal keys the earlier, stay bit for bit; the others become +0. `s` has the shape of `x` and may be `x`.
+   * https://arxiv.org/abs/2104.08378
+   */
+  f32_nm(outer: number, groups: number, m: number, keep: number, inner: number, s: number, x: number, y: number): void;
+  /** Adds Σ|x| of each channel of f32[outer, channels, inner] to `acc`, f64[channels]; sums are f64. NaN and Infinity pass into them. */
+  f32_l1_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
+  /** Adds Σx² as `f32_l1_channels` does Σ|x|. */
+  f32_l2_channels(outer: number, channels: number, inner: number, x: number, acc: number): void;
+  /**
+   * Σx² of each block of a weight whose element (i < n, j < k, t < inner) is `x[i * n_stride + j * k_stride + t]`. Blocks are 8 along n by 4
+   * along k at one t, less at the ends; `y` is f32[ceil(n / 8), ceil(k / 4), inner]. Sums are f32: they overflow to Infinity, NaN passes.
+   */
+  f32_block_l2(n: number, k: number, inner: number, n_stride: number, k_stride: number, x: number, y: number): void;
+  /** The elements of `f32_block_l2` to `y`, laid out alike, which may be `x`: +0 where the byte `keep` of the block is 0, else bit for bit. */
+  f32_block_mask(n: number, k: number, inner: number, n_stride: number, k_stride: number, x: number, y: number, keep: number): void;
+  /**
+   * Packs `n` elements of `size` 1, 2 or 4 bytes: appends to `y` those whose f32 in `mask_values` is neither +0 nor -0, and sets bit `i & 7` of
+   * byte `i >> 3` of `bits`, u8[ceil(n / 8)], for each; other bits are 0. Returns how many. NaN is not zero. `y` has room for `n`; the element
+   * behind the last appended may be anything.
+   */
+  compact(n: number, size: number, x: number, mask_values: number, y: number, bits: number): number;
   /** Copies n bytes from `x` to `y`: the yardstick of the benchmarks. */
   memory_copy(n: number, x: number, y: number): void;
 }
@@ -174,6 +216,7 @@ export class Kernels<Functions = CompressKernels> {
     const variant = modules.relaxed !== undefined && (modules.simd === undefined || supportsRelaxed()) ? "relaxed" : "simd";
     const module = modules[variant];
     if (module === undefined) throw new TypeError("Kernels need a compiled module: simd, relaxed or both");
+    // A fresh one: the builds of the streaming path take it to be zeros and carry none.
     const memory = new WebAssembly.Memory({ initial: 1 });
     const instance = new WebAssembly.Instance(module, { env: { memory } });
     return new Kernels<Functions>(variant, memory, instance.exports, maxBytes);

@@ -88,14 +88,6 @@ export function f32_absmax_channels(outer: number, c: number, inner: number, x: 
   }
 }
 
-export function f32_l1_channels(outer: number, c: number, inner: number, x: Float32Array, acc: Float64Array): void {
-  for (let i = 0; i < outer * c * inner; i++) acc[Math.floor(i / inner) % c]! += Math.abs(x[i]!);
-}
-
-export function f32_l2_channels(outer: number, c: number, inner: number, x: Float32Array, acc: Float64Array): void {
-  for (let i = 0; i < outer * c * inner; i++) acc[Math.floor(i / inner) % c]! += x[i]! ** 2;
-}
-
 export function qc8w_scales(c: number, m: Float32Array, scale: Float32Array, inv_scale: Float32Array): void {
   for (let i = 0; i < c; i++) {
     scale[i] = scaleOf(m[i]!);

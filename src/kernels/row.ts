@@ -12,8 +12,8 @@ export type Data =
   | BigUint64Array;
 
 /**
- * An argument of a kernel: a number, or data whose address is passed. `written` data is compared with what the reference makes of it, unless
- * it is scratch, where a kernel may leave anything.
+ * An argument of a kernel: a number, or data whose address is passed, the same one where an argument comes twice. `written` data is compared
+ * with what the reference makes of it, unless it is scratch, where a kernel may leave anything.
  */
 export type Arg = number | { readonly data: Data; readonly written: boolean; readonly scratch?: true };
 

@@ -32,6 +32,17 @@ const raw = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOff
 const isData = (arg: Arg): arg is Exclude<Arg, number> => typeof arg !== "number";
 const isCompared = (arg: Arg): boolean => isData(arg) && arg.written && !arg.scratch;
 
+/** Gives data a place each; an argument that comes twice keeps its place. */
+function place<P>(args: readonly Arg[], make: (arg: Exclude<Arg, number>) => P): (number | P)[] {
+  const places = new Map<Arg, P>();
+  return args.map((arg) => {
+    if (!isData(arg)) return arg;
+    const found = places.get(arg) ?? make(arg);
+    places.set(arg, found);
+    return found;
+  });
+}
+
 /** Calls a kernel with its data at `offset` bytes past a multiple of 16; returns what it returned and the bytes it wrote, in order. */
 export function call<F>(
   kernels: Kernels<F>,
@@ -41,7 +52,7 @@ export function call<F>(
 ): { returned: unknown; written: Uint8Array[] } {
   const { arena } = kernels;
   const mark = arena.mark();
-  const addresses = args.map((arg) => (isData(arg) ? arena.alloc(arg.data.byteLength + 2 * GUARD + offset) + GUARD + offset : arg));
+  const addresses = place(args, ({ data }) => arena.alloc(data.byteLength + 2 * GUARD + offset) + GUARD + offset);
   const before = args.map((arg, i) => {
     if (!isData(arg)) return undefined;
     const { byteLength } = arg.data;
@@ -68,7 +79,7 @@ export function call<F>(
 }
 
 export function expected(row: Row, args: readonly Arg[]): { returned: unknown; written: Data[] } {
-  const own = args.map((arg) => (isData(arg) ? arg.data.slice() : arg));
+  const own = place(args, ({ data }) => data.slice());
   const returned = (row.reference as (...args: unknown[]) => unknown)(...own);
   return { returned, written: own.filter((_, i) => isCompared(args[i]!)) as Data[] };
 }
