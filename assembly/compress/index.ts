@@ -6,7 +6,6 @@ export { f32_qb8w_rows, f32_qc8w_channels, f32_qc8w_rows, f32_qs8_quantize, qc8w
 export { f32_qa8_channels, qa8_error_channels } from "./affine8";
 export { f32_qb4w_rows } from "./int4_rows";
 export { f32_qb4w_transpose } from "./int4_transpose";
-export { f32_l1_channels, f32_l2_channels } from "./norms";
 export { f32_dots, f64_less_dots } from "./matrix";
 export { f32_nf4, nf4_f32 } from "./nf4";
 export { f32_transpose } from "./transpose";

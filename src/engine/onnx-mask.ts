@@ -3,6 +3,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import { roleOf } from "../graph/role.ts";
 import { protectedWeights } from "../prune/channels/protect.ts";
+import { blockOf } from "../prune/masks/block.ts";
 import { axesOf } from "../prune/masks/mask.ts";
 import { Instances, maskedPayload } from "../prune/masks/masked.ts";
 import { SmallValues } from "../runtime/known.ts";
@@ -61,7 +62,7 @@ export async function maskWeights(
   let [total, dropped, all] = [0, 0, 0];
   for (const { info } of definitions) if (isFloat(info.dtype)) all += elements(info.shape);
   const changed = new Map<Definition, Definition>();
-  for (const { definition, payload } of masked) {
+  for (const { definition, payload, axes } of masked) {
     const { info } = definition;
     const mask = masks.get(info.name);
     if (!mask) continue;
@@ -69,7 +70,12 @@ export async function maskWeights(
     dropped += mask.dropped;
     log.pruned(info, { sparsity: mask.dropped / elements(info.shape) });
     const zeros = maskedPayload(instances, payload, info.dtype as FloatDType, info.shape, mask);
-    changed.set(definition, { ...definition, payload: zeros, isPruned: true, isMasked: true });
+    changed.set(definition, {
+      ...definition,
+      payload: zeros,
+      isPruned: true,
+      masked: plan.structure === "block" ? { block: blockOf(axes) } : {},
+    });
   }
   log.pruning = {
     structure: plan.word,

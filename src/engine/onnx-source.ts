@@ -51,7 +51,7 @@ export async function compressOnnxSource(run: OnnxRun, source: Source): Promise<
   log.layers = layersOf(document.values, definitions);
   warnUnpacked(decider, encoded, log);
   raiseOpset(document, encoded, names, log);
-  const isMasked = definitions.some((definition) => definition.isMasked);
+  const isMasked = definitions.some((definition) => definition.masked);
   if (isMasked) raiseTo(document, SPARSE_NEED, names, log);
   if (calibrated) await quantizeOnnx(run, document, calibrated, encoded, definitions, names);
   patchGraph(document, encoded, names);

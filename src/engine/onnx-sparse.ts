@@ -1,12 +1,23 @@
 /** Weights that pruning left many zeros in are written without them. */
 import type { Document } from "../formats/onnx/document.ts";
-import { NonZero, packing, type Shared, SPARSE_OPSET, shareConstants, unpackingNodes, wholeElements } from "../formats/onnx/sparse.ts";
+import {
+  ELEMENT,
+  NonZero,
+  packing,
+  type Shared,
+  SPARSE_OPSET,
+  shareConstants,
+  type Unit,
+  unitOrder,
+  unitsOf,
+  unpackingNodes,
+} from "../formats/onnx/sparse.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Names } from "../graph/names.ts";
 import { Patch } from "../graph/patch.ts";
 import type { Payload } from "../payload.ts";
-import { BITS, byteLength, elements, type TensorInfo } from "../tensor.ts";
+import { BITS, byteLength, type TensorInfo } from "../tensor.ts";
 import type { OnnxRun } from "./onnx.ts";
 import type { Piece } from "./onnx-pieces.ts";
 import type { Definition, Encoded } from "./onnx-weights.ts";
@@ -39,7 +50,7 @@ export async function storeSparse(run: OnnxRun, document: Document, weights: rea
   for (const weight of weights) {
     const dense = denseOf(weight);
     const found = dense && (await nonZero(run, dense));
-    const size = dense ? BITS[dense.info.dtype] / 8 : 0;
+    const size = dense ? (BITS[dense.info.dtype] / 8) * dense.unit[0] * dense.unit[1] : 0;
     const after = found ? found.count * size + found.bits.byteLength : Number.POSITIVE_INFINITY;
     if (!dense || !found || after > (1 - LEAST_GAIN) * byteLength(dense.info.dtype, dense.info.shape)) {
       stored.push(weight);
@@ -47,18 +58,20 @@ export async function storeSparse(run: OnnxRun, document: Document, weights: rea
     }
     shared ??= shareConstants(main, patch, names.fresh);
     const { name, dtype } = dense.info;
-    const values: TensorInfo = { name: names.fresh(`${name}/sparse/values`), dtype, shape: [found.count] };
-    const mask = names.fresh(`${name}/sparse/mask`);
+    const { unit } = dense;
+    const width = unit[0] * unit[1];
+    const values: TensorInfo = { name: names.fresh(`${name}/values`), dtype, shape: width === 1 ? [found.count] : [found.count, width] };
+    const mask = names.fresh(`${name}/mask`);
     patch.addTensor(main, { name: mask, dtype: "uint8", shape: [found.bits.byteLength, 1], bytes: found.bits });
-    nodes.push(...unpackingNodes(dense.info, { values: values.name, mask }, shared, main, patch, names.fresh));
+    nodes.push(...unpackingNodes(dense.info, unit, { values: values.name, mask }, shared, main, patch, names.fresh));
     if (dense.encoded) {
-      dense.encoded.sparse = { info: values, bits: found.bits };
+      dense.encoded.sparse = { info: values, bits: found.bits, unit };
       stored.push(weight);
     } else {
       patch.undefine(main, name);
       patch.define(main, values.name);
       document.tensors.set(values.name, values);
-      stored.push({ piece: initializerField(values, packedPayload(dense.payload as Payload, values, found.bits)), name: values.name });
+      stored.push({ piece: initializerField(values, packedPayload(dense, values, found.bits)), name: values.name });
     }
     run.log.sparse(dense.encoded?.definition.info.name ?? name, after);
   }
@@ -70,43 +83,50 @@ export async function storeSparse(run: OnnxRun, document: Document, weights: rea
 /** A weight whose first part can be written without zeros. */
 interface Dense {
   info: TensorInfo;
+  unit: Unit;
   payload?: Payload;
   encoded?: Encoded;
 }
 
-function denseOf({ piece, definition }: Weight): Dense | undefined {
-  if ("parts" in piece) {
-    const [info] = piece.parts;
-    const { kind } = piece.encoding;
-    const isPlain = kind === "int8" || kind === "half" || (kind === "affine8" && !piece.encoding.transposed);
-    return info && isPlain && piece.definition.isMasked && !piece.local && SPARSE_TYPES.has(info.dtype)
-      ? { info, encoded: piece }
-      : undefined;
-  }
-  const { info, payload, isMasked } = definition ?? {};
-  return info && payload && isMasked && SPARSE_TYPES.has(info.dtype) ? { info, payload } : undefined;
+function denseOf({ piece, definition: kept }: Weight): Dense | undefined {
+  const encoded = "parts" in piece ? piece : undefined;
+  const definition = encoded?.definition ?? kept;
+  const info = encoded ? encoded.parts[0] : definition?.info;
+  const isPlain = !encoded || (!encoded.local && isInOrder(encoded));
+  if (!definition?.masked || !definition.payload || !info || !isPlain || !SPARSE_TYPES.has(info.dtype)) return undefined;
+  const { block = ELEMENT } = definition.masked;
+  const unit = unitsOf(info.shape, block) ? block : ELEMENT;
+  return encoded ? { info, unit, encoded } : { info, unit, payload: definition.payload };
 }
 
-/** The elements of a weight that are not zero, once it is encoded. */
-async function nonZero({ kernels }: OnnxRun, { info, payload, encoded }: Dense): Promise<NonZero> {
-  const found = new NonZero(info);
-  if (payload) for await (const bytes of wholeElements(payload, BITS[info.dtype] / 8)) found.add(bytes);
-  else if (encoded) {
-    const { definition, encoding } = encoded;
-    const source = definition.payload as Payload;
-    const again = async () => ({ payload: source, release() {} });
-    for await (const [part, bytes] of encodeWeight(kernels, definition.info, encoding, source, again, () => {}))
-      if (part === 0) found.add(bytes);
-  }
+/** Whether the values of an encoded weight stand in the order of its elements, and are zero where those are. */
+const isInOrder = ({ encoding }: Encoded): boolean =>
+  encoding.kind === "int8" || encoding.kind === "half" || (encoding.kind === "affine8" && !encoding.transposed);
+
+/** The bytes of a weight as they would be written with their zeros. */
+async function* denseChunks({ kernels }: OnnxRun, { payload, encoded }: Dense): AsyncGenerator<Uint8Array> {
+  if (payload) yield* payload.chunks();
+  if (!encoded) return;
+  const { definition, encoding } = encoded;
+  const source = definition.payload as Payload;
+  const again = async () => ({ payload: source, release() {} });
+  for await (const [part, bytes] of encodeWeight(kernels, definition.info, encoding, source, again, () => {})) if (part === 0) yield bytes;
+}
+
+/** The units of a weight that are not zero, once it is encoded. */
+async function nonZero(run: OnnxRun, dense: Dense): Promise<NonZero> {
+  const found = new NonZero(dense.info, dense.unit);
+  const { dtype, shape } = dense.info;
+  for await (const bytes of unitOrder(denseChunks(run, dense), shape, dense.unit, BITS[dtype] / 8)) found.add(bytes);
   return found;
 }
 
-const packedPayload = (payload: Payload, { dtype, shape }: TensorInfo, bits: Uint8Array): Payload => ({
-  length: (elements(shape) * BITS[dtype]) / 8,
-  again: payload.again,
+const packedPayload = ({ info, unit, payload }: Dense, values: TensorInfo, bits: Uint8Array): Payload => ({
+  length: byteLength(values.dtype, values.shape),
+  again: payload?.again === true,
   async *chunks() {
-    const size = BITS[dtype] / 8;
-    const pack = packing(bits, size);
-    for await (const bytes of wholeElements(payload, size)) yield pack(bytes);
+    const size = BITS[info.dtype] / 8;
+    const pack = packing(bits, size * unit[0] * unit[1]);
+    if (payload) for await (const bytes of unitOrder(payload.chunks(), info.shape, unit, size)) yield pack(bytes);
   },
 });

@@ -4,6 +4,7 @@ import type { Field } from "../formats/onnx/message.ts";
 import { GraphProto } from "../formats/onnx/proto.ts";
 import type { TensorDefinition } from "../formats/onnx/read.ts";
 import { partsOf } from "../formats/onnx/represent.ts";
+import type { Unit } from "../formats/onnx/sparse.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import type { Names } from "../graph/names.ts";
 import { roleOf } from "../graph/role.ts";
@@ -25,8 +26,8 @@ export interface Definition extends TensorDefinition {
   scaling?: Scaling;
   /** Whether a part of what the source has is left. */
   isPruned?: boolean;
-  /** Whether elements became zero. */
-  isMasked?: boolean;
+  /** Where elements became zero: whole blocks of its first two axes, or single ones. */
+  masked?: { block?: Unit };
 }
 
 /** The initializer of a tensor that is kept; undefined where its node holds it. */
@@ -46,8 +47,8 @@ export interface Encoded {
    * branch over an int8 tensor, or with a scale, of the graph around it.
    */
   local: boolean;
-  /** Where the first part is written without its zeros: what is written, and the bits of the elements that are in it. */
-  sparse?: { info: TensorInfo; bits: Uint8Array };
+  /** Where the first part is written without its zeros: what is written, and the bits of the units that are in it. */
+  sparse?: { info: TensorInfo; bits: Uint8Array; unit: Unit };
 }
 
 /** The tensors of an encoded weight as they are written. */

@@ -6,7 +6,7 @@ import { externalInitializer } from "../formats/onnx/external-write.ts";
 import { type GraphWriter, initializerHeader, type Layout } from "../formats/onnx/layout.ts";
 import { encodeField, type Field, fieldLength } from "../formats/onnx/message.ts";
 import type { Siblings } from "../formats/onnx/siblings.ts";
-import { packing } from "../formats/onnx/sparse.ts";
+import { packing, unitOrder } from "../formats/onnx/sparse.ts";
 import { initializerField } from "../formats/onnx/write.ts";
 import type { Output } from "../io/output.ts";
 import type { Reader } from "../io/reader.ts";
@@ -75,8 +75,8 @@ export async function writeEncoded(
   let to = run.out;
   let current = -1;
   const written = writtenParts(encoded);
-  const pack = encoded.sparse && packing(encoded.sparse.bits, BITS[encoded.sparse.info.dtype] / 8);
-  for await (const [part, bytes] of encodedChunks(run, encoded, payload)) {
+  const chunks = encodedChunks(run, encoded, payload);
+  for await (const [part, bytes] of encoded.sparse ? packed(chunks, encoded) : chunks) {
     if (part !== current) {
       const [info, place] = [written[part] as TensorInfo, places[part]];
       const header = place ? externalInitializer(info, place) : initializerHeader(info, bytesOf(info));
@@ -85,9 +85,25 @@ export async function writeEncoded(
       to = place ? await (run.data as DataFiles).at(place) : run.out;
       current = part;
     }
-    await to.write(part === 0 && pack ? pack(bytes) : bytes);
+    await to.write(bytes);
   }
   await run.out.drain();
+}
+
+/** The parts of an encoded weight, the first without its zeros. */
+async function* packed(chunks: ReturnType<typeof encodeWeight>, { parts: [dense], sparse }: Encoded): ReturnType<typeof encodeWeight> {
+  if (!sparse || !dense) return;
+  const size = BITS[dense.dtype] / 8;
+  const pack = packing(sparse.bits, size * sparse.unit[0] * sparse.unit[1]);
+  const rest: [part: number, bytes: Uint8Array][] = [];
+  async function* first(): AsyncGenerator<Uint8Array> {
+    for await (const [part, bytes] of chunks) {
+      if (part === 0) yield bytes;
+      else rest.push([part, bytes.slice()]);
+    }
+  }
+  for await (const bytes of unitOrder(first(), dense.shape, sparse.unit, size)) yield [0, pack(bytes)];
+  yield* rest;
 }
 
 /** The parts of a definition as initializers of the graph it stood in, encoded as they are written: the values last, where they go to another file. */

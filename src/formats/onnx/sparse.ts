@@ -6,7 +6,6 @@
 import type { Graph } from "../../graph/graph.ts";
 import { makeNode, type Node } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
-import type { Payload } from "../../payload.ts";
 import { BITS, byteLength, elements, int64Tensor, type TensorBytes, type TensorInfo } from "../../tensor.ts";
 import { dataType } from "./proto.ts";
 
@@ -37,9 +36,35 @@ export function shareConstants(main: Graph, patch: Patch, fresh: (name: string) 
   return shared;
 }
 
-/** The nodes that make a tensor of its values and the bits of its mask, uint8[bytes, 1]. */
+/** What a bit of a mask stands for: an element, or a block of the first two axes at one place of the others, [first, second]. */
+export type Unit = readonly [first: number, second: number];
+
+/** The unit of a single element. */
+export const ELEMENT: Unit = [1, 1];
+
+/** A tensor seen in units: how many there are along the first axis, the second and the others together. */
+export interface Units {
+  rows: number;
+  columns: number;
+  inner: number;
+  /** Elements in one. */
+  size: number;
+  count: number;
+}
+
+/** The units of a shape; undefined where they do not divide it. */
+export function unitsOf(shape: readonly number[], [first, second]: Unit): Units | undefined {
+  if (first === 1 && second === 1) return { rows: 1, columns: 1, inner: elements(shape), size: 1, count: elements(shape) };
+  const [rows, columns] = [(shape[0] ?? 0) / first, (shape[1] ?? 0) / second];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns)) return undefined;
+  const inner = elements(shape.slice(2));
+  return { rows, columns, inner, size: first * second, count: rows * columns * inner };
+}
+
+/** The nodes that make a tensor of its values, [units, size], and the bits of its mask, uint8[bytes, 1]. */
 export function unpackingNodes(
   target: TensorInfo,
+  unit: Unit,
   { values, mask }: { values: string; mask: string },
   { powers, two, flat }: Shared,
   main: Graph,
@@ -47,48 +72,84 @@ export function unpackingNodes(
   fresh: (name: string) => string,
 ): Node[] {
   const { name, dtype, shape } = target;
-  const own = (what: string): string => fresh(`${name}/sparse/${what}`);
-  const [count, dims] = [own("count"), own("shape")];
-  patch.addTensor(main, int64Tensor(count, [1], [elements(shape)]));
-  patch.addTensor(main, int64Tensor(dims, [shape.length], shape));
-  const zeros = makeNode("ConstantOfShape", [count], [own("zeros")]);
-  const value = { name: "", dtype, shape: [1], bytes: new Uint8Array(byteLength(dtype, [1])) };
-  const step = (op: string, input: string[], what: string, attributes: Record<string, number | number[]> = {}): Node =>
-    makeNode(op, input, [own(what)], attributes);
+  const { rows, columns, inner, size, count } = unitsOf(shape, unit) as Units;
   const nodes: Node[] = [];
-  const add = (node: Node): string => {
-    nodes.push(node);
-    return node.output[0] as string;
+  const own = (): string => fresh(`${name}/`);
+  const constant = (dims: readonly number[]): string => {
+    const made = own();
+    patch.addTensor(main, int64Tensor(made, [dims.length], dims));
+    return made;
   };
-  const bytes = add(step("Cast", [mask], "bytes", { to: dataType("int32") }));
-  const shifted = add(step("Div", [bytes, powers], "shifted"));
-  const bit = add(step("Mod", [shifted, two], "bit"));
-  const isSet = add(step("Cast", [bit], "set", { to: dataType("bool") }));
-  const line = add(step("Reshape", [isSet, flat], "line"));
-  const found = add(step("NonZero", [line], "found"));
-  const places = add(step("Transpose", [found], "places", { perm: [1, 0] }));
-  const empty = add({ ...zeros, tensors: { value } });
-  const scattered = add(step("ScatterND", [empty, places, values], "scattered"));
-  nodes.push(makeNode("Reshape", [scattered, dims], [name]));
+  const add = (op: string, input: string[], attributes: Record<string, number | number[]> = {}, rest: Partial<Node> = {}): string => {
+    const output = own();
+    nodes.push({ ...makeNode(op, input, [output], attributes), name: "", ...rest });
+    return output;
+  };
+  const bytes = add("Cast", [mask], { to: dataType("int32") });
+  const bit = add("Mod", [add("Div", [bytes, powers]), two]);
+  const found = add("NonZero", [add("Reshape", [add("Cast", [bit], { to: dataType("bool") }), flat])]);
+  const places = add("Transpose", [found], { perm: [1, 0] });
+  const value: TensorBytes = { name: "", dtype, shape: [1], bytes: new Uint8Array(byteLength(dtype, [1])) };
+  const zeros = add("ConstantOfShape", [constant(size === 1 ? [count] : [count, size])], {}, { tensors: { value } });
+  let dense = add("ScatterND", [zeros, places, values]);
+  if (size > 1) {
+    const apart = add("Reshape", [dense, constant([rows, columns, inner, ...unit])]);
+    dense = add("Transpose", [apart], { perm: [0, 3, 1, 4, 2] });
+  }
+  nodes.push({ ...makeNode("Reshape", [dense, constant(shape)], [name]), name: "" });
   return nodes;
 }
 
-/** Which elements are not zero, a bit each from the least of the first byte on, and how many there are. Of floats −0 is zero too. */
+/** Chunks of a tensor's elements in the order of its units, one whole unit after the other. `size` is the bytes of an element. */
+export async function* unitOrder(
+  chunks: AsyncIterable<Uint8Array>,
+  shape: readonly number[],
+  [first, second]: Unit,
+  size: number,
+): AsyncGenerator<Uint8Array> {
+  if (first === 1 && second === 1) {
+    yield* whole(chunks, size);
+    return;
+  }
+  const { columns, inner } = unitsOf(shape, [first, second]) as Units;
+  const line = columns * second * inner; // elements of one index of the first axis
+  for await (const band of whole(chunks, first * line * size)) {
+    const ordered = new Uint8Array(band.byteLength);
+    let at = 0;
+    for (let top = 0; top < band.byteLength; top += first * line * size)
+      for (let column = 0; column < columns; column++)
+        for (let i = 0; i < inner; i++)
+          for (let a = 0; a < first; a++)
+            for (let b = 0; b < second; b++) {
+              const from = top + (a * line + (column * second + b) * inner + i) * size;
+              for (let byte = 0; byte < size; byte++) ordered[at++] = band[from + byte] as number;
+            }
+    yield ordered;
+  }
+}
+
+/** Which units are not zero, a bit each from the least of the first byte on, and how many there are. Of floats −0 is zero too. */
 export class NonZero {
   readonly bits: Uint8Array<ArrayBuffer>;
+  readonly #elements: number;
   readonly #size: number;
   count = 0;
   #at = 0;
 
-  constructor({ dtype, shape }: TensorInfo) {
-    this.bits = new Uint8Array(Math.ceil(elements(shape) / 8));
+  constructor({ dtype, shape }: TensorInfo, unit: Unit) {
+    const { count, size } = unitsOf(shape, unit) as Units;
+    this.bits = new Uint8Array(Math.ceil(count / 8));
+    this.#elements = size;
     this.#size = BITS[dtype] / 8;
   }
 
-  /** Takes whole elements. */
+  /** Takes whole units, in their order. */
   add(bytes: Uint8Array): void {
-    for (let i = 0; i < bytes.byteLength; i += this.#size, this.#at++) {
-      if (!isNonZero(bytes, i, this.#size)) continue;
+    const step = this.#elements * this.#size;
+    for (let from = 0; from < bytes.byteLength; from += step, this.#at++) {
+      let at = from;
+      while (at < from + step && !isNonZero(bytes, at, this.#size)) at += this.#size;
+      if (at === from + step) continue;
       this.bits[this.#at >> 3] = (this.bits[this.#at >> 3] as number) | (1 << (this.#at & 7));
       this.count++;
     }
@@ -101,7 +162,7 @@ const isNonZero = (bytes: Uint8Array, at: number, size: number): boolean => {
   return ((bytes[at + size - 1] as number) & 0x7f) !== 0; // the sign does not count
 };
 
-/** Leaves the elements of a tensor of which the bit is set, chunk after chunk of whole elements. */
+/** Leaves the units of which the bit is set, chunk after chunk of whole ones, each of so many bytes. */
 export function packing(bits: Uint8Array, size: number): (bytes: Uint8Array) => Uint8Array {
   let at = 0;
   let room = new Uint8Array(0);
@@ -116,14 +177,14 @@ export function packing(bits: Uint8Array, size: number): (bytes: Uint8Array) => 
   };
 }
 
-/** Chunks of whole elements. */
-export async function* wholeElements(payload: Payload, size: number): AsyncGenerator<Uint8Array> {
+/** The same bytes in chunks of a multiple of `size`. */
+async function* whole(chunks: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   let rest = new Uint8Array(0);
-  for await (const chunk of payload.chunks()) {
+  for await (const chunk of chunks) {
     const all = rest.byteLength === 0 ? chunk : joined(rest, chunk);
-    const whole = all.byteLength - (all.byteLength % size);
-    if (whole > 0) yield all.subarray(0, whole);
-    rest = all.slice(whole);
+    const length = all.byteLength - (all.byteLength % size);
+    if (length > 0) yield all.subarray(0, length);
+    rest = all.slice(length);
   }
 }
 

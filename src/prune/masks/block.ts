@@ -5,6 +5,9 @@ import type { Axes, Mask } from "./mask.ts";
 /** A block as our runtime skips it: outputs by inputs, at one tap of a kernel. */
 const [ROWS, COLUMNS] = [8, 4];
 
+/** The sides of a block along a weight's first and second axis. */
+export const blockOf = ({ output }: Axes): readonly [number, number] => (output === 0 ? [ROWS, COLUMNS] : [COLUMNS, ROWS]);
+
 /** A weight seen as [n, k, inner], with the floats from one to the next along n and k. */
 interface View {
   n: number;
