@@ -22,9 +22,16 @@ export function patternMask(shape: readonly number[], { input }: Axes, { keep, o
   return {
     unit,
     dropped: (elements(shape) / of) * (of - keep),
-    begin: ({ fn }) => ({
-      // Groups lie one after the other, since M divides the axis: outer axes and groups are one.
-      apply: (x, n) => fn.f32_nm(1, n / unit, of, keep, inner, x, x, x),
-    }),
+    begin({ arena, fn, memory }) {
+      let [work, room] = [0, 0];
+      return {
+        // Groups lie one after the other, since M divides the axis: outer axes and groups are one. The kernel does not work in place.
+        apply(x, n) {
+          if (n > room) [work, room] = [arena.alloc(n * 4), n];
+          fn.f32_nm(1, n / unit, of, keep, inner, x, x, work);
+          new Float32Array(memory.buffer, x, n).set(new Float32Array(memory.buffer, work, n));
+        },
+      };
+    },
   };
 }
