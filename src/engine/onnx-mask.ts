@@ -1,8 +1,10 @@
 /** Pruning of single weights, blocks and patterns of an ONNX graph: the graph stays, and weights hold zeros. */
 import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
+import type { Names } from "../graph/names.ts";
 import { roleOf } from "../graph/role.ts";
 import { protectedWeights } from "../prune/channels/protect.ts";
+import { sparsegpt, wandaMask } from "../prune/criteria/sparsegpt.ts";
 import { blockOf } from "../prune/masks/block.ts";
 import { axesOf } from "../prune/masks/mask.ts";
 import { Instances, maskedPayload } from "../prune/masks/masked.ts";
@@ -11,15 +13,19 @@ import { elements, type FloatDType, isFloat } from "../tensor.ts";
 import { channelsOf } from "./channels.ts";
 import { type Maskable, masksOf } from "./masks.ts";
 import type { OnnxRun } from "./onnx.ts";
+import { floatSource } from "./onnx-float.ts";
 import { lift } from "./onnx-remove.ts";
 import type { Definition } from "./onnx-weights.ts";
 import type { PrunePlan } from "./prune-plan.ts";
+import { withoutSamples } from "./prune-plan.ts";
+import { recover } from "./recover.ts";
 
 /** Lets weights of the main graph and of subgraphs hold zeros as the recipe asks, and says what is defined now. */
 export async function maskWeights(
   run: OnnxRun,
   document: Document,
   definitions: readonly Definition[],
+  names: Names,
   plan: PrunePlan,
 ): Promise<Definition[]> {
   const { kernels, log, signal } = run;
@@ -49,6 +55,7 @@ export async function maskWeights(
     }
     return [{ info, payload, axes, definition }];
   });
+  if (plan.isSampled) return maskBySamples(run, document, definitions, names, plan, weights, reasons);
   const { masks, without } = await masksOf(kernels, weights, plan, signal);
   for (const [name, reason] of without) reasons.set(name, reason);
   checkMasks(masks.size, reasons, without, plan);
@@ -85,6 +92,71 @@ export async function maskWeights(
     parameters: [all, all - dropped],
   };
   return definitions.map((definition) => changed.get(definition) ?? definition);
+}
+
+/** Prunes by what layers read of samples, layer after layer in the order of the graph. */
+async function maskBySamples(
+  run: OnnxRun,
+  document: Document,
+  definitions: readonly Definition[],
+  names: Names,
+  plan: PrunePlan,
+  weights: readonly Maskable[],
+  reasons: Map<string, string>,
+): Promise<Definition[]> {
+  const { log } = run;
+  if (!run.calibration) throw withoutSamples(plan);
+  const { structure } = plan;
+  const wanted = new Map(weights.map((weight) => [weight.info.name, plan.ratioOf(weight.info.name) ?? plan.sparsity]));
+  const masked = new Map<string, number>();
+  const sparsify = plan.criterion === "wanda" ? wandaMask : sparsegpt;
+  const original = floatSource(document, definitions);
+  const isMain = ({ home, kept }: Definition): boolean => home === document.main && kept === undefined;
+  const own = new Map(definitions.filter(isMain).map((definition) => [definition.info.name, definition]));
+  lift(
+    document,
+    weights.flatMap(({ info }) => own.get(info.name) ?? []),
+  );
+  const pruned = { original, document, definitions: own, rest: definitions.filter((each) => !isMain(each)), removal: undefined };
+  const { relative_mse } = await recover(
+    run,
+    pruned,
+    names,
+    plan.criterion === "sparsegpt" ? ["bias", "least_squares"] : [],
+    (spare, tap, sums, weight) => {
+      const share = wanted.get(tap.weight);
+      if (share === undefined) return;
+      const gone = sparsify(spare, tap, sums, weight, typeof structure === "object" ? structure : { share });
+      if (gone === undefined) reasons.set(tap.weight, "the samples do not tell of it, or the pattern does not divide what it reads");
+      else masked.set(tap.weight, gone);
+    },
+  );
+  const without = new Map(
+    weights.flatMap(({ info: { name } }) =>
+      masked.has(name) ? [] : [[name, reasons.get(name) ?? "its operator is not followed on samples"] as const],
+    ),
+  );
+  checkMasks(masked.size, new Map([...reasons, ...without]), without, plan);
+  for (const [name, reason] of without) log.warn("not-divided", `Weights stay whole: ${reason}`, name);
+  let [all, total, dropped] = [0, 0, 0];
+  for (const { info } of definitions) if (isFloat(info.dtype)) all += elements(info.shape);
+  for (const [name, gone] of masked) {
+    const definition = own.get(name) as Definition;
+    const count = elements(definition.info.shape);
+    [total, dropped] = [total + count, dropped + gone];
+    log.pruned(definition.info, { sparsity: gone / count });
+    own.set(name, { ...definition, masked: {} });
+  }
+  log.pruning = {
+    structure: plan.word,
+    criterion: plan.criterion,
+    scope: typeof structure === "object" ? "uniform" : plan.scope,
+    sparsity: dropped / total,
+    parameters: [all, all - dropped],
+    relative_mse: relative_mse[1],
+  };
+  const made = [...own.values()].filter(({ info }) => !definitions.some((each) => each.info.name === info.name));
+  return [...definitions.map((each) => (isMain(each) ? (own.get(each.info.name) ?? each) : each)), ...made];
 }
 
 /** First and last layers and heads, with the reason. */

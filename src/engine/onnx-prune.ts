@@ -21,7 +21,7 @@ import type { OnnxRun } from "./onnx.ts";
 import { floatSource } from "./onnx-float.ts";
 import { lift, removeChannels, verify, type Weights } from "./onnx-remove.ts";
 import type { Definition } from "./onnx-weights.ts";
-import type { PrunePlan } from "./prune-plan.ts";
+import { type PrunePlan, withoutSamples } from "./prune-plan.ts";
 import { recover } from "./recover.ts";
 import type { GroupReport, Log } from "./report.ts";
 import { measureSensitivity } from "./sensitivity.ts";
@@ -85,19 +85,6 @@ export async function pruneChannels(
   const left = definitions.flatMap((definition) => (rest.includes(definition) ? definition : (pruned.get(definition.info.name) ?? [])));
   return [...left, ...made];
 }
-
-const withoutSamples = ({ scope, recover: methods, criterion }: PrunePlan): UnsupportedError =>
-  new UnsupportedError(
-    `${
-      scope === "sensitivity"
-        ? "The scope 'sensitivity' measures what pruning loses"
-        : methods.length > 0
-          ? "The recipe recovers what pruning loses"
-          : `The criterion ${criterion} looks at what layers read`
-    }, which takes ` +
-      "samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, ?model=NAME&samples=NAME over HTTP, the option " +
-      "'calibration' of compress), or leave it out",
-  );
 
 /** What each group's loss does to the outputs. */
 async function curvesOf(

@@ -69,7 +69,9 @@ const pruneOnnx = (
   names: Names,
   plan: PrunePlan,
 ): Promise<readonly Definition[]> =>
-  plan.structure === "channel" ? pruneChannels(run, document, definitions, names, plan) : maskWeights(run, document, definitions, plan);
+  plan.structure === "channel"
+    ? pruneChannels(run, document, definitions, names, plan)
+    : maskWeights(run, document, definitions, names, plan);
 
 /** Decides about each weight, in their order, and notes those that are kept. */
 async function decideAll(

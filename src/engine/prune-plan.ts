@@ -8,8 +8,9 @@ import type { Method } from "./recover.ts";
 /** Channels that are left of a layer are a multiple of this unless the recipe says otherwise: what kernels take at a time. */
 const ROUND_TO = 8;
 
-/** What judges single weights. */
-const WEIGHT_CRITERIA: readonly string[] = ["magnitude"];
+/** What judges single weights, and which of it looks at what layers read of samples. */
+const SAMPLED_WEIGHT_CRITERIA: readonly string[] = ["wanda", "sparsegpt"];
+const WEIGHT_CRITERIA: readonly string[] = ["magnitude", ...SAMPLED_WEIGHT_CRITERIA];
 
 /** A group of weights of which some stay, at most. */
 const MAX_GROUP = 32;
@@ -46,7 +47,8 @@ export class PrunePlan {
 
   constructor(recipe: PruneRecipe, target: Recipe["target"] = {}) {
     const { structure, criterion, sparsity, exclude = [], protect = [] } = recipe;
-    const scope = recipe.scope ?? (structure === "block" ? "uniform" : "global");
+    const isOfLayers = structure === "block" || SAMPLED_WEIGHT_CRITERIA.includes(criterion ?? "");
+    const scope = recipe.scope ?? (structure !== "channel" && isOfLayers ? "uniform" : "global");
     this.word = structure;
     const pattern = patternOf(structure);
     this.structure = pattern ?? (structure as "channel" | "unstructured" | "block");
@@ -60,6 +62,10 @@ export class PrunePlan {
     const what = this.structure === "channel" ? "Channels" : "Single weights";
     if (!criteria.includes(this.criterion))
       throw new UnsupportedError(`${what} cannot be judged by ${this.criterion}, only by ${criteria.join(", ")}`);
+    if (SAMPLED_WEIGHT_CRITERIA.includes(this.criterion) && (structure === "block" || (this.structure !== "channel" && scope === "global")))
+      throw new UnsupportedError(
+        `${this.criterion} judges the weights of each layer alone, and no blocks: use the scope 'uniform' with unstructured, N:M or, for wanda, channel`,
+      );
     if (this.structure !== "channel" && (scope === "sensitivity" || this.recover.length > 0))
       throw new UnsupportedError(`Sensitivity and recovery are for pruned channels; the recipe's structure is ${structure}`);
     const isByPattern = typeof scope === "object";
@@ -81,7 +87,8 @@ export class PrunePlan {
 
   /** Whether it runs the model on samples. */
   get isSampled(): boolean {
-    return this.recover.length > 0 || this.scope === "sensitivity" || this.criterion in SAMPLED_CRITERIA;
+    const criteria = this.structure === "channel" ? Object.keys(SAMPLED_CRITERIA) : SAMPLED_WEIGHT_CRITERIA;
+    return this.recover.length > 0 || this.scope === "sensitivity" || criteria.includes(this.criterion);
   }
 
   /** Whether a weight keeps all that it makes. */
@@ -119,3 +126,17 @@ export class PrunePlan {
     return matches;
   }
 }
+
+/** Says what to give a recipe that looks at samples. */
+export const withoutSamples = ({ scope, recover: methods, criterion }: PrunePlan): UnsupportedError =>
+  new UnsupportedError(
+    `${
+      scope === "sensitivity"
+        ? "The scope 'sensitivity' measures what pruning loses"
+        : methods.length > 0
+          ? "The recipe recovers what pruning loses"
+          : `The criterion ${criterion} looks at what layers read`
+    }, which takes ` +
+      "samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, ?model=NAME&samples=NAME over HTTP, the option " +
+      "'calibration' of compress), or leave it out",
+  );

@@ -48,16 +48,26 @@ export interface Pruned {
   /** Changed in place: fitted tensors take the place of others. */
   definitions: Map<string, Definition>;
   rest: readonly Definition[];
-  removal: Removal;
+  /** What channels went; none where weights alone changed. */
+  removal: Removal | undefined;
 }
 
-/** Fits what is left to what the original gives, in the order of the graph. */
-export async function recover(run: OnnxRun, pruned: Pruned, names: Names, methods: readonly Method[]): Promise<RecoveryReport> {
+/** What else is done to a layer once its sums are there, after it was fitted: it may change the weight. */
+export type Treat = (kernels: Kernels, tap: Tap, sums: Sums, weight: Float32Array) => void;
+
+/** Fits what is left to what the original gives, in the order of the graph; `treat` then has each layer's turn. */
+export async function recover(
+  run: OnnxRun,
+  pruned: Pruned,
+  names: Names,
+  methods: readonly Method[],
+  treat?: Treat,
+): Promise<RecoveryReport> {
   const { calibration, load, signal } = run;
   const { document, definitions } = pruned;
   const options = { maxBytes: calibration?.maxBytes, signal };
   const source = (): Source => floatSource(document, [...pruned.rest, ...definitions.values()]);
-  const steps = stepsOf(document, definitions, methods, names);
+  const steps = stepsOf(document, definitions, methods, names, treat !== undefined);
   const targets = steps.map((step) => ("tap" in step ? step.tap.y : (step.norm.input[0] as string)));
   const original = await load(pruned.original, { ...options, observed: targets });
   const { fitted, held } = await sampled(calibration as Calibration, original.inputs);
@@ -69,7 +79,7 @@ export async function recover(run: OnnxRun, pruned: Pruned, names: Names, method
   const wide = Math.ceil((depth + 1) / MAX_PASSES);
   for (let from = 0; from <= depth; from += wide) {
     const now = steps.filter((step) => step.depth >= from && step.depth < from + wide);
-    if (now.length > 0) await fit(run, pruned, { original, source, kernels, samples: fitted, methods }, now);
+    if (now.length > 0) await fit(run, pruned, { original, source, kernels, samples: fitted, methods, treat }, now);
   }
   return { methods, samples: fitted.length, held_out: held.length, relative_mse: [before, await error()] };
 }
@@ -78,7 +88,13 @@ export async function recover(run: OnnxRun, pruned: Pruned, names: Names, method
 export const wantedPlaces = ({ k }: Tap, samples: number): number => Math.ceil(Math.max(MIN_PLACES, k * PLACES_A_ROW) / samples);
 
 /** The nodes to fit, each with the number of others on the longest way to it. A convolution without a bias is given one where nothing shifts behind it. */
-function stepsOf(document: Document, definitions: Map<string, Definition>, methods: readonly Method[], names: Names): Step[] {
+function stepsOf(
+  document: Document,
+  definitions: Map<string, Definition>,
+  methods: readonly Method[],
+  names: Names,
+  isTreated: boolean,
+): Step[] {
   const { main } = document;
   const ownShape = (name: string): readonly number[] | undefined => {
     const info = definitions.get(name)?.info;
@@ -89,9 +105,10 @@ function stepsOf(document: Document, definitions: Map<string, Definition>, metho
   const steps: Step[] = [];
   for (const node of topological(main)) {
     let depth = Math.max(0, ...node.input.map((name) => depths.get(name) ?? 0));
-    const tap = methods.some((method) => method !== "batch_norm") ? tapOf(node, ownShape) : undefined;
+    const isFitted = methods.some((method) => method !== "batch_norm");
+    const tap = isFitted || isTreated ? tapOf(node, ownShape) : undefined;
     const isNorm = node.domain === "" && node.op_type === "BatchNormalization" && methods.includes("batch_norm");
-    if (tap) steps.push({ depth: depth++, tap: withBias(document, definitions, patch, names, tap, ownShape) });
+    if (tap) steps.push({ depth: depth++, tap: isFitted ? withBias(document, definitions, patch, names, tap, ownShape) : tap });
     else if (isNorm && node.input.slice(3, 5).every(ownShape)) steps.push({ depth: depth++, norm: node });
     for (const name of node.output) depths.set(name, depth);
   }
@@ -127,17 +144,21 @@ interface Fitting {
   kernels: Kernels;
   samples: readonly Tensors[];
   methods: readonly Method[];
+  treat: Treat | undefined;
 }
 
 /** Fits some nodes, from what they read in the pruned model and gave in the original. */
 async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitting: Fitting, steps: readonly Step[]): Promise<void> {
-  const { original, source, kernels, samples, methods } = fitting;
+  const { original, source, kernels, samples, methods, treat } = fitting;
   const { definitions, removal } = pruned;
   const taps = steps.flatMap((step) => ("tap" in step ? [step.tap] : []));
   const norms = steps.flatMap((step) => ("norm" in step ? [step.norm] : []));
   const squares = methods.includes("least_squares");
   const fits = new Map(
-    taps.map((tap) => [tap, squares ? new Sums(kernels, tap, true) : new Moments(tap.m * tap.groups, tap.node.op_type !== "Conv")]),
+    taps.map((tap) => [
+      tap,
+      squares || treat ? new Sums(kernels, tap, squares) : new Moments(tap.m * tap.groups, tap.node.op_type !== "Conv"),
+    ]),
   );
   const channelsOf = (norm: Node): number => elements(definitions.get(norm.input[3] as string)?.info.shape ?? []);
   const moments = norms.map((norm) => ({
@@ -155,16 +176,16 @@ async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitti
     for (const [tap, fitted] of fits) {
       const [x, y, target] = [given.get(tap.x), given.get(tap.y), targets.get(tap.y)];
       if (!x || !y || !target) continue;
-      const left = taken(target, removal.of(tap.y));
+      const left = taken(target, removal?.of(tap.y));
       const wanted = wantedPlaces(tap, samples.length);
       if (fitted instanceof Moments) fitted.add(left, y);
-      else fitted.add(x, y, wanted, left);
+      else fitted.add(x, y, wanted, squares ? left : undefined);
     }
     for (const { norm, was, is } of moments) {
       const [name = ""] = norm.input;
       const [target, x] = [targets.get(name), given.get(name)];
       if (!target || !x) continue;
-      was.add(taken(target, removal.of(name)));
+      was.add(taken(target, removal?.of(name)));
       is.add(x);
     }
   }
@@ -172,7 +193,10 @@ async function fit({ load, calibration, signal }: OnnxRun, pruned: Pruned, fitti
     const weight = await floats(definitions, tap.weight);
     const bias = tap.bias === undefined ? undefined : await floats(definitions, tap.bias);
     if (fitted instanceof Moments) addTo(bias, fitted.mean);
-    else fitLayer(kernels, tap, fitted, weight, bias);
+    else {
+      if (squares) fitLayer(kernels, tap, fitted, weight, bias);
+      treat?.(kernels, tap, fitted, weight);
+    }
     replace(definitions, tap.weight, weight);
     if (tap.bias !== undefined && bias) replace(definitions, tap.bias, bias);
   }

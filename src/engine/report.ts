@@ -75,6 +75,8 @@ export interface PruningReport {
   groups?: GroupReport[];
   /** Where the scope is by sensitivity: the output error of each group alone. */
   sensitivity?: readonly Curve[];
+  /** Where single weights were pruned by samples: the outputs' error on those that were held out. */
+  relative_mse?: number;
   /** Where the recipe recovers. */
   recovery?: RecoveryReport;
 }

@@ -5,7 +5,7 @@ import { tensorsOf } from "../kit/calibrating.ts";
 import { minilm } from "../kit/models/bert.ts";
 import { lcnet } from "../kit/models/lcnet.ts";
 import { mobilenet } from "../kit/models/mobile.ts";
-import { conv, lstm } from "../kit/models.ts";
+import { conv, floats, lstm } from "../kit/models.ts";
 import { openNode, runNode, runWeb, sqnr } from "../kit/ort.ts";
 import { type DecodedTensor, everyWeight, numbersOf, readOnnx } from "../kit/readonnx.ts";
 
@@ -15,8 +15,9 @@ async function run(
   model: Uint8Array | ReadableStream<Uint8Array>,
   prune: Partial<Prune> & { structure: string },
   rest: RecipeInput = {},
+  options: object = {},
 ): Promise<{ bytes: Uint8Array; report: Report }> {
-  const { readable, report } = compress(model as Uint8Array, { prune, ...rest } as RecipeInput);
+  const { readable, report } = compress(model as Uint8Array, { prune, ...rest } as RecipeInput, options);
   report.catch(() => {});
   return { bytes: new Uint8Array(await new Response(readable).arrayBuffer()), report: await report };
 }
@@ -199,6 +200,54 @@ describe("a pruned file", () => {
     expect(Buffer.compare(again.bytes, bytes)).toBe(0);
     await using session = await openNode(bytes);
     expect(session.outputNames.length).toBeGreaterThan(0);
+  });
+});
+
+describe("by samples", () => {
+  const { bytes, inputs } = mobilenet({ opset: 13 });
+  const dims = inputs.input?.dims ?? [];
+  const samples = Array.from({ length: 24 }, (_, i) => tensorsOf({ input: floats(dims, i + 1) }));
+  const error = async (model: Uint8Array): Promise<number> => {
+    const feeds = { input: floats(dims, 99) };
+    const [wanted, given] = [await runNode(bytes, feeds), await runNode(model, feeds)];
+    return 10 ** (-sqnr(wanted.output?.data as Float32Array, given.output?.data as Float32Array) / 10);
+  };
+
+  test.each(["2:4", "unstructured"])("%s with the second-order update loses less than by magnitude", async (structure) => {
+    const share = structure === "2:4" ? {} : { sparsity: 0.5, scope: "uniform" as const };
+    const plain = await run(bytes, { structure, ...share });
+    const updated = await run(bytes, { structure, ...share, criterion: "sparsegpt" }, {}, { calibration: { samples } });
+    expect(await error(updated.bytes)).toBeLessThan(0.6 * (await error(plain.bytes)));
+    for (const name of masked(updated.report)) {
+      const { dims, data } = restored(updated.bytes).get(name) as { dims: readonly number[]; data: Float64Array };
+      if (structure === "unstructured") expect(Math.abs(zeros(data) - data.length / 2), name).toBeLessThanOrEqual(1);
+      else
+        for (let i = 0; i < data.length; i += 4 * product(dims.slice(2)))
+          expect(zeros(data.slice(i, i + 4)), name).toBeGreaterThanOrEqual(2);
+    }
+  });
+
+  test("wanda takes the same share of each output", async () => {
+    const { bytes: out, report } = await run(
+      bytes,
+      { structure: "unstructured", sparsity: 0.25, criterion: "wanda" },
+      {},
+      { calibration: { samples } },
+    );
+    for (const name of masked(report)) {
+      const { data } = restored(out).get(name) as { data: Float64Array };
+      expect(Math.abs(zeros(data) - data.length / 4), name).toBeLessThanOrEqual(1);
+    }
+    expect(report.pruning?.relative_mse).toBeGreaterThan(0);
+  });
+
+  test("is refused without samples, over all layers, and for blocks", async () => {
+    for (const [prune, says] of [
+      [{ structure: "2:4", criterion: "sparsegpt" }, /looks at what layers read, which takes samples/],
+      [{ structure: "unstructured", sparsity: 0.5, criterion: "wanda", scope: "global" }, /each layer alone/],
+      [{ structure: "block", sparsity: 0.5, criterion: "sparsegpt" }, /no blocks/],
+    ] as const)
+      await expect(run(bytes, prune)).rejects.toThrow(says);
   });
 });
 
