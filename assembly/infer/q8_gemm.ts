@@ -97,13 +97,13 @@ function multiply(
     const columns = min(n - j, COLUMNS);
     // A last panel of less than eight columns writes into the rows behind it too, which are written later: as long as there are eight bytes of them.
     const is_whole = (columns & 7) == 0;
-    const may = writes_bytes(output) && k <= DEPTH && m > 1 && (is_whole || ldy == n);
+    const may = writes_bytes(output) && k <= DEPTH && (is_whole || ldy == n);
     const at = (<usize>j) << 2;
     prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, work);
     if (narrow) subtract_zero(columns, zero, b + panel - 32, panel, work + START);
     for (let i = 0; i < m; i += ROWS) {
       const rows = min(m - i, ROWS);
-      const direct = may && (is_whole || (m - i - rows) * n >= 8);
+      const direct = may && rows > 1 && (is_whole || (m - i - rows) * n >= 8);
       const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       // With nothing to multiply the sums are what they start from.
       for (let l = 0; l < k || l == 0; l += DEPTH) {
