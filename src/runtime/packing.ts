@@ -1,6 +1,7 @@
 import type { Node } from "../graph/graph.ts";
 import type { Q8Form } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
+import type { SparseForm } from "../kernels/infer/sparse.ts";
 import { int } from "../ops/op.ts";
 import { elements, type TensorInfo } from "../tensor.ts";
 import { isDepthwise, isWinograd, packedBytes } from "./lower/products.ts";
@@ -12,8 +13,8 @@ export interface Packing {
   readonly key: string;
   /** The most that it takes. */
   readonly bytes: number;
-  /** Looks at the tensor at `from`, where the layout depends on its elements. */
-  look?(kernels: InferKernels, from: number, variant: "simd" | "relaxed"): Form;
+  /** Looks at the tensor at `from`, and at those of `besides`, where the layout depends on its elements. */
+  look?(kernels: InferKernels, from: number, variant: "simd" | "relaxed", besides: readonly number[]): Form;
   /** Inputs of the node whose tensors go into it, and are not read on their own. */
   readonly besides?: readonly number[];
   /** Packs the tensor at `from` to `to`. `besides` are addresses, 0 where an input is absent. */
@@ -22,7 +23,7 @@ export interface Packing {
 
 /** A layout that was chosen for the elements. */
 export interface Form {
-  readonly form: Q8Form | typeof Q8_WINOGRAD;
+  readonly form: Q8Form | typeof Q8_WINOGRAD | SparseForm;
   /** The bytes it takes, and those from group to group. */
   readonly bytes: number;
   readonly stride: number;
