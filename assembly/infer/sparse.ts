@@ -4,6 +4,7 @@ import { BYTES, NARROW, WIDE } from "./q8_weights";
 // where in the list of all blocks those of each panel start; uint16, the first row of each block; from the next multiple of 16 bytes on the blocks;
 // for narrow weights int32[panels][8], the sums of the columns.
 
+export const BLOCK_ROWS: i32 = 4;
 /** What a form of weights is more than one of q8_weights.ts. */
 export const SPARSE: i32 = 4;
 /** float32, which are in panels of [k][8] otherwise. */
@@ -85,8 +86,8 @@ export function sparse_pack(
     if (p) store<u32>(p + ((<usize>j) >> 1), count);
     for (let tap = 0; tap < taps; tap++) {
       let from = w + <usize>j * n_step + ((<usize>(tap * tap_stride)) << shift);
-      for (let i = 0; i < c; i += 4) {
-        const depth = min(4, c - i);
+      for (let i = 0; i < c; i += BLOCK_ROWS) {
+        const depth = min(BLOCK_ROWS, c - i);
         if (!is_zero(columns, depth, from, zero, form)) {
           if (p) {
             store<u16>(rows + ((<usize>count) << 1), <u16>(tap * c + i));

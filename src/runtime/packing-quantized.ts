@@ -13,7 +13,7 @@ import { int, numbers } from "../ops/op.ts";
 import { elements } from "../tensor.ts";
 import { isDepthwise, isPlain3x3 } from "./lower/products.ts";
 import type { Form, Pack } from "./packing.ts";
-import { LEAST_ZEROS, LEAST_ZEROS_3X3, packGroup, sparseFormOf, type Weights } from "./packing-sparse.ts";
+import { LEAST_ZEROS, LEAST_ZEROS_WINOGRAD, packGroups, sparseFormOf, type Weights } from "./packing-sparse.ts";
 
 /** Where a quantized product has the zero points of its weights, a byte each column. */
 const W_ZERO = 6;
@@ -27,9 +27,9 @@ function q8FormOf(fn: InferKernels, variant: string, isWide: boolean, weights: W
   return sparseFormOf(fn, weights, from, zero, form, least, stride * group) ?? { form, bytes: stride * group, stride };
 }
 
-function packGroups(fn: InferKernels, weights: Weights, from: number, zero: number, { form, stride }: Form, to: number): void {
-  const pack = form < SPARSE ? fn.q8_pack : fn.sparse_pack;
-  for (let g = 0; g < weights.group; g++) packGroup(pack, weights, g, from, zero, form, to + g * stride);
+/** Weights in the form that was found for them. */
+function pack(fn: InferKernels, weights: Weights, from: number, zero: number, form: Form, to: number): void {
+  packGroups(form.form < SPARSE ? fn.q8_pack : fn.sparse_pack, weights, from, zero, form, to);
 }
 
 /** Most bytes of any form. */
@@ -67,12 +67,12 @@ export const quantizedConv: Pack = (node, index, { shape, dtype }) => {
     besides,
     look(fn, from, variant, [zero = 0]) {
       const transforms = mayTransform && fn.q8_winograd_fits(n, k, from) !== 0;
-      const form = q8FormOf(fn, variant, isWide, weights, from, zero, transforms ? LEAST_ZEROS_3X3 : LEAST_ZEROS);
+      const form = q8FormOf(fn, variant, isWide, weights, from, zero, transforms ? LEAST_ZEROS_WINOGRAD.int8 : LEAST_ZEROS);
       return transforms && form.form < SPARSE ? { form: Q8_WINOGRAD, bytes: transformed, stride: 0 } : form;
     },
     pack(fn, from, to, [zero = 0], form = WIDE) {
       if (form.form === Q8_WINOGRAD) fn.q8_winograd_pack(n, c, from, to);
-      else packGroups(fn, weights, from, zero, form, to);
+      else pack(fn, weights, from, zero, form, to);
     },
   };
 };
@@ -90,7 +90,7 @@ export const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns =
     bytes: q8Bytes(n, k, isWide),
     besides: zeros ? [W_ZERO] : [],
     look: (fn, from, variant, [zero = 0]) => q8FormOf(fn, variant, isWide, weights, from, zero, LEAST_ZEROS),
-    pack: (fn, from, to, [zero = 0], form = WIDE) => packGroups(fn, weights, from, zero, form, to),
+    pack: (fn, from, to, [zero = 0], form = WIDE) => pack(fn, weights, from, zero, form, to),
   };
 };
 

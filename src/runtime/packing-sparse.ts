@@ -1,13 +1,13 @@
 /** Constant weights of which whole blocks are zero, as pruning leaves them, are packed without those. */
 import type { Q8Form } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
-import { BLOCK_ROWS, blocksOf, type FLOAT_FORM, MAX_SPARSE_ROWS, sparseForm, sparseLayout } from "../kernels/infer/sparse.ts";
+import { BLOCK_ROWS, blocksOf, FLOAT_FORM, MAX_SPARSE_ROWS, sparseForm, sparseLayout } from "../kernels/infer/sparse.ts";
 import type { Form } from "./packing.ts";
 
-/** The share of blocks that are zero from which on products without them are the faster ones, by a tenth, in every form and with one row too. */
+/** The share of blocks that are zero from which on products without them are surely quicker: in every form, with many rows and with one. */
 export const LEAST_ZEROS = 0.25;
-/** The same where the alternative is Winograd's algorithm, which has less to multiply itself. */
-export const LEAST_ZEROS_3X3 = 0.65;
+/** The same where the alternative is Winograd's algorithm, which multiplies a quarter as often itself. */
+export const LEAST_ZEROS_WINOGRAD = { float32: 0.8, int8: 0.7 } as const;
 
 /** Weights [taps, c] of `n` columns for each group: as `sparse_pack` has them, a group `bytes` after the other. */
 export interface Weights {
@@ -32,7 +32,7 @@ export function sparseFormOf(
   most: number,
 ): Form | undefined {
   const { n, c, taps, group } = weights;
-  if ((taps > 1 || dense === 3) && c % BLOCK_ROWS !== 0) return undefined;
+  if ((taps > 1 || dense === FLOAT_FORM) && c % BLOCK_ROWS !== 0) return undefined;
   if (c * taps > MAX_SPARSE_ROWS) return undefined;
   const form = sparseForm(dense);
   const counts = Array.from({ length: group }, (_, g) => packGroup(fn.sparse_pack, weights, g, from, zero, form, 0));
@@ -41,9 +41,23 @@ export function sparseFormOf(
   return share <= 1 - least && stride * group <= most ? { form, bytes: stride * group, stride } : undefined;
 }
 
-/** Packs group `g` by `sparse_pack`, or by `q8_pack`, which has the same arguments. */
-export function packGroup<T>(
-  pack: (...args: Parameters<InferKernels["sparse_pack"]>) => T,
+/** `sparse_pack`, or `q8_pack`, which takes the same arguments. */
+type PackKernel<T> = (...args: Parameters<InferKernels["sparse_pack"]>) => T;
+
+/** Packs groups one after the other. */
+export function packGroups(
+  pack: PackKernel<unknown>,
+  weights: Weights,
+  from: number,
+  zero: number,
+  { form, stride }: Form,
+  to: number,
+): void {
+  for (let g = 0; g < weights.group; g++) packGroup(pack, weights, g, from, zero, form, to + g * stride);
+}
+
+function packGroup<T>(
+  pack: PackKernel<T>,
   { n, c, taps, strides, bytes, signed }: Weights,
   g: number,
   from: number,

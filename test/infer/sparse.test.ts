@@ -5,7 +5,7 @@ import { load } from "../../src/index.ts";
 import { memorySource } from "../../src/io/source.ts";
 import type { InferKernels } from "../../src/kernels/infer/kernels.ts";
 import { SPARSE } from "../../src/kernels/infer/sparse.ts";
-import { withBlocks } from "../../src/kernels/infer/sparse-rows.ts";
+import { withBlocks } from "../../src/kernels/infer/sparse-cases.ts";
 import { Kernels, MAX_ARENA } from "../../src/kernels/kernels.ts";
 import { InferenceModel } from "../../src/runtime/model.ts";
 import { prepare } from "../../src/runtime/prepare.ts";
@@ -40,7 +40,7 @@ const square = (side: number, stride = 1, group = 1) => ({
 
 const PRODUCTS: readonly Product[] = [
   { op_type: "Conv", x: image(20), n: 28, c: 20, taps: 1, attributes: square(1), density: 0.5 },
-  { op_type: "Conv", x: image(16), n: 24, c: 16, taps: 9, attributes: square(3), density: 0.2 },
+  { op_type: "Conv", x: image(16), n: 24, c: 16, taps: 9, attributes: square(3), density: 0.1 },
   { op_type: "Conv", x: image(16), n: 24, c: 16, taps: 9, attributes: square(3), density: 0.6, isDense: "3×3" },
   { op_type: "Conv", x: image(16), n: 20, c: 16, taps: 9, attributes: square(3, 2), density: 0.5 },
   { op_type: "Conv", x: image(24), n: 48, c: 8, taps: 9, attributes: square(3, 1, 3), density: 0.5 },
@@ -67,7 +67,20 @@ const bytesOf = (length: number, seed: number): Uint8Array => {
 };
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** The product between bytes; weights of int8 of seven bits, int8, or uint8 with a zero point. */
+function floatModel(product: Product): Uint8Array {
+  const { op_type, x, n, c, taps, attributes } = product;
+  const w = f32("w", ...weightsOf(product, randn(n * c * taps, 2)));
+  const nodes = [node(op_type, ["x", "w", ...bias(product).map(({ name }) => name)], ["s"], attributes), node("Relu", ["s"], ["y"])];
+  const graph = {
+    nodes,
+    initializers: [w, ...bias(product)],
+    inputs: [value("x", DataType.FLOAT, x)],
+    outputs: [value("y", DataType.FLOAT)],
+  };
+  return encodeModel({ graph, opsets: { "": 13 } });
+}
+
+/** The same between bytes; weights of int8 of seven bits, int8, or uint8 with a zero point. */
 function quantizedModel(product: Product, kind: "int7" | "int8" | "uint8"): Uint8Array {
   const { op_type, x, n, c, taps, attributes } = product;
   const next = rng(4);
@@ -132,5 +145,18 @@ describe.each(runnable)("%s", (variant) => {
       expect(steps.filter((step) => step > 0).length).toBeLessThanOrEqual(steps.length / 500);
       expect(product.density === 0 || new Set(expected.data as Uint8Array).size > 10).toBe(true);
     });
+  });
+
+  test.each(PRODUCTS.map((product) => [label(product), product] as const))("float32 %s", async (_, product) => {
+    const bytes = floatModel(product);
+    const x: Tensor = { dtype: "float32", shape: product.x, data: randn(sizeOf(product.x), 5) };
+    const [model, isSparse] = await opened(bytes, variant);
+    expect(isSparse).toBe(!product.isDense);
+    const [given, expected] = [(await model.run({ x })).y!, (await (await load(bytes, { optimize: false })).run({ x })).y!];
+    expect(given.shape).toEqual(expected.shape);
+    const [own, others] = [given.data as Float32Array, expected.data as Float32Array];
+    const most = others.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    expect(others.every((v, i) => Math.abs(v - own[i]!) <= most * (product.isDense === "3×3" ? 1e-5 : 1e-6))).toBe(true);
+    expect(product.density === 0 || new Set(others).size > 10).toBe(true);
   });
 });

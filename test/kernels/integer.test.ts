@@ -11,7 +11,7 @@ import {
 } from "../../src/kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../../src/kernels/infer/kernels.ts";
 import { BLOCK_ROWS, blocksOf, SPARSE, type SparseForm, sparseForm, sparseLayout } from "../../src/kernels/infer/sparse.ts";
-import { DENSITIES, withBlocks } from "../../src/kernels/infer/sparse-rows.ts";
+import { DENSITIES, withBlocks } from "../../src/kernels/infer/sparse-cases.ts";
 import { Kernels } from "../../src/kernels/kernels.ts";
 import { random } from "../../src/kernels/row.ts";
 import { DataType, encodeModel, node, value } from "../kit/onnx.ts";

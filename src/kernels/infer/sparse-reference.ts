@@ -1,6 +1,6 @@
 /** Weights without their zero blocks, in plain TypeScript. */
 import { integer } from "./integer-reference.ts";
-import { BLOCK_COLUMNS, BLOCK_ROWS, FLOAT_FORM, SPARSE, type SparseForm, sparseLayout } from "./sparse.ts";
+import { BLOCK_COLUMNS, BLOCK_ROWS, FLOAT_FORM, SPARSE, type SparseForm, sparseForm, sparseLayout } from "./sparse.ts";
 
 /** Where weight (i, j) of a block lies, in elements, for each form less SPARSE. */
 const PLACES = [
@@ -59,4 +59,18 @@ export function sparse_pack(
       }
   }
   return blocks.length;
+}
+
+/** Panels [ceil(n / 8)][k][8] of what `sparse_pack` packed of float32. */
+export function unpacked(p: Uint8Array, n: number, k: number): Float32Array {
+  const view = new DataView(p.buffer, p.byteOffset, p.byteLength);
+  const panels = Math.ceil(n / BLOCK_COLUMNS);
+  const y = new Float32Array(panels * k * BLOCK_COLUMNS);
+  const { rows, blocks } = sparseLayout(n, view.getUint32(panels * 4, true), sparseForm(FLOAT_FORM));
+  for (let panel = 0; panel < panels; panel++)
+    for (let b = view.getUint32(panel * 4, true); b < view.getUint32(panel * 4 + 4, true); b++) {
+      const to = (panel * k + view.getUint16(rows + b * 2, true)) * BLOCK_COLUMNS;
+      for (let i = 0; i < BLOCK_ROWS * BLOCK_COLUMNS; i++) y[to + i] = view.getFloat32(blocks + (b * 32 + i) * 4, true);
+    }
+  return y;
 }
