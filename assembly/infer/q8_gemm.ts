@@ -1,6 +1,6 @@
 import { finish, look_up, Output, prepare, size_of, writes_bytes } from "./q8_output";
 import { flip_of, pack_four, pack_one } from "./q8_rows";
-import { sparse_slice } from "./q8_sparse";
+import { sparse_rows, sparse_slice } from "./q8_sparse";
 import { row_narrow, row_wide, tile_narrow, tile_wide } from "./q8_tile";
 import { row_bytes, tile_bytes } from "./q8_tile_bytes";
 import { BYTES, NARROW, panel_bytes, WIDE } from "./q8_weights";
@@ -96,6 +96,7 @@ function multiply(
   const flip = flip_of(a_signed);
   const zero = a_zero - flip;
   const panel: usize = sparse ? 32 : panel_bytes(k, form);
+  const most = sparse ? sparse_rows(k) : ROWS;
   let panels = b;
   let column_sums = sparse ? sums_at(n, form, b) : b + panel - 32;
   for (let j = 0; j < n; j += COLUMNS) {
@@ -106,8 +107,8 @@ function multiply(
     const at = (<usize>j) << 2;
     prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, work);
     if (narrow) subtract_zero(columns, zero, column_sums, panel, work + START);
-    for (let i = 0; i < m; i += ROWS) {
-      const rows = min(m - i, ROWS);
+    for (let i = 0; i < m; i += most) {
+      const rows = min(m - i, most);
       const direct = may && rows > 1 && (is_whole || (m - i - rows) * n >= 8);
       const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       // With nothing to multiply the sums are what they start from.

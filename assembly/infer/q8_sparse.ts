@@ -1,7 +1,15 @@
 import { sparse_narrow, sparse_row_narrow, sparse_row_wide, sparse_wide } from "./q8_sparse_tile";
 import { BYTES, NARROW } from "./q8_weights";
-import { PACKED, SCALE, START } from "./q8_work";
+import { DEPTH, PACKED, ROWS, SCALE, START } from "./q8_work";
 import { block_bytes, blocks_at, rows_at, rows_below, SPARSE } from "./sparse";
+
+/** Most bytes of packed rows: blocks take them in leaps, which only the first cache is quick enough for. */
+const MAX_PACKED: i32 = 16 << 10;
+
+/** Most rows of a block: they meet every panel before the next ones are packed. */
+export function sparse_rows(k: i32): i32 {
+  return max(8, min(ROWS, (MAX_PACKED / (2 * max(1, min(k, DEPTH)))) & ~3));
+}
 
 /**
  * As `slice` of q8_gemm.ts with the weights of `n` columns from `j` on and `k` rows from `l` on, of sparse weights `b` of `width` columns. Packed rows

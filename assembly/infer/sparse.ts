@@ -38,6 +38,7 @@ export function sums_at(n: i32, form: i32, p: usize): usize {
 /** How many of `n` ascending rows are less than `k`. */
 export function rows_below(k: i32, n: i32, rows: usize): i32 {
   let least = 0;
+  if (n > 0 && <i32>load<u16>(rows + ((<usize>n) << 1) - 2) < k) return n;
   while (least < n) {
     const middle = (least + n) >> 1;
     if (<i32>load<u16>(rows + ((<usize>middle) << 1)) < k) least = middle + 1;
