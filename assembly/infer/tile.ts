@@ -3,7 +3,7 @@ import { madd } from "../lanes";
 // Tiles of a product: rows of packed a, [k][rows], times a panel of packed b, [k][8], added to what stands at `from`. `ldf` and `ldy` are bytes
 // from row to row; with ldf = 0 every row starts from the same eight floats. One function a tile, so that V8 has registers for nothing else.
 //
-// Of a panel without its zero blocks there are `count` blocks, [k][8] each, whose first rows of k are T at `starts`; otherwise T is void.
+// Of a panel without its zero blocks there are `count` blocks, [k][8] each, whose first rows of k are T at `starts`, and `k` is a multiple of 4; otherwise T is void.
 
 /** Six rows: twelve sums, two vectors of b and one of a fill the registers where multiply and add are one instruction. */
 export function tile6<T>(count: i32, starts: usize, k: i32, a: usize, b: usize, from: usize, ldf: usize, y: usize, ldy: usize): void {
@@ -169,7 +169,7 @@ export function tile2<T>(count: i32, starts: usize, k: i32, a: usize, b: usize, 
       p += 16;
       b += 64;
     }
-    if (i > 0) {
+    if (isVoid<T>() && i > 0) {
       const l = v128.load(b),
         r = v128.load(b, 16);
       let s = v128.load32_splat(p);
@@ -223,7 +223,7 @@ export function tile1<T>(count: i32, starts: usize, k: i32, a: usize, b: usize, 
       p += 16;
       b += 128;
     }
-    for (; i > 0; i--) {
+    for (; isVoid<T>() && i > 0; i--) {
       const s = v128.load32_splat(p);
       x0 = madd(s, v128.load(b), x0);
       y0 = madd(s, v128.load(b, 16), y0);
