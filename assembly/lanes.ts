@@ -111,6 +111,20 @@ export function zip32_high(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(a, b, 2, 6, 3, 7);
 }
 
+/** The first halves of each. */
+// @ts-ignore: decorator
+@inline
+export function zip64_low(a: v128, b: v128): v128 {
+  return v128.shuffle<i64>(a, b, 0, 2);
+}
+
+/** The last halves of each. */
+// @ts-ignore: decorator
+@inline
+export function zip64_high(a: v128, b: v128): v128 {
+  return v128.shuffle<i64>(a, b, 1, 3);
+}
+
 /** `a * b + c`, rounded once where the build can, else twice. */
 // @ts-ignore: decorator
 @inline

@@ -48,7 +48,7 @@ function gemm(m: number, n: number, k: number): Subject {
       fn.f32_pack_b(k, n, w, n, packed);
       return packed;
     },
-    run: (x, w, _, y) => fn.f32_gemm(m, n, k, x, k, w, y, n, 0, 0, 0, 0, 0, 0, 0, work),
+    run: (x, w, _, y) => fn.f32_gemm(m, n, k, x, k, w, 0, y, n, 0, 0, 0, 0, 0, 0, 0, work),
   };
 }
 
@@ -68,7 +68,7 @@ function conv(size: number | readonly [number, number], c: number, n: number, ta
     },
     run: (x, w, bias, y) =>
       fn.f32_conv(
-        ...([x, w, y, bias, 0, h, wd, c, oh, ow, n, taps, taps, stride, stride, 1, 1, pad, pad] as const),
+        ...([x, w, 0, y, bias, 0, h, wd, c, oh, ow, n, taps, taps, stride, stride, 1, 1, pad, pad] as const),
         ...([c, n, n, 0, 0, 0, 0, work] as const),
       ),
   };
@@ -124,7 +124,7 @@ function transposed(h: number, c: number, n: number, taps: number, stride: numbe
       return packed;
     },
     run(x, w, bias, y) {
-      fn.f32_gemm(h * h, columns, c, x, c, w, between, columns, 0, 0, 0, 0, 0, 0, 0, work);
+      fn.f32_gemm(h * h, columns, c, x, c, w, 0, between, columns, 0, 0, 0, 0, 0, 0, 0, work);
       fn.f32_col2im(between, y, bias, ...([h, h, n, side, side, taps, taps, stride, stride, 1, 1, 0, 0, 0, 0, 0] as const));
     },
   };

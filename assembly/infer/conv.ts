@@ -5,6 +5,7 @@ import { set_windows } from "./window";
 export function f32_conv(
   x: usize,
   w: usize,
+  sparse: i32,
   y: usize,
   bias: usize,
   z: usize,
@@ -34,5 +35,5 @@ export function f32_conv(
   const pixels = oh * ow;
   const pointwise = kh == 1 && kw == 1 && sh == 1 && sw == 1 && pt == 0 && pl == 0 && oh == h && ow == wd;
   if (!pointwise) set_windows(x, ldx, h, wd, c, ow, kh, kw, sh, sw, dh, dw, pt, pl);
-  multiply(pixels, n, kh * kw * c, pointwise ? x : 0, ldx, w, y, ldy, bias, z, ldz, z_first, kind, alpha, beta, work);
+  multiply(pixels, n, kh * kw * c, pointwise ? x : 0, ldx, w, sparse, y, ldy, bias, z, ldz, z_first, kind, alpha, beta, work);
 }

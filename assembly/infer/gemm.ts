@@ -1,5 +1,6 @@
 import { finish } from "./finish";
 import { pack_rows, rows_of } from "./pack";
+import { block_bytes, blocks_at, BLOCK_ROWS, FLOAT, rows_at, rows_below, SPARSE } from "./sparse";
 import { tile1, tile2, tile4, tile6 } from "./tile";
 import { DEPTH, pack_windows, ZEROS } from "./window";
 
@@ -25,6 +26,7 @@ export function f32_gemm(
   a: usize,
   lda: i32,
   b: usize,
+  sparse: i32,
   y: usize,
   ldy: i32,
   bias: usize,
@@ -36,7 +38,7 @@ export function f32_gemm(
   beta: f32,
   work: usize,
 ): void {
-  multiply(m, n, k, a, lda, b, y, ldy, bias, z, ldz, z_first, kind, alpha, beta, work);
+  multiply(m, n, k, a, lda, b, sparse, y, ldy, bias, z, ldz, z_first, kind, alpha, beta, work);
 }
 
 /** The same, where rows of a are the windows of an image if `a` is 0. */
@@ -47,6 +49,7 @@ export function multiply(
   a: usize,
   lda: i32,
   b: usize,
+  sparse: i32,
   y: usize,
   ldy: i32,
   bias: usize,
@@ -71,43 +74,70 @@ export function multiply(
       const length = min(depth, k - at);
       if (a != 0) pack_rows(count, length, a + ((<usize>i * lda + at) << 2), lda, work);
       else pack_windows(i, count, at, length, work);
-      panels(count, n, length, work, b + ((<usize>at) << 5), (<usize>k) << 5, to, ldy, bias, at == 0);
+      panels(count, n, k, at, length, work, b, sparse, to, ldy, bias);
       at += length;
     } while (at < k);
     finish(count, n, to, ldy, z == 0 ? 0 : z + ((<usize>i * ldz) << 2), ldz, z_first, kind, alpha, beta);
   }
 }
 
-/** Adds the packed rows times a slice of every panel of b, `step` bytes from panel to panel, to y, or to the bias. */
-function panels(m: i32, n: i32, k: i32, work: usize, b: usize, step: usize, y: usize, ldy: i32, bias: usize, first: bool): void {
+/** Adds the packed rows times rows `at` to `at + length` of every panel of b to y, or to the bias. */
+function panels(m: i32, n: i32, k: i32, at: i32, length: i32, work: usize, b: usize, sparse: i32, y: usize, ldy: i32, bias: usize): void {
   const row = (<usize>ldy) << 2;
-  for (; n >= 8; n -= 8) {
-    if (!first) panel(m, k, work, b, y, row, y, row);
-    else if (bias != 0) panel(m, k, work, b, bias, 0, y, row);
-    else panel(m, k, work, b, ZEROS, 0, y, row);
-    b += step;
+  const first = at == 0;
+  for (let j = 0; j < n; j += 8) {
+    const p = sparse ? set_blocks(n, b, j, at, length) : b + ((<usize>(j * k + (at << 3))) << 2);
+    if (n - j < 8) {
+      const own = work + PANEL;
+      if (!first) panel(m, length, work, p, sparse, own, 32, own, 32);
+      else panel(m, length, work, p, sparse, bias != 0 ? work + PANEL_BIAS : ZEROS, 0, own, 32);
+      for (let from = own; m > 0; m--) {
+        copy(n - j, from, y);
+        y += row;
+        from += 32;
+      }
+      return;
+    }
+    if (!first) panel(m, length, work, p, sparse, y, row, y, row);
+    else if (bias != 0) panel(m, length, work, p, sparse, bias, 0, y, row);
+    else panel(m, length, work, p, sparse, ZEROS, 0, y, row);
     y += 32;
     bias += bias != 0 ? 32 : 0;
   }
-  if (n == 0) return;
-  const own = work + PANEL;
-  if (!first) panel(m, k, work, b, own, 32, own, 32);
-  else panel(m, k, work, b, bias != 0 ? work + PANEL_BIAS : ZEROS, 0, own, 32);
-  for (let p = own; m > 0; m--) {
-    copy(n, p, y);
-    y += row;
-    p += 32;
-  }
+}
+
+// The blocks of a panel that are in a slice of k: how many, where their rows lie, and the row that the slice starts with.
+let count: i32 = 0;
+let starts: usize = 0;
+let slice: i32 = 0;
+
+/** Says what the blocks are that rows `at` to `at + length` of the panel of column `j` have, until the next call; returns where they lie. */
+function set_blocks(n: i32, b: usize, j: i32, at: i32, length: i32): usize {
+  const panel = b + ((<usize>j) >> 1);
+  const first = load<u32>(panel);
+  const all = <i32>(load<u32>(panel, 4) - first);
+  starts = rows_at(n, b) + ((<usize>first) << 1);
+  const before = rows_below(at, all, starts);
+  count = rows_below(at + length, all, starts) - before;
+  starts += (<usize>before) << 1;
+  slice = at;
+  return blocks_at(n, b) + (<usize>first + <usize>before) * block_bytes(SPARSE | FLOAT);
 }
 
 /** Adds the packed rows times one panel to what stands at `from`. */
-function panel(m: i32, k: i32, a: usize, b: usize, from: usize, ldf: usize, y: usize, ldy: usize): void {
+function panel(m: i32, k: i32, a: usize, b: usize, sparse: i32, from: usize, ldf: usize, y: usize, ldy: usize): void {
   while (m > 0) {
     const rows = rows_of(m);
-    if (ASC_FEATURE_RELAXED_SIMD && rows == 6) tile6(k, a, b, from, ldf, y, ldy);
-    else if (rows == 4) tile4(k, a, b, from, ldf, y, ldy);
-    else if (rows == 2) tile2(k, a, b, from, ldf, y, ldy);
-    else tile1(k, a, b, from, y);
+    if (sparse) {
+      const p = a - ((<usize>(slice * rows)) << 2);
+      if (ASC_FEATURE_RELAXED_SIMD && rows == 6) tile6<u16>(count, starts, BLOCK_ROWS, p, b, from, ldf, y, ldy);
+      else if (rows == 4) tile4<u16>(count, starts, BLOCK_ROWS, p, b, from, ldf, y, ldy);
+      else if (rows == 2) tile2<u16>(count, starts, BLOCK_ROWS, p, b, from, ldf, y, ldy);
+      else tile1<u16>(count, starts, BLOCK_ROWS, p, b, from, y);
+    } else if (ASC_FEATURE_RELAXED_SIMD && rows == 6) tile6<void>(0, 0, k, a, b, from, ldf, y, ldy);
+    else if (rows == 4) tile4<void>(0, 0, k, a, b, from, ldf, y, ldy);
+    else if (rows == 2) tile2<void>(0, 0, k, a, b, from, ldf, y, ldy);
+    else tile1<void>(0, 0, k, a, b, from, y);
     a += (<usize>(k * rows)) << 2;
     from += ldf * rows;
     y += ldy * rows;

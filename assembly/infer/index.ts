@@ -31,6 +31,7 @@ export { q8_winograd_conv, q8_winograd_fits, q8_winograd_pack } from "./q8_winog
 export { f32_qbw_gemm } from "./qbw";
 export { qbw_pack } from "./qbw_weights";
 export { q8_is_narrow, q8_pack } from "./q8_weights";
+export { sparse_pack } from "./sparse";
 
 /** The first byte that the kernels leave alone. */
 export { __heap_base };

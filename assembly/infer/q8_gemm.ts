@@ -1,10 +1,12 @@
 import { finish, look_up, Output, prepare, size_of, writes_bytes } from "./q8_output";
 import { flip_of, pack_four, pack_one } from "./q8_rows";
+import { sparse_rows, sparse_slice } from "./q8_sparse";
 import { row_narrow, row_wide, tile_narrow, tile_wide } from "./q8_tile";
 import { row_bytes, tile_bytes } from "./q8_tile_bytes";
 import { BYTES, NARROW, panel_bytes, WIDE } from "./q8_weights";
 import { copy_window, is_pointwise, Window } from "./q8_window";
 import { BIAS, COLUMNS, DEPTH, EMIT, PACKED, PITCH, ROW_SUMS, ROWS, SCALE, START, SUMS, TAIL, WINDOWS } from "./q8_work";
+import { SPARSE, sums_at } from "./sparse";
 
 /** y[m, n] from a[m, k] and packed weights; see src/kernels/infer/integer.ts. */
 export function q8_gemm(
@@ -88,36 +90,44 @@ function multiply(
   output: Output,
   work: usize,
 ): void {
-  if (!ASC_FEATURE_RELAXED_SIMD && form == NARROW) unreachable();
-  const narrow = <i32>(form == NARROW);
+  const narrow = (form & ~SPARSE) == NARROW;
+  if (!ASC_FEATURE_RELAXED_SIMD && narrow) unreachable();
+  const sparse = (form & SPARSE) != 0;
   const flip = flip_of(a_signed);
   const zero = a_zero - flip;
-  const panel = panel_bytes(k, form);
+  const panel: usize = sparse ? 32 : panel_bytes(k, form);
+  const most = sparse ? sparse_rows(k) : ROWS;
+  let panels = b;
+  let column_sums = sparse ? sums_at(n, form, b) : b + panel - 32;
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(n - j, COLUMNS);
     // A last panel of less than eight columns writes into the rows behind it too, which are written later: as long as there are eight bytes of them.
     const is_whole = (columns & 7) == 0;
-    const may = writes_bytes(output) && k <= DEPTH && m > 1 && (is_whole || ldy == n);
+    const may = writes_bytes(output) && k <= DEPTH && (is_whole || ldy == n);
     const at = (<usize>j) << 2;
     prepare(columns, bias ? bias + at : 0, scale ? scale + at : 0, output, work);
-    if (narrow) subtract_zero(columns, zero, b + panel - 32, panel, work + START);
-    for (let i = 0; i < m; i += ROWS) {
-      const rows = min(m - i, ROWS);
-      const direct = may && (is_whole || (m - i - rows) * n >= 8);
+    if (narrow) subtract_zero(columns, zero, column_sums, panel, work + START);
+    for (let i = 0; i < m; i += most) {
+      const rows = min(m - i, most);
+      const direct = may && rows > 1 && (is_whole || (m - i - rows) * n >= 8);
       const to = y + (<usize>i * <usize>ldy + <usize>j) * size_of(output);
       // With nothing to multiply the sums are what they start from.
       for (let l = 0; l < k || l == 0; l += DEPTH) {
         const depth = min(k - l, DEPTH);
-        if (window) pack_windows(rows, window, a, i, l, depth, a_zero, flip, zero, narrow, work);
-        else pack(rows, a + <usize>i * <usize>lda + <usize>l, <usize>lda, depth, flip, zero, narrow, work);
-        const from = b + ((<usize>l) << (form == WIDE ? 4 : 3));
-        if (direct) slice(rows, columns, depth, from, panel, form, true, work + EMIT, to, ldy, work);
-        else slice(rows, columns, depth, from, panel, form, l == 0, 0, work + SUMS, ((columns + 15) & ~15) << 2, work);
+        if (window) pack_windows(rows, window, a, i, l, depth, a_zero, flip, zero, form, work);
+        else pack(rows, a + <usize>i * <usize>lda + <usize>l, <usize>lda, depth, flip, zero, form, work);
+        const first = l == 0,
+          emit = direct ? work + EMIT : 0,
+          sums = direct ? to : work + SUMS,
+          lds = direct ? ldy : ((columns + 15) & ~15) << 2;
+        if (sparse) sparse_slice(rows, columns, depth, b, n, j, l, form, first, emit, sums, lds, work);
+        else slice(rows, columns, depth, panels + ((<usize>l) << (form == WIDE ? 4 : 3)), panel, form, first, emit, sums, lds, work);
       }
       if (!direct) finish(rows, columns, work + SUMS, work + SCALE, work + BIAS, table, output, to, ldy);
       else if (table) look_up(rows, columns, table, to, ldy, to, ldy);
     }
-    b += panel * <usize>(COLUMNS >> 3);
+    panels += panel * <usize>(COLUMNS >> 3);
+    column_sums += panel * <usize>(COLUMNS >> 3);
   }
 }
 
@@ -129,44 +139,32 @@ function subtract_zero(n: i32, zero: i32, column_sums: usize, panel: usize, star
   }
 }
 
-function pack(m: i32, a: usize, lda: usize, k: i32, flip: i32, zero: i32, narrow: i32, work: usize): void {
+function pack(m: i32, a: usize, lda: usize, k: i32, flip: i32, zero: i32, form: i32, work: usize): void {
   let to = work + PACKED;
-  if (m == 1) return pack_one(k, a, flip, zero, narrow, to, work);
-  const strip = strip_bytes(k, narrow);
+  if (m == 1 && form < SPARSE) return pack_one(k, a, flip, zero, <i32>(form == NARROW), to, work);
+  const strip = strip_bytes(k, form);
   for (let i = 0; i < m; i += 4) {
     // Rows that are not there are the last one.
     const p = a + <usize>i * lda;
     const last = a + <usize>(m - 1) * lda;
     const sums = work + ROW_SUMS + ((<usize>i) << 2);
-    pack_four(k, p, min(p + lda, last), min(p + 2 * lda, last), min(p + 3 * lda, last), flip, zero, narrow, to, sums, work + TAIL);
+    pack_four(k, p, min(p + lda, last), min(p + 2 * lda, last), min(p + 3 * lda, last), flip, zero, form, to, sums, work + TAIL);
     to += strip;
   }
 }
 
-function pack_windows(
-  m: i32,
-  v: Window,
-  x: usize,
-  i: i32,
-  at: i32,
-  k: i32,
-  pad: i32,
-  flip: i32,
-  zero: i32,
-  narrow: i32,
-  work: usize,
-): void {
+function pack_windows(m: i32, v: Window, x: usize, i: i32, at: i32, k: i32, pad: i32, flip: i32, zero: i32, form: i32, work: usize): void {
   let to = work + PACKED;
   const w = work + WINDOWS;
-  const strip = strip_bytes(k, narrow);
+  const strip = strip_bytes(k, form);
   for (let row = 0; row < m; row += 4) {
     const rows = min(4, m - row);
     for (let r = 0; r < rows; r++) copy_window(v, x, i + row + r, at, at + k, pad, w + PITCH * <usize>r);
-    if (m == 1) return pack_one(k, w, flip, zero, narrow, to, work);
+    if (m == 1 && form < SPARSE) return pack_one(k, w, flip, zero, <i32>(form == NARROW), to, work);
     const sums = work + ROW_SUMS + ((<usize>row) << 2);
     // As in `pack`, rows that are not there are the last one.
     const last = w + PITCH * <usize>(rows - 1);
-    pack_four(k, w, min(w + PITCH, last), min(w + 2 * PITCH, last), min(w + 3 * PITCH, last), flip, zero, narrow, to, sums, work + TAIL);
+    pack_four(k, w, min(w + PITCH, last), min(w + 2 * PITCH, last), min(w + 3 * PITCH, last), flip, zero, form, to, sums, work + TAIL);
     to += strip;
   }
 }
@@ -174,14 +172,14 @@ function pack_windows(
 /** Bytes of four packed rows. */
 // @ts-ignore: decorator
 @inline
-function strip_bytes(k: i32, narrow: i32): usize {
-  return (<usize>((k + 15) & ~15)) << (narrow ? 2 : 3);
+function strip_bytes(k: i32, form: i32): usize {
+  return (<usize>((k + 15) & ~15)) << (form == NARROW ? 2 : 3);
 }
 
 /** Adds the products of a slice of packed rows to the sums at `y`, or makes bytes of them there where `emit` is set; `ldy` bytes are a row. */
 function slice(m: i32, n: i32, k: i32, b: usize, panel: usize, form: i32, first: bool, emit: usize, y: usize, ldy: i32, work: usize): void {
   const lds = <usize>ldy;
-  const strip = strip_bytes(k, <i32>(form == NARROW));
+  const strip = strip_bytes(k, form);
   const step: usize = first ? 0 : lds;
   b += panel * <usize>((n - 1) >> 3);
   for (let j = (n - 1) & ~7; j >= 0; j -= 8) {

@@ -51,6 +51,8 @@ export function prepare(n: i32, bias: usize, scale: usize, output: Output, work:
   v128.store(work, f32x4.splat(<f32>(output.low - output.zero)), EMIT);
   v128.store(work, f32x4.splat(<f32>(output.high - output.zero)), EMIT + 16);
   v128.store(work, i32x4.splat(ROUND_BITS - output.zero), EMIT + 32);
+  v128.store(work, f32x4.splat(ROUND), EMIT + 48);
+  v128.store(work, i16x8.splat(255), EMIT + 64);
 }
 
 /** Eight sums, as bytes where `emit` is set. */
@@ -61,10 +63,10 @@ export function put8(l: v128, r: v128, scale: usize, emit: usize, y: usize): voi
     const least = v128.load(emit),
       most = v128.load(emit, 16),
       shift = v128.load(emit, 32);
-    const round = f32x4.splat(ROUND);
+    const round = v128.load(emit, 48);
     const a = clip_round(f32x4.mul(f32x4.convert_i32x4_s(l), v128.load(scale)), least, most, round, shift);
     const b = clip_round(f32x4.mul(f32x4.convert_i32x4_s(r), v128.load(scale, 16)), least, most, round, shift);
-    const v = v128.and(i16x8.narrow_i32x4_s(a, b), i16x8.splat(255));
+    const v = v128.and(i16x8.narrow_i32x4_s(a, b), v128.load(emit, 64));
     v128.store64_lane(y, i8x16.narrow_i16x8_u(v, v), 0);
   } else {
     v128.store(y, l);

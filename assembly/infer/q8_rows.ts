@@ -1,8 +1,12 @@
+import { zip32_high, zip32_low, zip64_high, zip64_low } from "../lanes";
+import { dot } from "./q8_tile";
+import { NARROW } from "./q8_weights";
 import { copy } from "./q8_window";
 import { ROW_SUMS, TAIL } from "./q8_work";
+import { SPARSE } from "./sparse";
 
 // Packs rows of bytes for the tiles. Bytes are taken as int8: of uint8 the sign bit is flipped, and 128 is taken off the zero point. `wide` rows
-// are int16 less the zero point; `narrow` rows stay bytes, and have 64 times their sums noted.
+// are int16 less the zero point; `narrow` rows stay bytes, and have 64 times their sums noted. For sparse weights four bytes of four rows come first.
 
 /** What turns the bytes into int8: 128 for uint8, else 0. */
 // @ts-ignore: decorator
@@ -11,7 +15,7 @@ export function flip_of(is_signed: i32): i32 {
   return is_signed ? 0 : 128;
 }
 
-/** Packs `k` bytes of four rows; groups of 16 are filled up with zeros. */
+/** Packs `k` bytes of four rows for weights of a form; groups of 16 are filled up with zeros. */
 export function pack_four(
   k: i32,
   a: usize,
@@ -20,7 +24,7 @@ export function pack_four(
   d: usize,
   flip: i32,
   zero: i32,
-  narrow: i32,
+  form: i32,
   y: usize,
   sums: usize,
   tail: usize,
@@ -32,7 +36,10 @@ export function pack_four(
     gather(k, c, flip, tail + 32);
     gather(k, d, flip, tail + 48);
   }
-  if (narrow) {
+  if (form & SPARSE) {
+    sparse_four(full, a, b, c, d, flip, zero, form, y);
+    if (full < k) sparse_four(16, tail, tail + 16, tail + 32, tail + 48, flip, zero, form, y + ((<usize>full) << 3));
+  } else if (form == NARROW) {
     (store<i32>(sums, 0), store<i32>(sums, 0, 4), store<i32>(sums, 0, 8), store<i32>(sums, 0, 12));
     narrow_four(full, a, b, c, d, flip, y, sums);
     if (full < k) narrow_four(16, tail, tail + 16, tail + 32, tail + 48, flip, y + ((<usize>full) << 2), sums);
@@ -130,6 +137,47 @@ function narrow_four(k: i32, a: usize, b: usize, c: usize, d: usize, flip: i32, 
   note(sums + 4, bs);
   note(sums + 8, cs);
   note(sums + 12, ds);
+}
+
+/** To int16[k/4][4][4], or {int8[4][4], int32[4]}[k/4] with 64 times the sums of the bytes before; `k` is a multiple of 16. */
+function sparse_four(k: i32, a: usize, b: usize, c: usize, d: usize, flip: i32, zero: i32, form: i32, y: usize): void {
+  const f = i8x16.splat(<i8>flip);
+  const z = i16x8.splat(<i16>zero);
+  for (; k > 0; k -= 16) {
+    if (ASC_FEATURE_RELAXED_SIMD && form == (SPARSE | NARROW)) {
+      const av = v128.xor(v128.load(a), f),
+        bv = v128.xor(v128.load(b), f);
+      const cv = v128.xor(v128.load(c), f),
+        dv = v128.xor(v128.load(d), f);
+      summed2(y, zip32_low(av, bv), zip32_low(cv, dv));
+      summed2(y + 64, zip32_high(av, bv), zip32_high(cv, dv));
+    } else {
+      zip64(y, wide8(a, f, z), wide8(b, f, z), wide8(c, f, z), wide8(d, f, z));
+      zip64(y + 64, wide8(a + 8, f, z), wide8(b + 8, f, z), wide8(c + 8, f, z), wide8(d + 8, f, z));
+    }
+    a += 16;
+    b += 16;
+    c += 16;
+    d += 16;
+    y += 128;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function zip64(y: usize, a: v128, b: v128, c: v128, d: v128): void {
+  store4(y, zip64_low(a, b), zip64_low(c, d), zip64_high(a, b), zip64_high(c, d));
+}
+
+/** Two groups of four bytes of four rows, each followed by 64 times their sums. */
+// @ts-ignore: decorator
+@inline
+function summed2(y: usize, ab: v128, cd: v128): void {
+  const l = zip64_low(ab, cd),
+    r = zip64_high(ab, cd);
+  const one = i16x8.splat(1),
+    weight = i8x16.splat(64);
+  store4(y, l, dot(l, weight, one), r, dot(r, weight, one));
 }
 
 /** One row: to int16[k], or int8[k] and its sum; `k` is filled up to a multiple of 16 with zeros. */

@@ -104,7 +104,7 @@ export function store8(c: usize, x: v128, y: v128): void {
 /** The sums of four products of int8 and u7 in each lane, exact: a pair is at most 2 · 128 · 127 < 2^15. */
 // @ts-ignore: decorator
 @inline
-function dot(s: v128, b: v128, one: v128): v128 {
+export function dot(s: v128, b: v128, one: v128): v128 {
   return i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(s, b), one);
 }
 

@@ -74,7 +74,7 @@ function many(
       to += (<usize>k) << 5;
     }
     const at = (<usize>j) << 2;
-    multiply(m, count, k, a, lda, work + FLOATS, y + at, ldy, bias ? bias + at : 0, 0, 0, 0, kind, alpha, beta, work);
+    multiply(m, count, k, a, lda, work + FLOATS, 0, y + at, ldy, bias ? bias + at : 0, 0, 0, 0, kind, alpha, beta, work);
   }
 }
 

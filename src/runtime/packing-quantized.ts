@@ -1,7 +1,6 @@
 /** How constant weights of quantized products are packed. */
 import {
   Q8_FORMS,
-  type Q8Form,
   q8DepthwiseBytes,
   q8DepthwiseFits,
   q8PackedBytes,
@@ -9,18 +8,28 @@ import {
   qbwPackedBytes,
 } from "../kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../kernels/infer/kernels.ts";
+import { SPARSE } from "../kernels/infer/sparse.ts";
 import { int, numbers } from "../ops/op.ts";
 import { elements } from "../tensor.ts";
 import { isDepthwise, isPlain3x3 } from "./lower/products.ts";
 import type { Form, Pack } from "./packing.ts";
+import { LEAST_ZEROS, LEAST_ZEROS_WINOGRAD, packGroups, sparseFormOf, type Weights } from "./packing-sparse.ts";
 
 /** Where a quantized product has the zero points of its weights, a byte each column. */
 const W_ZERO = 6;
 
-/** The quickest form that weights can be packed in, all of one tensor: only the wide one takes uint8 and zero points. */
-function q8Form(fn: InferKernels, variant: string, isWide: boolean, count: number, from: number): Q8Form {
-  if (isWide) return Q8_FORMS.wide;
-  return variant === "relaxed" && fn.q8_is_narrow(count, from) ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+/** The quickest form that weights can be packed in, all of one tensor: only wide ones take uint8 and zero points. */
+function q8FormOf(fn: InferKernels, variant: string, isWide: boolean, weights: Weights, from: number, zero: number, least: number): Form {
+  const { n, c, taps, group } = weights;
+  const isNarrow = !isWide && variant === "relaxed" && fn.q8_is_narrow(n * c * taps * group, from) !== 0;
+  const form = isWide ? Q8_FORMS.wide : isNarrow ? Q8_FORMS.narrow : Q8_FORMS.bytes;
+  const stride = q8PackedBytes(n, c * taps, form);
+  return sparseFormOf(fn, weights, from, zero, form, least, stride * group) ?? { form, bytes: stride * group, stride };
+}
+
+/** Weights in the form that was found for them. */
+function pack(fn: InferKernels, weights: Weights, from: number, zero: number, form: Form, to: number): void {
+  packGroups(form.form < SPARSE ? fn.q8_pack : fn.sparse_pack, weights, from, zero, form, to);
 }
 
 /** Most bytes of any form. */
@@ -47,29 +56,23 @@ export const quantizedConv: Pack = (node, index, { shape, dtype }) => {
     const key = `q8 depthwise ${zeros}`;
     return { key, bytes, besides, pack: (fn, from, to, [zero = 0]) => fn.q8_pack_depthwise(n, kh, kw, from, signed, zero, to) };
   }
-  const ng = n / group;
   const isWide = signed === 0 || zeros !== "";
+  const k = c * taps;
+  const weights: Weights = { n: n / group, c, taps, strides: [k, taps, 1], group, bytes: (n / group) * k, signed };
   const transformed = isPlain3x3(node, shape) ? q8WinogradBytes(n, c) : Number.POSITIVE_INFINITY;
   const mayTransform = !isWide && transformed <= MAX_TRANSFORMED_BYTES;
   return {
     key: `q8 conv${group}${mayTransform ? " 3×3" : ""} ${zeros}`,
-    bytes: mayTransform ? transformed : q8Bytes(ng, c * taps, isWide) * group,
+    bytes: mayTransform ? transformed : q8Bytes(n / group, k, isWide) * group,
     besides,
-    look(fn, from, variant) {
-      if (mayTransform && fn.q8_winograd_fits(n, c * taps, from)) return { form: Q8_WINOGRAD, bytes: transformed, stride: 0 };
-      const form = q8Form(fn, variant, isWide, n * c * taps, from);
-      const stride = q8PackedBytes(ng, c * taps, form);
-      return { form, bytes: stride * group, stride };
+    look(fn, from, variant, [zero = 0]) {
+      const transforms = mayTransform && fn.q8_winograd_fits(n, k, from) !== 0;
+      const form = q8FormOf(fn, variant, isWide, weights, from, zero, transforms ? LEAST_ZEROS_WINOGRAD.int8 : LEAST_ZEROS);
+      return transforms && form.form < SPARSE ? { form: Q8_WINOGRAD, bytes: transformed, stride: 0 } : form;
     },
-    pack(fn, from, to, [zero = 0], { form, stride } = WIDE) {
-      if (form === Q8_WINOGRAD) {
-        fn.q8_winograd_pack(n, c, from, to);
-        return;
-      }
-      for (let g = 0; g < group; g++) {
-        const own = zero && zero + g * ng;
-        fn.q8_pack(ng, c, taps, from + g * ng * c * taps, c * taps, taps, 1, signed, own, form, to + g * stride);
-      }
+    pack(fn, from, to, [zero = 0], form = WIDE) {
+      if (form.form === Q8_WINOGRAD) fn.q8_winograd_pack(n, c, from, to);
+      else pack(fn, weights, from, zero, form, to);
     },
   };
 };
@@ -81,16 +84,13 @@ export const quantizedMatmul: Pack = (node, index, { shape: [rows = 0, columns =
   const signed = dtype === "int8" ? 1 : 0;
   const zeros = node.input[W_ZERO] ?? "";
   const isWide = signed === 0 || zeros !== "";
-  const [n_stride, c_stride] = isTurned ? [k, 1] : [1, n];
+  const weights: Weights = { n, c: k, taps: 1, strides: isTurned ? [k, 1, 0] : [1, n, 0], group: 1, bytes: 0, signed };
   return {
     key: `${isTurned ? "q8 bt" : "q8 b"} ${zeros}`,
     bytes: q8Bytes(n, k, isWide),
     besides: zeros ? [W_ZERO] : [],
-    look(fn, from, variant) {
-      const form = q8Form(fn, variant, isWide, k * n, from);
-      return { form, bytes: q8PackedBytes(n, k, form), stride: 0 };
-    },
-    pack: (fn, from, to, [zero = 0], { form } = WIDE) => fn.q8_pack(n, k, 1, from, n_stride, c_stride, 0, signed, zero, form, to),
+    look: (fn, from, variant, [zero = 0]) => q8FormOf(fn, variant, isWide, weights, from, zero, LEAST_ZEROS),
+    pack: (fn, from, to, [zero = 0], form = WIDE) => pack(fn, weights, from, zero, form, to),
   };
 };
 

@@ -126,7 +126,7 @@ export class Program {
     await this.#write(held, to, bytes);
     const others: number[] = [];
     for (const other of besides) others.push(other ? await this.#beside(other) : 0);
-    const form = packing?.look?.(fn, to, this.kernels.variant);
+    const form = packing?.look?.(fn, to, this.kernels.variant, others);
     packing?.pack(fn, to, address, others, form);
     arena.reset(form ? address : mark);
     if (form) arena.alloc(form.bytes);

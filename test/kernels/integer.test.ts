@@ -1,4 +1,4 @@
-/** Integer kernels beyond their rows: weights packed in any form give the same sums, and onnxruntime agrees where it decides. */
+/** Integer kernels beyond their rows: weights packed in any form, with their zero blocks or without, give the same sums, and onnxruntime agrees where it decides. */
 import { describe, expect, test } from "vitest";
 import { bytes, WINDOWS } from "../../src/kernels/infer/integer-cases.ts";
 import {
@@ -10,6 +10,8 @@ import {
   windowWords,
 } from "../../src/kernels/infer/integer-layout.ts";
 import type { InferKernels } from "../../src/kernels/infer/kernels.ts";
+import { BLOCK_ROWS, blocksOf, SPARSE, type SparseForm, sparseForm, sparseLayout } from "../../src/kernels/infer/sparse.ts";
+import { DENSITIES, withBlocks } from "../../src/kernels/infer/sparse-cases.ts";
 import { Kernels } from "../../src/kernels/kernels.ts";
 import { random } from "../../src/kernels/row.ts";
 import { DataType, encodeModel, node, value } from "../kit/onnx.ts";
@@ -31,7 +33,7 @@ const weights = (n: number, form: Q8Form, next: () => number): Uint8Array =>
 const OUTPUT = outputWords({ kind: "byte", zero: -3, low: -128, high: 127 });
 
 /** The bytes that `run` leaves at the top of the arena. */
-function product(kernels: Kernels<InferKernels>, form: Q8Form, run: (kernels: Kernels<InferKernels>, form: Q8Form) => number): Uint8Array {
+function product(kernels: Kernels<InferKernels>, form: number, run: (kernels: Kernels<InferKernels>, form: number) => number): Uint8Array {
   const mark = kernels.arena.mark();
   const bytesOut = run(kernels, form);
   const y = kernels.arena.u8(kernels.arena.mark() - Math.ceil(bytesOut / 16) * 16, bytesOut).slice();
@@ -39,8 +41,21 @@ function product(kernels: Kernels<InferKernels>, form: Q8Form, run: (kernels: Ke
   return y;
 }
 
+/** Weights [n, c, taps] packed in a form, which may be sparse. */
+function packed({ arena, fn }: Kernels<InferKernels>, form: number, n: number, c: number, taps: number, w: number): number {
+  const shape = [n, c, taps, w, c * taps, taps, 1, 1, 0, form] as const;
+  const isSparse = form >= SPARSE;
+  const b = arena.alloc(
+    isSparse ? sparseLayout(n, blocksOf(n, c, taps), form as SparseForm).end : q8PackedBytes(n, c * taps, form as Q8Form),
+  );
+  if (isSparse) fn.sparse_pack(...shape, b);
+  else fn.q8_pack(...shape, b);
+  return b;
+}
+
 const plain = Kernels.instantiate<InferKernels>({ simd: modules.simd });
 const forms = [
+  ["wide", "simd"],
   ["bytes", "simd"],
   ["bytes", "relaxed"],
   ["narrow", "relaxed"],
@@ -59,47 +74,56 @@ describe.each(forms.filter(([, variant]) => variant === "simd" || relaxed))("wei
       [70, 17, 19],
       [5, 520, 1050],
       [1, 12, 2100],
+      [66, 24, 2052],
     ] as const) {
-      const run = (kernels: Kernels<InferKernels>, form: Q8Form): number => {
+      const run = (density: number) => (kernels: Kernels<InferKernels>, form: number) => {
         const next = random(m + n + k);
         const a = place(kernels, bytes(m * k, next));
-        const w = place(kernels, weights(n * k, values, next));
+        const w = place(kernels, withBlocks(weights(n * k, values, next), n, k, 1, density));
         const bias = place(
           kernels,
           Int32Array.from({ length: n }, () => (next() - 0.5) * 9000),
         );
-        const b = kernels.arena.alloc(q8PackedBytes(n, k, form));
+        const b = packed(kernels, form, n, k, 1, w);
         const [output, work] = [place(kernels, outputWords({ kind: "sum" })), kernels.arena.alloc(INTEGER_WORK_BYTES)];
         const y = kernels.arena.alloc(m * n * 4);
-        kernels.fn.q8_pack(n, k, 1, w, 1, n, 0, 1, 0, form, b);
         kernels.fn.q8_gemm(m, n, k, a, k, signed, 77, b, form, y, n, bias, 0, 0, output, work);
         return m * n * 4;
       };
-      expect(product(kernels, values, run), `${m}x${n}x${k}`).toEqual(product(plain, Q8_FORMS.wide, run));
+      for (const density of DENSITIES) {
+        const want = product(plain, Q8_FORMS.wide, run(density));
+        for (const form of [values, sparseForm(values)])
+          expect(product(kernels, form, run(density)), `${m}x${n}x${k} ${form}`).toEqual(want);
+      }
     }
   });
 
   test.each([0, 1])("convolve as wide ones do, x signed: %i", (signed) => {
     for (const v of WINDOWS) {
       const n = 11;
-      const run = (kernels: Kernels<InferKernels>, form: Q8Form): number => {
+      const taps = v.kh * v.kw;
+      const k = taps * v.c;
+      const run = (density: number) => (kernels: Kernels<InferKernels>, form: number) => {
         const next = random(v.c);
-        const k = v.kh * v.kw * v.c;
         const x = place(kernels, bytes(v.h * v.w * v.ldx, next));
-        const w = place(kernels, weights(n * k, values, next));
+        const w = place(kernels, withBlocks(weights(n * k, values, next), n, v.c, taps, density));
         const scale = place(
           kernels,
           Float32Array.from({ length: n }, () => next() / (1000 * Math.sqrt(k))),
         );
-        const b = kernels.arena.alloc(q8PackedBytes(n, k, form));
+        const b = packed(kernels, form, n, v.c, taps, w);
         const [window, output] = [place(kernels, windowWords(v)), place(kernels, OUTPUT)];
         const work = kernels.arena.alloc(INTEGER_WORK_BYTES);
         const y = kernels.arena.alloc(v.oh * v.ow * n);
-        kernels.fn.q8_pack(n, v.c, v.kh * v.kw, w, k, v.kh * v.kw, 1, 1, 0, form, b);
         kernels.fn.q8_conv(x, window, signed, -9, b, form, n, y, n, 0, scale, 0, output, work);
         return v.oh * v.ow * n;
       };
-      expect(product(kernels, values, run), JSON.stringify(v)).toEqual(product(plain, Q8_FORMS.wide, run));
+      const isWhole = taps === 1 || v.c % BLOCK_ROWS === 0;
+      for (const density of DENSITIES) {
+        const want = product(plain, Q8_FORMS.wide, run(density));
+        for (const form of isWhole ? [values, sparseForm(values)] : [values])
+          expect(product(kernels, form, run(density)), `${JSON.stringify(v)} ${form}`).toEqual(want);
+      }
     }
   });
 });

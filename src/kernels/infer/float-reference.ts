@@ -1,4 +1,5 @@
 import { activation } from "./activation-reference.ts";
+import { unpacked } from "./sparse-reference.ts";
 
 /** What the kernels that multiply compute, from their definitions, in double precision. Absent data is the number 0. */
 
@@ -46,7 +47,8 @@ export function f32_gemm(
   k: number,
   a: Float32Array,
   lda: number,
-  b: Float32Array,
+  b: Float32Array | Uint8Array,
+  sparse: number,
   y: Float32Array,
   ldy: number,
   bias: Maybe,
@@ -57,10 +59,11 @@ export function f32_gemm(
   alpha: number,
   beta: number,
 ): void {
+  const panels = sparse ? unpacked(b as Uint8Array, n, k) : b;
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
       let sum = bias === 0 ? 0 : bias[j]!;
-      for (let l = 0; l < k; l++) sum += a[i * lda + l]! * b[((j >> 3) * k + l) * 8 + (j & 7)]!;
+      for (let l = 0; l < k; l++) sum += a[i * lda + l]! * panels[((j >> 3) * k + l) * 8 + (j & 7)]!;
       const other = z === 0 ? 0 : z[i * ldz + j]!;
       y[i * ldy + j] = z_first ? activation(sum + other, kind, alpha, beta) : activation(sum, kind, alpha, beta) + other;
     }
@@ -69,7 +72,8 @@ export function f32_gemm(
 
 export function f32_conv(
   x: Float32Array,
-  w: Float32Array,
+  w: Float32Array | Uint8Array,
+  sparse: number,
   y: Float32Array,
   bias: Maybe,
   z: Maybe,
@@ -99,7 +103,7 @@ export function f32_conv(
     const ix = (pixel % ow) * sw - pl + (tap % kw) * dw;
     return iy >= 0 && iy < h && ix >= 0 && ix < wd ? x[(iy * wd + ix) * ldx + channel]! : 0;
   });
-  f32_gemm(oh * ow, n, k, windows, k, w, y, ldy, bias, z, ldz, ...rest);
+  f32_gemm(oh * ow, n, k, windows, k, w, sparse, y, ldy, bias, z, ldz, ...rest);
 }
 
 export function f32_depthwise(

@@ -1,6 +1,9 @@
 import { type Arg, type Case, input, output, type Row, random, scratch } from "../row.ts";
 import { FLOAT_WORK_BYTES, type FloatKernels, packedLength } from "./float.ts";
 import * as reference from "./float-reference.ts";
+import { blocksOf, FLOAT_FORM, sparseForm, sparseLayout } from "./sparse.ts";
+import { DENSITIES, withBlocks } from "./sparse-cases.ts";
+import { sparse_pack } from "./sparse-reference.ts";
 
 /** Quarters between -2 and 2: all their sums here are exact in float32, so that neither order nor fusing shows, and no tolerance is needed. */
 export function exact(n: number, seed: number): Float32Array {
@@ -29,16 +32,24 @@ export const ENDINGS: readonly Ending[] = [
 export const label = (...values: unknown[]): string =>
   values.map((value) => (typeof value === "object" ? JSON.stringify(value) : value)).join(" ");
 
-function gemm(m: number, n: number, k: number, ending: Ending = {}): Case {
+/** Weights packed for `taps` of `c` channels, and whether without zero blocks: of all, `density` are left. */
+function packed(n: number, c: number, taps: number, density: number | undefined): [Arg, number] {
+  if (density === undefined) return [input(exact(packedLength(c * taps, n), 2)), 0];
+  const w = withBlocks(exact(n * c * taps, 2), n, c, taps, density);
+  const p = new Uint8Array(sparseLayout(n, blocksOf(n, c, taps), sparseForm(FLOAT_FORM)).end);
+  sparse_pack(n, c, taps, w, c * taps, taps, 1, 0, 0, sparseForm(FLOAT_FORM), p);
+  return [input(p), 1];
+}
+
+function gemm(m: number, n: number, k: number, ending: Ending = {}, density?: number): Case {
   const { bias, z, kind = 0, beyond = 0 } = ending;
   const [lda, ldy] = [k + beyond, n + beyond];
-  const b = exact(packedLength(k, n), 2);
   const args = [
-    ...[m, n, k, input(exact(m * lda, 1)), lda, input(b), blank(m * ldy), ldy],
+    ...[m, n, k, input(exact(m * lda, 1)), lda, ...packed(n, k, 1, density), blank(m * ldy), ldy],
     ...[bias ? input(exact(n, 3)) : 0, z ? input(exact(m * ldy, 4)) : 0, ldy, z === "first" ? 1 : 0, kind, -0.5, 1.25],
     scratch(FLOAT_WORK_BYTES),
   ];
-  return { label: label(m, n, k, ending), args };
+  return { label: label(m, n, k, ending, density), args };
 }
 
 function* products(): Iterable<Case> {
@@ -47,6 +58,10 @@ function* products(): Iterable<Case> {
   for (const k of [0, 1, 2, 3, 4, 7, 16, 511, 512, 513, 1100])
     for (const [i, m] of [1, 2, 7].entries()) yield gemm(m, 11, k, ENDINGS[(k + i) % 4]);
   yield* [gemm(1, 9, 4100, ENDINGS[2]), gemm(3, 16, 4100, ENDINGS[1]), gemm(403, 12, 3, ENDINGS[3]), gemm(200, 9, 600, ENDINGS[1])];
+  for (const [i, density] of DENSITIES.entries()) {
+    for (const m of [0, 1, 2, 3, 6, 9, 14]) yield gemm(m, 9 + m, 20, ENDINGS[(m + i) % 4], density);
+    yield* [gemm(3, 16, 4104, ENDINGS[1], density), gemm(7, 20, 1100, ENDINGS[i], density), gemm(200, 24, 516, ENDINGS[2], density)];
+  }
 }
 
 interface Geometry {
@@ -92,22 +107,23 @@ const GEOMETRIES: readonly Geometry[] = [
   { h: 4, wd: 5, c: 130, kh: 3, kw: 3, pads: [1, 1, 1, 1] },
 ];
 
-function conv(geometry: Geometry, n: number, ending: Ending = {}): Case {
+function conv(geometry: Geometry, n: number, ending: Ending = {}, density?: number): Case {
   const { h, wd, c, kh, kw } = geometry;
   const [oh, ow, rest] = windows(geometry);
   const { bias, z, kind = 0, beyond = 0 } = ending;
   const [ldx, ldy] = [c + beyond, n + beyond];
   const args = [
-    ...[input(exact(h * wd * ldx, 1)), input(exact(packedLength(kh * kw * c, n), 2)), blank(oh * ow * ldy)],
+    ...[input(exact(h * wd * ldx, 1)), ...packed(n, c, kh * kw, density), blank(oh * ow * ldy)],
     ...[bias ? input(exact(n, 3)) : 0, z ? input(exact(oh * ow * ldy, 4)) : 0, h, wd, c, oh, ow, n, ...rest],
     ...[ldx, ldy, ldy, z === "first" ? 1 : 0, kind, -0.5, 1.25, scratch(FLOAT_WORK_BYTES)],
   ];
-  return { label: label(geometry, n, ending), args };
+  return { label: label(geometry, n, ending, density), args };
 }
 
 function* convolutions(): Iterable<Case> {
   for (const [i, geometry] of GEOMETRIES.entries()) for (const j of [0, 1]) yield conv(geometry, [8, 10][j]!, ENDINGS[(i + j) % 4]);
   yield conv({ h: 21, wd: 23, c: 5, kh: 3, kw: 3, pads: [1, 1, 1, 1] }, 9, ENDINGS[1]);
+  for (const [i, geometry] of GEOMETRIES.entries()) yield conv({ ...geometry, c: 4 * geometry.c }, 12, ENDINGS[i % 4], DENSITIES[i % 4]);
 }
 
 function depthwise(geometry: Geometry, bias: boolean, kind: number): Case {

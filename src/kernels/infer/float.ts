@@ -37,7 +37,7 @@ export interface FloatKernels {
   f32_pack_conv_transpose(c: number, n: number, taps: number, w: number, y: number): void;
   /** Packs weights f32[c, taps] into [ceil(c / 4)][taps][4], channels beyond c zero: what f32_depthwise reads. */
   f32_pack_depthwise(c: number, taps: number, w: number, y: number): void;
-  /** `y[m, n] = a[m, k] * b` and what follows it, with `b` packed. https://onnx.ai/onnx/operators/onnx__Gemm.html */
+  /** `y[m, n] = a[m, k] * b` and what follows it, with `b` packed; `sparse` is 1 where `sparse_pack` did. https://onnx.ai/onnx/operators/onnx__Gemm.html */
   f32_gemm(
     m: number,
     n: number,
@@ -45,6 +45,7 @@ export interface FloatKernels {
     a: number,
     lda: number,
     b: number,
+    sparse: number,
     y: number,
     ldy: number,
     bias: number,
@@ -63,6 +64,7 @@ export interface FloatKernels {
   f32_conv(
     x: number,
     w: number,
+    sparse: number,
     y: number,
     bias: number,
     z: number,

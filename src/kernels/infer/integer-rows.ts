@@ -46,6 +46,7 @@ const PRODUCTS = [
   [5, 13, 31],
   [67, 7, 18],
   [131, 20, 24],
+  [65, 8, 16], // the last block is a row
   [65, 1, 9], // of which few rows are behind the first block
   [66, 3, 20],
   [4, 530, 8],

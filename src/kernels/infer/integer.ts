@@ -29,7 +29,7 @@ export interface IntegerKernels extends Pick<CompressKernels, "f32_qa8_channels"
   ): void;
   /**
    * The product of bytes a[m, k], `lda` from row to row, less their zero point, and packed weights `b` [k, n] less theirs; `output` says what
-   * becomes of the sums: y[m, n], `ldy` from row to row. `scale` is float32[n]; `bias` int32[n] or float32[n], or 0; `table` 256 bytes, or 0.
+   * becomes of the sums: y[m, n], `ldy` from row to row. `form` is that of the weights, which may be sparse. `scale` is float32[n]; `bias` int32[n] or float32[n], or 0; `table` 256 bytes, or 0.
    * https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html
    */
   q8_gemm(

@@ -3,7 +3,14 @@ import type { Row } from "../row.ts";
 import * as float from "./float-rows.ts";
 import * as integer from "./integer-rows.ts";
 import type { InferKernels } from "./kernels.ts";
+import * as sparse from "./sparse-rows.ts";
 import * as vector from "./vector-rows.ts";
 import * as winograd from "./winograd-rows.ts";
 
-export const table: readonly Row<string & keyof InferKernels>[] = [...float.rows, ...winograd.rows, ...integer.rows, ...vector.rows];
+export const table: readonly Row<string & keyof InferKernels>[] = [
+  ...float.rows,
+  ...winograd.rows,
+  ...integer.rows,
+  ...sparse.rows,
+  ...vector.rows,
+];

@@ -55,5 +55,5 @@ export function f32_winograd_conv(
         for (const [r, value] of weights(columns.map((row) => row[s]!)).entries())
           packed[((j >> 3) * 9 * c + (r * 3 + s) * c + i) * 8 + (j & 7)] = value;
     }
-  f32_conv(x, packed, y, bias, z, h, wd, c, oh, ow, n, 3, 3, 1, 1, 1, 1, pt, pl, ...rest);
+  f32_conv(x, packed, 0, y, bias, z, h, wd, c, oh, ow, n, 3, 3, 1, 1, 1, 1, pt, pl, ...rest);
 }

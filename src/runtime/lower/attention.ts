@@ -46,9 +46,9 @@ export const Attention: Lower = ({ node, inputs: [query, key, value, mask], outp
         for (let row = 0; row < q.steps; row += rows) {
           const m = Math.min(rows, q.steps - row);
           const [bias, z] = isRow ? [hidden, 0] : [0, hidden && hidden + row * k.steps * 4];
-          fn.f32_gemm(m, k.steps, q.size, from + row * q.line * 4, q.line, keys, scores, k.steps, bias, z, k.steps, 1, 0, 0, 0, work);
+          fn.f32_gemm(m, k.steps, q.size, from + row * q.line * 4, q.line, keys, 0, scores, k.steps, bias, z, k.steps, 1, 0, 0, 0, work);
           fn.f32_softmax(m, k.steps, 1, scores, scores);
-          fn.f32_gemm(m, v.size, k.steps, scores, k.steps, values, to + row * y.line * 4, y.line, 0, 0, 0, 0, 0, 0, 0, work);
+          fn.f32_gemm(m, v.size, k.steps, scores, k.steps, values, 0, to + row * y.line * 4, y.line, 0, 0, 0, 0, 0, 0, 0, work);
         }
       }
     }

@@ -18,7 +18,7 @@ export const MatMul: Lower = ({ inputs: [a, b], outputs: [y], fn, work, temporar
     const rows = m * elements(batch);
     return () => {
       fn.f32_pack_b(k, n, b.address, n, packed);
-      fn.f32_gemm(rows, n, k, a.address, k, packed, y.address, n, 0, 0, 0, 0, 0, 0, 0, work);
+      fn.f32_gemm(rows, n, k, a.address, k, packed, 0, y.address, n, 0, 0, 0, 0, 0, 0, 0, work);
     };
   }
   const [from_a, from_b] = [left, right].map((shape) => offsets(batch, broadcastStrides(shape.slice(0, -2), batch))) as [
@@ -31,7 +31,7 @@ export const MatMul: Lower = ({ inputs: [a, b], outputs: [y], fn, work, temporar
       if (matrix !== before) fn.f32_pack_b(k, n, b.address + matrix * k * n * 4, n, packed);
       before = matrix;
       const [from, to] = [a.address + (from_a[i] as number) * m * k * 4, y.address + i * m * n * 4];
-      fn.f32_gemm(m, n, k, from, k, packed, to, n, 0, 0, 0, 0, 0, 0, 0, work);
+      fn.f32_gemm(m, n, k, from, k, packed, 0, to, n, 0, 0, 0, 0, 0, 0, 0, work);
     }
   };
 };

@@ -49,7 +49,7 @@ export const Conv: Lower = (call) => {
       }
     };
   }
-  if (isWinograd(node, w.shape)) {
+  if (isWinograd(node, w.shape) && !w.form) {
     const tiles = winogradTiles(c, n, oh, ow);
     const room = call.temporary(winogradWorkBytes(c, n, tiles));
     return () => {
@@ -63,7 +63,8 @@ export const Conv: Lower = (call) => {
     };
   }
   const [cg, ng] = [c / group, n / group];
-  const panel = packedBytes(kh * kw * cg, ng);
+  const panel = w.stride ?? packedBytes(kh * kw * cg, ng);
+  const sparse = w.form ? 1 : 0;
   return () => {
     for (let i = 0; i < images; i++) {
       for (let g = 0; g < group; g++) {
@@ -71,7 +72,7 @@ export const Conv: Lower = (call) => {
         const at = i * sizeY + g * ng * 4;
         const added = bias && bias + g * ng * 4;
         fn.f32_conv(
-          ...([from, w.address + g * panel, y.address + at, added, z && z + at, h, wd, cg, oh, ow, ng] as const),
+          ...([from, w.address + g * panel, sparse, y.address + at, added, z && z + at, h, wd, cg, oh, ow, ng] as const),
           ...([kh, kw, sh, sw, dh, dw, pt, pl] as const),
           ...([c, n, n, z_first, kind, alpha, beta, work] as const),
         );
@@ -120,7 +121,7 @@ export const ConvTranspose: Lower = (call) => {
   return () => {
     for (let i = 0; i < images; i++) {
       const [from, to] = [x.address + i * h * wd * c * 4, y.address + i * oh * ow * n * 4];
-      fn.f32_gemm(h * wd, columns, c, from, c, w.address, at, columns, 0, 0, 0, 0, 0, 0, 0, work);
+      fn.f32_gemm(h * wd, columns, c, from, c, w.address, 0, at, columns, 0, 0, 0, 0, 0, 0, 0, work);
       fn.f32_col2im(at, to, bias, h, wd, n, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl, kind, alpha, beta);
     }
   };
@@ -136,5 +137,5 @@ export const MatMul: Lower = (call) => {
   if (!isEnded(call, n)) return undefined;
   const m = elements(a.shape.slice(0, -1));
   const { bias, z, z_first, kind, alpha, beta } = endOf(call);
-  return () => fn.f32_gemm(m, n, k, a.address, k, b.address, y.address, n, bias, z, n, z_first, kind, alpha, beta, work);
+  return () => fn.f32_gemm(m, n, k, a.address, k, b.address, b.form ? 1 : 0, y.address, n, bias, z, n, z_first, kind, alpha, beta, work);
 };

@@ -30,7 +30,7 @@ type Cell = (call: Call, batch: number, hidden: number) => (direction: Direction
 /** The product of a state [rows, hidden] and part of the weights, with what is added. */
 function productOf({ fn, work }: Call, hidden: number) {
   return (rows: number, n: number, a: number, weights: number, y: number, ldy: number, bias: number, z: number, kind = 0) =>
-    fn.f32_gemm(rows, n, hidden, a, hidden, weights, y, ldy, bias, z, ldy, 1, kind, 0, 0, work);
+    fn.f32_gemm(rows, n, hidden, a, hidden, weights, 0, y, ldy, bias, z, ldy, 1, kind, 0, 0, work);
 }
 
 /** A layer whose cell has so many gates. Sequences of different lengths go one by one. */
@@ -81,7 +81,7 @@ const layer =
       for (let d = 0; d < directions; d++) {
         const weights = w.address + d * packedBytes(size, width);
         const bias = b ? b.address + 2 * d * width * 4 : 0;
-        fn.f32_gemm(length * batch, width, size, x.address, size, weights, products, width, bias, 0, 0, 0, 0, 0, 0, work);
+        fn.f32_gemm(length * batch, width, size, x.address, size, weights, 0, products, width, bias, 0, 0, 0, 0, 0, 0, work);
         const isReverse = d === 1 || text(node, "direction", "forward") === "reverse";
         if (isEven) sequence(d, isReverse, 0, batch, length);
         else for (const [row, steps] of lengths.entries()) sequence(d, isReverse, row, 1, steps);
