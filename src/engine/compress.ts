@@ -137,10 +137,6 @@ export async function compressInto(
     const format = await detect(reader);
     if (format === "safetensors" && parsed.optimize)
       throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
-    if (format === "safetensors" && run.pruning)
-      throw new UnsupportedError(
-        "The recipe prunes channels, and safetensors hold no graph that tells which go together; give an ONNX model",
-      );
     if (format === "safetensors" && data?.isAsked)
       throw new UnsupportedError(
         "The result is to be split, and a safetensors file comes out as one file; give a folder as the output, which takes shards",

@@ -1,5 +1,4 @@
 /** Pruning of single weights, blocks and patterns of an ONNX graph: the graph stays, and weights hold zeros. */
-import { UnsupportedError } from "../errors.ts";
 import type { Document } from "../formats/onnx/document.ts";
 import type { Names } from "../graph/names.ts";
 import { roleOf } from "../graph/role.ts";
@@ -17,7 +16,7 @@ import { floatSource } from "./onnx-float.ts";
 import { lift } from "./onnx-remove.ts";
 import type { Definition } from "./onnx-weights.ts";
 import type { PrunePlan } from "./prune-plan.ts";
-import { withoutSamples } from "./prune-plan.ts";
+import { checkMasks, reasonOf, withoutSamples } from "./prune-plan.ts";
 import { recover } from "./recover.ts";
 
 /** Lets weights of the main graph and of subgraphs hold zeros as the recipe asks, and says what is defined now. */
@@ -39,16 +38,7 @@ export async function maskWeights(
     const axes = axesOf(op, channel_axis, info.shape.length);
     if (!axes) return [];
     const { name } = info;
-    const asked = plan.ratioOf(name) !== undefined;
-    const reason = plan.isProtected(name)
-      ? "protected by the recipe"
-      : plan.isExcluded(name)
-        ? "excluded by the recipe"
-        : plan.scope === "patterns" && !asked
-          ? "no pattern of the recipe's scope names it"
-          : asked
-            ? undefined
-            : usual.get(name);
+    const reason = reasonOf(plan, name, usual.get(name));
     if (reason !== undefined) {
       reasons.set(name, reason);
       return [];
@@ -171,22 +161,4 @@ async function usuallyKept(document: Document, definitions: readonly Definition[
     main.inputs.filter((name) => !outer.has(name)),
     main.outputs,
   );
-}
-
-/** Refuses a recipe that nothing comes of, and what does not divide where it is strict. */
-export function checkMasks(
-  count: number,
-  reasons: ReadonlyMap<string, string>,
-  without: ReadonlyMap<string, string>,
-  plan: PrunePlan,
-): void {
-  const [first] = without;
-  if (first && plan.strict)
-    throw new UnsupportedError(`Tensor '${first[0]}' cannot be pruned: ${first[1]}; exclude it, or do not be strict`, { tensor: first[0] });
-  if (count > 0) return;
-  const counts = new Map<string, number>();
-  for (const reason of reasons.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  const common = [...counts].sort(([, a], [, b]) => b - a).slice(0, 3);
-  const told = common.map(([reason, n]) => `${n} weight${n === 1 ? "" : "s"}: ${reason}`).join("; ");
-  throw new UnsupportedError(`The recipe would prune nothing: ${told || "the model has no weights of products"}`);
 }

@@ -140,3 +140,29 @@ export const withoutSamples = ({ scope, recover: methods, criterion }: PrunePlan
       "samples of the model's inputs: give some (edgeslim compress --calibrate SAMPLES, ?model=NAME&samples=NAME over HTTP, the option " +
       "'calibration' of compress), or leave it out",
   );
+
+/** Why a weight stays as it is; `usual` is the reason for which it does unless a recipe asks for it by name. */
+export function reasonOf(plan: PrunePlan, name: string, usual: string | undefined): string | undefined {
+  if (plan.isProtected(name)) return "protected by the recipe";
+  if (plan.isExcluded(name)) return "excluded by the recipe";
+  if (plan.ratioOf(name) !== undefined) return undefined;
+  return plan.scope === "patterns" ? "no pattern of the recipe's scope names it" : usual;
+}
+
+/** Refuses a recipe that nothing comes of, and what does not divide where it is strict. */
+export function checkMasks(
+  count: number,
+  reasons: ReadonlyMap<string, string>,
+  without: ReadonlyMap<string, string>,
+  plan: PrunePlan,
+): void {
+  const [first] = without;
+  if (first && plan.strict)
+    throw new UnsupportedError(`Tensor '${first[0]}' cannot be pruned: ${first[1]}; exclude it, or do not be strict`, { tensor: first[0] });
+  if (count > 0) return;
+  const counts = new Map<string, number>();
+  for (const reason of reasons.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const common = [...counts].sort(([, a], [, b]) => b - a).slice(0, 3);
+  const told = common.map(([reason, n]) => `${n} weight${n === 1 ? "" : "s"}: ${reason}`).join("; ");
+  throw new UnsupportedError(`The recipe would prune nothing: ${told || "the model has no weights of products"}`);
+}

@@ -1,27 +1,34 @@
 import type { Decision, Encoding } from "../encoding.ts";
 import { UnsupportedError } from "../errors.ts";
-import { type Entry, readHeader, writeHeader } from "../formats/safetensors/header.ts";
+import { type Entry, type Header, readHeader, writeHeader } from "../formats/safetensors/header.ts";
 import { partsOf, roleOf } from "../formats/safetensors/represent.ts";
 import type { Source } from "../io/source.ts";
 import type { Payload } from "../payload.ts";
-import { passingPayload, rangePayload } from "../payload.ts";
+import { memoryPayload, passingPayload, rangePayload } from "../payload.ts";
+import { axesOf } from "../prune/masks/mask.ts";
+import { Instances, maskedPayload } from "../prune/masks/masked.ts";
 import type { EncodingError } from "../quantize/encoder.ts";
-import { byteLength, isFloat, type TensorInfo } from "../tensor.ts";
+import { byteLength, elements, type FloatDType, isFloat, type TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX } from "../version.ts";
 import { actionOf } from "./decide.ts";
+import { type Maskable, masksOf } from "./masks.ts";
 import type { OnnxRun } from "./onnx.ts";
+import { checkMasks, type PrunePlan, reasonOf } from "./prune-plan.ts";
 import { metadata } from "./report.ts";
 import { encodeWeight } from "./weight.ts";
 
 /** What the run of a safetensors model works with. */
 type Workshop = Pick<OnnxRun, "kernels" | "reader" | "out" | "decider" | "log" | "lookahead" | "recipe">;
-type SafetensorsRun = Workshop & { onPlan(plan: { format: "safetensors"; layout: "canonical"; bytes: number }): void };
+type SafetensorsRun = Workshop &
+  Pick<OnnxRun, "pruning" | "spare" | "signal"> & { onPlan(plan: { format: "safetensors"; layout: "canonical"; bytes: number }): void };
 
 /** What becomes of a tensor. */
 export interface Planned {
   entry: Entry;
   encoding?: Encoding;
   parts: { info: TensorInfo; fixed?: Uint8Array }[];
+  /** What goes of it becomes zero as it is read. */
+  mask?: (payload: Payload) => Payload;
 }
 
 /**
@@ -31,14 +38,76 @@ export interface Planned {
 export async function compressSafetensors(run: SafetensorsRun, source: Source | undefined): Promise<void> {
   const { reader, out, decider, log, recipe } = run;
   const header = await readHeader(reader);
-  const planned = planTensors(run, header.tensors, new Set(header.tensors.map(({ name }) => name)));
-  decider.finish();
-  if (!planned.some(({ encoding }) => encoding)) throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
+  const names = new Set(header.tensors.map(({ name }) => name));
+  const masks = run.pruning && (await maskTensors(run, header, names, source, run.pruning));
+  const planned = planTensors(run, header.tensors, names).map((each): Planned => {
+    const mask = masks?.get(each.entry.name);
+    return mask ? { ...each, mask } : each;
+  });
+  decider.finish(run.pruning?.unmatched);
+  if (!planned.some(({ encoding, mask }) => encoding || mask))
+    throw new UnsupportedError(`The recipe would change nothing: ${log.whyNothing()}`);
   const { head, bytes } = headOf(planned, header.metadata, recipe);
   run.onPlan({ format: "safetensors", layout: "canonical", bytes });
   out.put(head);
   for (const each of planned) await writePlanned(run, each, source);
   await reader.expectEnd(`after the last tensor`);
+}
+
+/** What sets elements of each weight to zero, as the recipe asks. A file without a graph has no channels, and does not tell first and last layers. */
+async function maskTensors(
+  { kernels, log, spare, signal }: SafetensorsRun,
+  { tensors, dataOffset }: Header,
+  names: ReadonlySet<string>,
+  source: Source | undefined,
+  plan: PrunePlan,
+): Promise<Map<string, (payload: Payload) => Payload>> {
+  if (plan.structure === "channel")
+    throw new UnsupportedError(
+      "The recipe prunes channels, and safetensors hold no graph that tells which go together; give an ONNX model",
+    );
+  if (plan.isSampled)
+    throw new UnsupportedError(
+      `The criterion ${plan.criterion} runs the model, and safetensors hold no graph; give an ONNX model, or use magnitude`,
+    );
+  if (!source && typeof plan.structure !== "object")
+    throw new UnsupportedError(
+      `The structure ${plan.word} looks at all weights before it writes one: give a source that can be read again, or use N:M, as in 2:4`,
+    );
+  plan.note(names);
+  const reasons = new Map<string, string>();
+  const weights = tensors.flatMap((entry): Maskable[] => {
+    const { op, channel_axis, float } = roleOf(entry, names);
+    const axes = isFloat(entry.dtype) && float === undefined ? axesOf(op, channel_axis, entry.shape.length) : undefined;
+    if (!axes) return [];
+    const reason = reasonOf(plan, entry.name, undefined);
+    if (reason !== undefined) reasons.set(entry.name, reason);
+    const payload = source ? rangePayload(source, dataOffset + entry.offset, entry.bytes) : memoryPayload(new Uint8Array(0));
+    return reason === undefined ? [{ info: entry, payload, axes }] : [];
+  });
+  const { masks, without } = await masksOf(kernels, weights, plan, signal);
+  checkMasks(masks.size, new Map([...reasons, ...without]), without, plan);
+  for (const [name, reason] of without) log.warn("not-divided", `Weights stay whole: ${reason}`, name);
+  const instances = new Instances(spare);
+  let [total, dropped] = [0, 0];
+  const found = new Map<string, (payload: Payload) => Payload>();
+  for (const { info } of weights) {
+    const mask = masks.get(info.name);
+    if (!mask) continue;
+    [total, dropped] = [total + elements(info.shape), dropped + mask.dropped];
+    log.pruned(info, { sparsity: mask.dropped / elements(info.shape) });
+    log.warn("zeros-stored", "Zeros stand in the file, which is no smaller for them; ONNX files leave them out", info.name);
+    found.set(info.name, (payload) => maskedPayload(instances, payload, info.dtype as FloatDType, info.shape, mask));
+  }
+  const all = tensors.reduce((n, { dtype, shape }) => n + (isFloat(dtype) ? elements(shape) : 0), 0);
+  log.pruning = {
+    structure: plan.word,
+    criterion: plan.criterion,
+    scope: typeof plan.structure === "object" ? "uniform" : plan.scope,
+    sparsity: dropped / total,
+    parameters: [all, all - dropped],
+  };
+  return found;
 }
 
 /** Decides about tensors in the order of their data; `names` are those of the whole model, in however many files. */
@@ -67,19 +136,19 @@ export function headOf(planned: readonly Planned[], own: Record<string, string>,
 /** Writes what stands for the tensor that comes next in the reader. */
 export async function writePlanned(
   run: Omit<Workshop, "recipe" | "decider">,
-  { entry, encoding, parts }: Planned,
+  { entry, encoding, parts, mask = (payload) => payload }: Planned,
   source: Source | undefined,
 ): Promise<void> {
   const { kernels, reader, out, log, lookahead } = run;
   const at = reader.position;
-  const payload = passingPayload(reader, entry.bytes, `tensor '${entry.name}'`);
+  const payload = mask(passingPayload(reader, entry.bytes, `tensor '${entry.name}'`));
   if (!encoding) {
     for await (const chunk of payload.chunks()) await out.write(chunk);
     return;
   }
   const hold = (p: Payload) =>
     source
-      ? Promise.resolve({ payload: rangePayload(source, at, entry.bytes), release() {} })
+      ? Promise.resolve({ payload: mask(rangePayload(source, at, entry.bytes)), release() {} })
       : lookahead.hold(p, entry.name, "its scale depends on all of it");
   const after = parts.reduce((n, { info }) => n + byteLength(info.dtype, info.shape), 0);
   const done = (error: EncodingError) => log.encoded(entry, actionOf(encoding), entry.bytes, after, error);

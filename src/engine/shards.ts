@@ -36,6 +36,8 @@ export async function compressTensors(
   { shard, signal, spool, onUnmatched, onProgress, onPlan }: PartOptions,
 ): Promise<TensorsMade> {
   if (recipe.optimize) throw new UnsupportedError("The recipe asks to optimize the graph, and safetensors hold none; leave 'optimize' out");
+  if (recipe.prune)
+    throw new UnsupportedError("The recipe prunes, which this version does to safetensors of one file, given alone and not as a folder");
   const started = performance.now();
   const log = new Log();
   const decider = new Decider(recipe, (code, message, tensor) => log.warn(code, message, tensor), onUnmatched);

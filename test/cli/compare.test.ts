@@ -164,7 +164,7 @@ describe("edgeslim compress --calibrate", () => {
       3,
       "samples for a recipe that needs none",
       ["a.onnx", "-o", "b.onnx", "-q", "w8", "--calibrate", "samples"],
-      /No scheme of the recipe is calibrated/,
+      /Nothing in the recipe looks at samples/,
     ],
     [2, "samples that are missing", ["a.onnx", "-o", "b.onnx", "-q", "w8a8", "--calibrate", "gone"], /Cannot read the samples gone/],
     [3, "a folder without samples", ["a.onnx", "-o", "b.onnx", "-q", "w8a8", "--calibrate", "empty"], /empty: There are no samples/],

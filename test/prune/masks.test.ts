@@ -1,13 +1,16 @@
 /** Masks through the engine: what is zero afterwards is exactly what a plain sort says, and files hold no zeros. */
 import { describe, expect, test } from "vitest";
 import { compress, load, type RecipeInput, type Report, UnsupportedError } from "../../src/index.ts";
+import { safetensors } from "../hostile/corpus.ts";
 import { tensorsOf } from "../kit/calibrating.ts";
 import { minilm } from "../kit/models/bert.ts";
 import { lcnet } from "../kit/models/lcnet.ts";
 import { mobilenet } from "../kit/models/mobile.ts";
 import { conv, floats, lstm } from "../kit/models.ts";
+import { randn } from "../kit/onnx.ts";
 import { openNode, runNode, runWeb, sqnr } from "../kit/ort.ts";
 import { type DecodedTensor, everyWeight, numbersOf, readOnnx } from "../kit/readonnx.ts";
+import { bytesOf } from "../kit/wire.ts";
 
 type Prune = Extract<NonNullable<RecipeInput["prune"]>, object>;
 
@@ -248,6 +251,58 @@ describe("by samples", () => {
       [{ structure: "block", sparsity: 0.5, criterion: "sparsegpt" }, /no blocks/],
     ] as const)
       await expect(run(bytes, prune)).rejects.toThrow(says);
+  });
+});
+
+describe("safetensors", () => {
+  const w = randn(64 * 96, 3, 0.1);
+  const bytes = safetensors(
+    {
+      "fc.weight": { dtype: "F32", shape: [64, 96], data_offsets: [0, w.byteLength] },
+      "fc.bias": { dtype: "F32", shape: [64], data_offsets: [w.byteLength, w.byteLength + 256] },
+    },
+    bytesOf(Float32Array.from([...w, ...randn(64, 4, 0.1)])),
+  );
+  const weightOf = (file: Uint8Array): Float32Array => {
+    const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+    const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<string, { data_offsets: [number, number] }>;
+    const [from = 0, to = 0] = header["fc.weight"]?.data_offsets ?? [];
+    return new Float32Array(file.slice(8 + length + from, 8 + length + to).buffer);
+  };
+
+  test("2:4 passes in a stream, and zeroes the least two of each four inputs", async () => {
+    const source = await run(bytes, { structure: "2:4" });
+    const stream = await run(new Blob([bytes]).stream(), { structure: "2:4" });
+    expect(Buffer.compare(source.bytes, stream.bytes)).toBe(0);
+    const is = weightOf(source.bytes);
+    for (let i = 0; i < w.length; i += 4) {
+      const order = [0, 1, 2, 3].sort((a, b) => Math.abs(w[i + a] as number) - Math.abs(w[i + b] as number));
+      order.forEach((at, rank) => {
+        expect(is[i + at]).toBe(rank < 2 ? 0 : w[i + at]);
+      });
+    }
+    expect(source.report.warnings).toMatchObject([{ code: "zeros-stored" }]);
+  });
+
+  test("unstructured:0.7 is exact, alone and in w8", async () => {
+    const { bytes: out } = await run(bytes, { structure: "unstructured", sparsity: 0.7 });
+    expect(zeros(Float64Array.from(weightOf(out)))).toBe(Math.round(0.7 * w.length));
+    const { report } = await run(bytes, { structure: "unstructured", sparsity: 0.7 }, { quantize: "w8" });
+    expect(report.tensors.find(({ name }) => name === "fc.weight")).toMatchObject({
+      action: "w8",
+      pruned: { sparsity: expect.closeTo(0.7, 3) },
+    });
+  });
+
+  test.each<[string, Partial<Prune> & { structure: string }, RegExp]>([
+    ["channels", { structure: "channel", sparsity: 0.5 }, /hold no graph that tells which go together/],
+    ["samples", { structure: "2:4", criterion: "wanda" }, /hold no graph; give an ONNX model/],
+  ])("%s are refused", async (_, prune, says) => {
+    await expect(run(bytes, prune)).rejects.toThrow(says);
+  });
+
+  test("a stream for what looks at all weights is refused", async () => {
+    await expect(run(new Blob([bytes]).stream(), { structure: "unstructured", sparsity: 0.5 })).rejects.toThrow(/read again, or use N:M/);
   });
 });
 

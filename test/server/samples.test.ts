@@ -66,7 +66,7 @@ test.each([
   [422, "/v1/compress?model=m&samples=text&quantize=w8a8", /no samples/],
   [422, "/v1/compress?model=m&samples=wrong&quantize=w8a8", /wrong|no input 'z'/],
   [422, "/v1/compress?model=m&quantize=w8a8", /samples/],
-  [422, "/v1/compress?model=m&samples=s&quantize=w8", /No scheme of the recipe is calibrated/],
+  [422, "/v1/compress?model=m&samples=s&quantize=w8", /Nothing in the recipe looks at samples/],
   [422, "/v1/compress?model=m&samples=s&output=o&quantize=all-web", /makes several/],
   [422, "/v1/compress?samples=s&quantize=w8a8", /PUT it to \/v1\/models\/NAME/],
   [400, "/v1/compress?model=m&samples=a/b&quantize=w8a8", /samples must be one segment/],
