@@ -272,7 +272,7 @@ describe("safetensors", () => {
 
   test("2:4 passes in a stream, and zeroes the least two of each four inputs", async () => {
     const source = await run(bytes, { structure: "2:4" });
-    const stream = await run(new Blob([bytes]).stream(), { structure: "2:4" });
+    const stream = await run(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), { structure: "2:4" });
     expect(Buffer.compare(source.bytes, stream.bytes)).toBe(0);
     const is = weightOf(source.bytes);
     for (let i = 0; i < w.length; i += 4) {
@@ -302,7 +302,9 @@ describe("safetensors", () => {
   });
 
   test("a stream for what looks at all weights is refused", async () => {
-    await expect(run(new Blob([bytes]).stream(), { structure: "unstructured", sparsity: 0.5 })).rejects.toThrow(/read again, or use N:M/);
+    await expect(run(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), { structure: "unstructured", sparsity: 0.5 })).rejects.toThrow(
+      /read again, or use N:M/,
+    );
   });
 });
 
