@@ -192,13 +192,24 @@ function noteStatic(document: Document, weights: ReadonlySet<Weight>): string | 
   }
 }
 
+/** What comes of what a file says of its values; undefined where that is broken, which inspection passes over. */
+function unlessBroken<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof UnsupportedError) return undefined;
+    throw error;
+  }
+}
+
 /** The channels of the main graph as a recipe finds them that says nothing but how many are to go. */
 function inspectChannels(
   document: Document,
   known: Known,
   constants: ReadonlyMap<string, TensorInfo>,
 ): Pick<Inspection, "operations" | "channels"> {
-  const channels = channelsOf(document, known, constants);
+  const channels = unlessBroken(() => channelsOf(document, known, constants));
+  if (!channels) return {};
   const stays = reasons(channels, document, new PrunePlan({ structure: "channel", sparsity: 0.5 }), () => true);
   const sizes = new Map([...constants].map(([name, { shape }]) => [name, elements(shape)]));
   const groups = channels.groups.map((group): ChannelGroup => {

@@ -164,5 +164,7 @@ export function checkMasks(
   for (const reason of reasons.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const common = [...counts].sort(([, a], [, b]) => b - a).slice(0, 3);
   const told = common.map(([reason, n]) => `${n} weight${n === 1 ? "" : "s"}: ${reason}`).join("; ");
-  throw new UnsupportedError(`The recipe would prune nothing: ${told || "the model has no weights of products"}`);
+  throw new UnsupportedError(
+    `The recipe would prune nothing: ${told || "the model has no weights of products"}. A scope like { ".": 0.5 } prunes first and last layers too`,
+  );
 }

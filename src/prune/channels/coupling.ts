@@ -5,7 +5,7 @@ import { Atoms, type Axes, FIXED, type Labels, type Reason } from "./atoms.ts";
 import { isElementwise, RULES } from "./rules/index.ts";
 
 /** An axis longer than this is data (a vocabulary, a signal), whose indices are not told apart. */
-const MAX_INDICES = 1 << 20;
+const MAX_INDICES = 1 << 16;
 
 /** Operators that stand between a constant and what reads it as a weight. */
 const RESTORING: ReadonlySet<string> = new Set(["Transpose", "Cast", "DequantizeLinear", "Identity", "Mul"]);
@@ -41,20 +41,25 @@ export class Coupling {
   /** Scales of BatchNormalization. */
   readonly norms = new Set<string>();
   readonly opset: number;
-  readonly #main: Graph;
   readonly #inferred: ReadonlyMap<string, Value>;
   readonly #constants: ReadonlyMap<string, TensorInfo>;
   readonly #axes = new Map<string, Axes | undefined>();
   readonly #readers = new Map<string, Node[]>();
   readonly #makers = new Map<string, Node>();
+  readonly #roots = new Map<string, string | undefined>();
+  readonly #outputs: ReadonlySet<string>;
 
   constructor({ main, inferred, constants, opset }: Surroundings) {
-    this.#main = main;
+    this.#outputs = new Set(main.outputs);
     this.#inferred = inferred;
     this.#constants = constants;
     this.opset = opset;
     for (const node of main.nodes) {
-      for (const name of new Set(reads(node))) if (name) this.#readers.set(name, [...(this.#readers.get(name) ?? []), node]);
+      for (const name of new Set(reads(node))) {
+        const readers = this.#readers.get(name);
+        if (readers) readers.push(node);
+        else if (name) this.#readers.set(name, [node]);
+      }
       for (const name of node.output) if (name) this.#makers.set(name, node);
     }
   }
@@ -117,12 +122,29 @@ export class Coupling {
 
   /** The constant that a weight is made of: itself, or what it is a Transpose, a Cast or a dequantization of. */
   rootOf(name: string): string | undefined {
+    const passed: string[] = [];
+    let root: string | undefined;
     for (let at = name; ; ) {
-      if (this.#constants.has(at)) return at;
+      if (this.#roots.has(at)) {
+        root = this.#roots.get(at);
+        break;
+      }
+      passed.push(at);
       const node = this.#makers.get(at);
-      if (!node || !RESTORING.has(node.op_type)) return undefined;
+      if (this.#constants.has(at)) {
+        root = at;
+        break;
+      }
+      if (!node || !RESTORING.has(node.op_type)) break;
       at = node.input[0] as string;
     }
+    for (const each of passed) this.#roots.set(each, root); // long chains are walked once
+    return root;
+  }
+
+  /** Whether so many indices of an axis are told apart. */
+  tells(count: number): boolean {
+    return count <= MAX_INDICES;
   }
 
   /** Whether a node computes each element from those in the same place. */
@@ -131,7 +153,7 @@ export class Coupling {
   }
 
   isOutput(name: string): boolean {
-    return this.#main.outputs.includes(name);
+    return this.#outputs.has(name);
   }
 
   /** The labels of a value's axes; undefined where its rank is not known. Those of a constant are made when it is first asked for. */

@@ -10,14 +10,18 @@ export type Fate = typeof LOST | typeof KEPT | typeof STACKED;
 /** Nodes that are looked at behind a value, one after the other, at most. */
 const MAX_DEPTH = 24;
 
+/** Nodes that are looked at in all for one axis, at most. */
+const MAX_NODES = 1024;
+
 /** The fate of an axis of a value, by the nodes that read it until it is merged with others. */
-export function fate(c: Coupling, name: string, axis: number, depth = 0): Fate {
+export function fate(c: Coupling, name: string, axis: number, depth = 0, left = { nodes: MAX_NODES }): Fate {
   if (depth > MAX_DEPTH || c.isOutput(name)) return LOST;
   let best: Fate = KEPT;
   for (const node of c.readers(name)) {
     for (const [index, input] of node.input.entries()) {
       if (input !== name) continue;
-      const found = through(c, node, index, axis, depth + 1);
+      if (left.nodes-- <= 0) return LOST;
+      const found = through(c, node, index, axis, depth + 1, left);
       if (found === LOST) return LOST;
       best = found > best ? found : best;
     }
@@ -25,11 +29,11 @@ export function fate(c: Coupling, name: string, axis: number, depth = 0): Fate {
   return best;
 }
 
-function through(c: Coupling, node: Node, index: number, axis: number, depth: number): Fate {
+function through(c: Coupling, node: Node, index: number, axis: number, depth: number, left: { nodes: number }): Fate {
   const rank = c.shape(node.input[index] as string)?.length;
   if (rank === undefined || node.graphs.length > 0) return LOST;
   const onwards = (at: number): Fate => {
-    const fates = node.output.filter(Boolean).map((name) => fate(c, name, at, depth));
+    const fates = node.output.filter(Boolean).map((name) => fate(c, name, at, depth, left));
     return fates.includes(LOST) ? LOST : fates.includes(STACKED) ? STACKED : KEPT;
   };
   const own = (name: string, otherwise: number): number => {

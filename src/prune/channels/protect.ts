@@ -4,6 +4,8 @@ import type { Coupling, Layer } from "./coupling.ts";
 
 /** Heads are small beside what they share: where they are more than this of a model's layers, its outputs have little in common. */
 const MAX_HEAD_SHARE = 0.5;
+/** Last layers of a model with heads, at most: where there are more, each is looked at alone. */
+const MAX_LAST = 64;
 
 /** Why the channels that a weight makes stay unless they are asked for, by its name. */
 export function protectedWeights(c: Coupling, inputs: readonly string[], outputs: readonly string[]): Map<string, string> {
@@ -17,7 +19,7 @@ export function protectedWeights(c: Coupling, inputs: readonly string[], outputs
   for (const layer of graph.after(inputs)) add(layer, "a first layer: what it leaves out of an input nothing brings back");
   const last = graph.before(outputs);
   for (const layer of last) add(layer, "a last layer");
-  const heads = graph.heads(last);
+  const heads = last.size <= MAX_LAST ? graph.heads(last) : new Set<Layer>();
   if (last.size > 1 && heads.size <= layers.length * MAX_HEAD_SHARE)
     for (const layer of heads) add(layer, "a head: it leads to one output layer alone");
   return why;
@@ -70,6 +72,7 @@ class Layers {
   /** The layers that lead to one of the last ones alone. */
   heads(last: ReadonlySet<Layer>): Set<Layer> {
     const counts = new Map<Layer, number>();
+    const known = new Map<Layer, readonly Layer[]>();
     for (const end of last) {
       const seen = new Set<Layer>();
       const waiting: Layer[] = [end];
@@ -77,7 +80,9 @@ class Layers {
         if (seen.has(layer)) continue;
         seen.add(layer);
         counts.set(layer, (counts.get(layer) ?? 0) + 1);
-        waiting.push(...this.before([...reads(layer.node)].filter(Boolean)));
+        const before = known.get(layer) ?? [...this.before([...reads(layer.node)].filter(Boolean))];
+        known.set(layer, before);
+        for (const each of before) waiting.push(each);
       }
     }
     return new Set([...counts].flatMap(([layer, count]) => (count === 1 ? [layer] : [])));

@@ -42,8 +42,9 @@ export const concat: Rule = (node, c) => {
   return [
     all[0]?.axes.map((_, i) => {
       if (i !== axis) return all.map(({ axes }) => axes[i]).reduce((a, b) => c.couple(a, b, because(node, "what it is joined with stays")));
-      if (!all.every(({ shape }) => typeof shape[i] === "number")) {
-        for (const { axes } of all) c.fix(axes[i], because(node, "it is joined with what has no known size"));
+      const length = all.reduce((n, { shape }) => n + (typeof shape[i] === "number" ? shape[i] : Number.POSITIVE_INFINITY), 0);
+      if (!c.tells(length)) {
+        for (const { axes } of all) c.fix(axes[i], because(node, "it is joined with what has no known size, or too many"));
         return undefined;
       }
       return orNone(Int32Array.from(all.flatMap(({ axes, shape }) => [...labelsOf(axes, i, shape[i] as number)])));
@@ -164,7 +165,14 @@ export const tile: Rule = (node, c) => {
   const [x = "", repeats = ""] = node.input;
   const [axes, times] = [c.axes(x), c.integers(repeats)];
   if (!axes || !times || times.length !== axes.length) return undefined;
-  return [axes.map((labels, i) => labels && tiled(labels, times[i] as number))];
+  return [
+    axes.map((labels, i) => {
+      const count = times[i] as number;
+      if (!labels || (count >= 0 && c.tells(labels.length * count))) return labels && tiled(labels, count);
+      c.fix(labels, because(node, "too many come of them"));
+      return undefined;
+    }),
+  ];
 };
 
 /** What is put around goes with what it is computed with. https://onnx.ai/onnx/operators/onnx__Pad.html */
@@ -178,7 +186,8 @@ export const pad: Rule = (node, c) => {
     axes.map((labels, i) => {
       const [before, after] = [pads[i] ?? 0, pads[i + axes.length] ?? 0];
       if (!labels || (before === 0 && after === 0)) return labels;
-      if (isConstant && before >= 0 && after >= 0) return Int32Array.from([...c.atoms.fresh(before), ...labels, ...c.atoms.fresh(after)]);
+      if (isConstant && before >= 0 && after >= 0 && c.tells(labels.length + before + after))
+        return Int32Array.from([...c.atoms.fresh(before), ...labels, ...c.atoms.fresh(after)]);
       c.fix(labels, because(node, "it makes others of them"));
       return undefined;
     }),
@@ -221,7 +230,9 @@ export const spaceToDepth: Rule = (node, c) => {
   const axes = c.axes(node.input[0] as string);
   if (axes?.length !== 4) return undefined;
   for (const each of [axes[0], axes[2], axes[3]]) c.fix(each, because(node, "their pixels"));
-  return [[undefined, axes[1] && tiled(axes[1], int(node, "blocksize", 1) ** 2), undefined, undefined]];
+  const times = int(node, "blocksize", 1) ** 2;
+  if (axes[1] && !c.tells(axes[1].length * times)) return undefined;
+  return [[undefined, axes[1] && tiled(axes[1], times), undefined, undefined]];
 };
 
 /** A number of channels that something computes with must stay; others may be asked for. https://onnx.ai/onnx/operators/onnx__Shape.html */

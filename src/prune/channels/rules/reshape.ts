@@ -10,7 +10,7 @@ import { sayings } from "../targets.ts";
 import { because, type Rule, repeated } from "./rule.ts";
 
 /** Elements of the axes that are merged or split together, at most. */
-const MAX_ELEMENTS = 1 << 24;
+const MAX_ELEMENTS = 1 << 19;
 
 /** https://onnx.ai/onnx/operators/onnx__Reshape.html */
 export const reshape: Rule = (node, c) => {
@@ -69,7 +69,7 @@ function leading(node: Node, c: Coupling, { from, to }: Segment, axes: Axes, siz
   const [labels, size, count] = [axes[first], sizes[first], wanted[second]];
   const isAlone = from.slice(1).every((axis) => !axes[axis]);
   if (!labels || !isAlone || typeof size !== "number" || typeof count !== "number" || count < 2) return undefined;
-  if (count % size === 0) return repeated(labels, count / size);
+  if (count % size === 0) return c.tells(count) ? repeated(labels, count / size) : undefined;
   if (size % count !== 0) return undefined;
   const own = labels.filter((_, i) => i % (size / count) === 0);
   c.couple(repeated(own, size / count), labels, because(node, "its groups"));
@@ -97,6 +97,7 @@ function carry(
   const inner = elements(from.slice(at + 1));
   const labelOf = (element: number): number => own[Math.floor(element / inner) % own.length] as number;
   const split = to.map((size, i): Split => ({ axis: axes[i] as number, size, inner: elements(to.slice(i + 1)) }));
+  if (to.some((size) => !c.tells(size))) return fix("so many come of it that they are not followed");
   const chosen = choose(node, c, split, total, labelOf);
   if (!chosen) return fix("what comes of it cannot shrink");
   const carried = new Int32Array(chosen.size).fill(-1);
