@@ -45,12 +45,18 @@ export function program(signal: AbortSignal): Command {
       ),
     )
     .addOption(
-      new Option("--prune <structure>", "what is to go: channel:0.3 takes that share of each layer's channels").argParser(pruneForm),
+      new Option(
+        "--prune <structure>",
+        "what is to go: channel:0.3 (that share of the channels), unstructured:0.5, 2:4 or block:0.5",
+      ).argParser(pruneForm),
     )
     .addOption(new Option("--optimize", "simplify the graph first: fold constants and normalizations, drop what does nothing"))
     .option("--recipe <file>", "a recipe in JSON; the flags above override its parts")
     .option("--report <file>", "what was done to every tensor, as .json or .html")
-    .option("--calibrate <samples>", "for w8a8, what the model will see: a folder of .npz or .npy, a sample each, or one such file")
+    .option(
+      "--calibrate <samples>",
+      "for w8a8, and for pruning by samples, what the model will see: a folder of .npz or .npy, a sample each, or one such file",
+    )
     .addOption(new Option("--shard <size>", "bytes that a file of weights may have, as in 25MiB, 2GB or 500000").argParser(bytes))
     .action((model: string, flags: CompressFlags) => compressCommand(model, flags, signal));
 

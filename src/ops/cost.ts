@@ -24,7 +24,7 @@ export function* products(main: Graph, inferred: Inferred): Generator<[node: Nod
       return undefined;
     };
     for (const node of graph.nodes) {
-      const count = PRODUCTS[node.op_type]?.(node, shapeOf);
+      const count = PRODUCTS.get(node.op_type)?.(node, shapeOf);
       if (count) yield [node, count];
     }
   }
@@ -48,19 +48,21 @@ const matmul = ({ input, output }: Node, shape: Shapes): number => size(shape(ou
 const recurrent = ({ input }: Node, shape: Shapes): number =>
   size(shape(input[0])?.slice(0, 2)) * (size(shape(input[1])) + size(shape(input[2])));
 
-const PRODUCTS: Readonly<Record<string, (node: Node, shape: Shapes) => number>> = {
-  Conv: conv(1),
-  ConvInteger: conv(1),
-  QLinearConv: conv(3),
-  /** Each element of the input goes into a kernel and the channels of a group. */
-  ConvTranspose: ({ input }, shape) => size(shape(input[0])) * size(shape(input[1])?.slice(1)),
-  MatMul: matmul,
-  MatMulInteger: matmul,
-  QLinearMatMul: matmul,
-  MatMulNBits: matmul,
-  Gemm: (node, shape) =>
-    size(shape(node.output[0])) * size(shape(node.input[0])?.slice(int(node, "transA", 0) ? 0 : 1, int(node, "transA", 0) ? 1 : 2)),
-  LSTM: recurrent,
-  GRU: recurrent,
-  RNN: recurrent,
-};
+const PRODUCTS: ReadonlyMap<string, (node: Node, shape: Shapes) => number> = new Map(
+  Object.entries<(node: Node, shape: Shapes) => number>({
+    Conv: conv(1),
+    ConvInteger: conv(1),
+    QLinearConv: conv(3),
+    /** Each element of the input goes into a kernel and the channels of a group. */
+    ConvTranspose: ({ input }, shape) => size(shape(input[0])) * size(shape(input[1])?.slice(1)),
+    MatMul: matmul,
+    MatMulInteger: matmul,
+    QLinearMatMul: matmul,
+    MatMulNBits: matmul,
+    Gemm: (node, shape) =>
+      size(shape(node.output[0])) * size(shape(node.input[0])?.slice(int(node, "transA", 0) ? 0 : 1, int(node, "transA", 0) ? 1 : 2)),
+    LSTM: recurrent,
+    GRU: recurrent,
+    RNN: recurrent,
+  }),
+);

@@ -197,4 +197,4 @@ export class Coupling {
   }
 }
 
-const ruleOf = ({ domain, op_type }: Node) => RULES[domain ? `${domain}.${op_type}` : op_type];
+const ruleOf = ({ domain, op_type }: Node) => RULES.get(domain ? `${domain}.${op_type}` : op_type);

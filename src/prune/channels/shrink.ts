@@ -19,7 +19,7 @@ export interface Shrinking {
 /** The nodes that stand for one afterwards: itself, where it says nothing of what goes. */
 export function shrink(node: Node, shrinking: Shrinking): readonly Node[] {
   if (node.domain !== "" || node.graphs.length > 0) return [node];
-  return EDITS[node.op_type]?.(node, shrinking) ?? [node];
+  return EDITS.get(node.op_type)?.(node, shrinking) ?? [node];
 }
 
 type Edit = (node: Node, shrinking: Shrinking) => readonly Node[] | undefined;
@@ -159,15 +159,17 @@ const gather: Edit = (node, { coupling: c, removal, integers }) => {
   return [withInput(node, 1, integers(indices, picked))];
 };
 
-const EDITS: Readonly<Record<string, Edit>> = {
-  ConstantOfShape: constantOfShape,
-  Conv: groups(([, own = 1]) => own),
-  ConvTranspose: groups(([channels = 1], group) => channels / group),
-  Expand: expand,
-  Gather: gather,
-  Pad: pad,
-  Reshape: reshape,
-  Resize: resize,
-  Slice: slice,
-  Split: split,
-};
+const EDITS: ReadonlyMap<string, Edit> = new Map(
+  Object.entries<Edit>({
+    ConstantOfShape: constantOfShape,
+    Conv: groups(([, own = 1]) => own),
+    ConvTranspose: groups(([channels = 1], group) => channels / group),
+    Expand: expand,
+    Gather: gather,
+    Pad: pad,
+    Reshape: reshape,
+    Resize: resize,
+    Slice: slice,
+    Split: split,
+  }),
+);
