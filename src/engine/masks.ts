@@ -6,8 +6,9 @@ import { Blocks, hasBlocks } from "../prune/masks/block.ts";
 import type { Axes, Mask } from "../prune/masks/mask.ts";
 import { patternMask } from "../prune/masks/pattern.ts";
 import { PASSES, Selection } from "../prune/masks/unstructured.ts";
-import { elements, type FloatDType, type TensorInfo } from "../tensor.ts";
+import { elements, type FloatDType, isFloat, type TensorInfo } from "../tensor.ts";
 import type { PrunePlan } from "./prune-plan.ts";
+import type { Log } from "./report.ts";
 
 /** A weight that can be masked. */
 export interface Maskable {
@@ -34,9 +35,9 @@ export async function masksOf(
     }
     return { masks, without };
   }
-  const known = structure === "block" ? weights.filter(({ info, axes }) => hasBlocks(info.shape, axes)) : weights;
-  for (const { info } of weights)
-    if (!known.some((each) => each.info === info)) without.set(info.name, "it has no blocks of 8 outputs by 4 inputs");
+  const isKnown = ({ info, axes }: Maskable): boolean => structure !== "block" || hasBlocks(info.shape, axes);
+  const known = weights.filter(isKnown);
+  for (const weight of weights) if (!isKnown(weight)) without.set(weight.info.name, "it has no blocks of 8 outputs by 4 inputs");
   const ratioOf = ({ info }: Maskable): number => plan.ratioOf(info.name) ?? plan.sparsity;
   const masks = await (structure === "block" ? blockMasks : unstructuredMasks)(kernels, known, plan, ratioOf, signal);
   return { masks, without };
@@ -127,4 +128,31 @@ async function blockMasks(
     }
   }
   return masks;
+}
+
+/** Tells the report what became zero: of each weight by its name, among all tensors of the model. */
+export function noteMasks(
+  log: Log,
+  plan: PrunePlan,
+  tensors: readonly TensorInfo[],
+  dropped: ReadonlyMap<string, number>,
+  relative_mse?: number,
+): void {
+  let [all, total, gone] = [0, 0, 0];
+  for (const info of tensors) {
+    const count = elements(info.shape);
+    const own = dropped.get(info.name);
+    if (isFloat(info.dtype)) all += count;
+    if (own === undefined) continue;
+    [total, gone] = [total + count, gone + own];
+    log.pruned(info, { sparsity: own / count });
+  }
+  log.pruning = {
+    structure: plan.word,
+    criterion: plan.criterion,
+    scope: typeof plan.structure === "object" ? "uniform" : plan.scope,
+    sparsity: gone / Math.max(total, 1),
+    parameters: [all, all - gone],
+    ...(relative_mse !== undefined && { relative_mse }),
+  };
 }

@@ -8,9 +8,9 @@ import { blockOf } from "../prune/masks/block.ts";
 import { axesOf } from "../prune/masks/mask.ts";
 import { Instances, maskedPayload } from "../prune/masks/masked.ts";
 import { SmallValues } from "../runtime/known.ts";
-import { elements, type FloatDType, isFloat } from "../tensor.ts";
+import { type FloatDType, isFloat } from "../tensor.ts";
 import { channelsOf } from "./channels.ts";
-import { type Maskable, masksOf } from "./masks.ts";
+import { type Maskable, masksOf, noteMasks } from "./masks.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { floatSource } from "./onnx-float.ts";
 import { lift } from "./onnx-remove.ts";
@@ -19,7 +19,7 @@ import type { PrunePlan } from "./prune-plan.ts";
 import { checkMasks, reasonOf, withoutSamples } from "./prune-plan.ts";
 import { recover } from "./recover.ts";
 
-/** Lets weights of the main graph and of subgraphs hold zeros as the recipe asks, and says what is defined now. */
+/** Lets weights of the main graph hold zeros as the recipe asks, and says what is defined now. */
 export async function maskWeights(
   run: OnnxRun,
   document: Document,
@@ -56,16 +56,11 @@ export async function maskWeights(
     document,
     masked.map(({ definition }) => definition),
   );
-  let [total, dropped, all] = [0, 0, 0];
-  for (const { info } of definitions) if (isFloat(info.dtype)) all += elements(info.shape);
   const changed = new Map<Definition, Definition>();
   for (const { definition, payload, axes } of masked) {
     const { info } = definition;
     const mask = masks.get(info.name);
     if (!mask) continue;
-    total += elements(info.shape);
-    dropped += mask.dropped;
-    log.pruned(info, { sparsity: mask.dropped / elements(info.shape) });
     const zeros = maskedPayload(instances, payload, info.dtype as FloatDType, info.shape, mask);
     changed.set(definition, {
       ...definition,
@@ -74,13 +69,12 @@ export async function maskWeights(
       masked: plan.structure === "block" ? { block: blockOf(axes) } : {},
     });
   }
-  log.pruning = {
-    structure: plan.word,
-    criterion: plan.criterion,
-    scope: typeof plan.structure === "object" ? "uniform" : plan.scope,
-    sparsity: total > 0 ? dropped / total : 0,
-    parameters: [all, all - dropped],
-  };
+  noteMasks(
+    log,
+    plan,
+    definitions.map(({ info }) => info),
+    new Map(masked.map(({ info }) => [info.name, masks.get(info.name)?.dropped ?? 0])),
+  );
   return definitions.map((definition) => changed.get(definition) ?? definition);
 }
 
@@ -128,24 +122,16 @@ async function maskBySamples(
   );
   checkMasks(masked.size, new Map([...reasons, ...without]), without, plan);
   for (const [name, reason] of without) log.warn("not-divided", `Weights stay whole: ${reason}`, name);
-  let [all, total, dropped] = [0, 0, 0];
-  for (const { info } of definitions) if (isFloat(info.dtype)) all += elements(info.shape);
-  for (const [name, gone] of masked) {
-    const definition = own.get(name) as Definition;
-    const count = elements(definition.info.shape);
-    [total, dropped] = [total + count, dropped + gone];
-    log.pruned(definition.info, { sparsity: gone / count });
-    own.set(name, { ...definition, masked: {} });
-  }
-  log.pruning = {
-    structure: plan.word,
-    criterion: plan.criterion,
-    scope: typeof structure === "object" ? "uniform" : plan.scope,
-    sparsity: dropped / total,
-    parameters: [all, all - dropped],
-    relative_mse: relative_mse[1],
-  };
-  const made = [...own.values()].filter(({ info }) => !definitions.some((each) => each.info.name === info.name));
+  noteMasks(
+    log,
+    plan,
+    definitions.map(({ info }) => info),
+    masked,
+    relative_mse[1],
+  );
+  for (const name of masked.keys()) own.set(name, { ...(own.get(name) as Definition), masked: {} });
+  const known = new Set(definitions.map(({ info }) => info.name));
+  const made = [...own.values()].filter(({ info }) => !known.has(info.name));
   return [...definitions.map((each) => (isMain(each) ? (own.get(each.info.name) ?? each) : each)), ...made];
 }
 

@@ -82,7 +82,8 @@ export async function pruneChannels(
     ...(recovery && { recovery }),
   };
   const made = [...pruned.values()].filter(({ info }) => !own.has(info.name));
-  const left = definitions.flatMap((definition) => (rest.includes(definition) ? definition : (pruned.get(definition.info.name) ?? [])));
+  const others = new Set(rest);
+  const left = definitions.flatMap((definition) => (others.has(definition) ? definition : (pruned.get(definition.info.name) ?? [])));
   return [...left, ...made];
 }
 

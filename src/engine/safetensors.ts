@@ -8,10 +8,10 @@ import { memoryPayload, passingPayload, rangePayload } from "../payload.ts";
 import { axesOf } from "../prune/masks/mask.ts";
 import { Instances, maskedPayload } from "../prune/masks/masked.ts";
 import type { EncodingError } from "../quantize/encoder.ts";
-import { byteLength, elements, type FloatDType, isFloat, type TensorInfo } from "../tensor.ts";
+import { byteLength, type FloatDType, isFloat, type TensorInfo } from "../tensor.ts";
 import { METADATA_PREFIX } from "../version.ts";
 import { actionOf } from "./decide.ts";
-import { type Maskable, masksOf } from "./masks.ts";
+import { type Maskable, masksOf, noteMasks } from "./masks.ts";
 import type { OnnxRun } from "./onnx.ts";
 import { checkMasks, type PrunePlan, reasonOf } from "./prune-plan.ts";
 import { metadata } from "./report.ts";
@@ -89,24 +89,14 @@ async function maskTensors(
   checkMasks(masks.size, new Map([...reasons, ...without]), without, plan);
   for (const [name, reason] of without) log.warn("not-divided", `Weights stay whole: ${reason}`, name);
   const instances = new Instances(spare);
-  let [total, dropped] = [0, 0];
   const found = new Map<string, (payload: Payload) => Payload>();
   for (const { info } of weights) {
     const mask = masks.get(info.name);
     if (!mask) continue;
-    [total, dropped] = [total + elements(info.shape), dropped + mask.dropped];
-    log.pruned(info, { sparsity: mask.dropped / elements(info.shape) });
     log.warn("zeros-stored", "Zeros stand in the file, which is no smaller for them; ONNX files leave them out", info.name);
     found.set(info.name, (payload) => maskedPayload(instances, payload, info.dtype as FloatDType, info.shape, mask));
   }
-  const all = tensors.reduce((n, { dtype, shape }) => n + (isFloat(dtype) ? elements(shape) : 0), 0);
-  log.pruning = {
-    structure: plan.word,
-    criterion: plan.criterion,
-    scope: typeof plan.structure === "object" ? "uniform" : plan.scope,
-    sparsity: dropped / total,
-    parameters: [all, all - dropped],
-  };
+  noteMasks(log, plan, tensors, new Map([...masks].map(([name, { dropped }]) => [name, dropped])));
   return found;
 }
 

@@ -3,8 +3,7 @@
  * model. `sparse_initializer` would take eight bytes an element.
  */
 
-import type { Graph } from "../../graph/graph.ts";
-import { makeNode, type Node } from "../../graph/graph.ts";
+import { type Graph, makeNode, type Node } from "../../graph/graph.ts";
 import type { Patch } from "../../graph/patch.ts";
 import { BITS, byteLength, elements, int64Tensor, type TensorBytes, type TensorInfo } from "../../tensor.ts";
 import { dataType } from "./proto.ts";
